@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['COLORS', 'CatsDogsError', 'seed_everything', 'epoch_seed', 'pick_device', 'cpu_has_bf16', 'tune_malloc',
            'SpeedSettings', 'speed_settings', 'atomic_path', 'write_atomic', 'explain_os_errors', 'cache_dir',
-           'progress', 'plot_style']
+           'progress', 'plot_style', 'figure_png']
 
-# %% ../nbs/00_core.ipynb #29ce171a
+# %% ../nbs/00_core.ipynb #3d591c21
 import ctypes, os, platform, random, sys, tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from typing import Iterable
 
 import numpy as np
 
-# %% ../nbs/00_core.ipynb #ada00f3e
+# %% ../nbs/00_core.ipynb #778799ea
 class CatsDogsError(Exception):
     "Something the user can mend; the message says in one line what is wrong and what to do"
 
-# %% ../nbs/00_core.ipynb #578b0bef
+# %% ../nbs/00_core.ipynb #dce89379
 def seed_everything(
     seed:int # any integer; it is reduced modulo 2³²
 ) -> None:
@@ -29,7 +29,7 @@ def seed_everything(
     seed %= 2**32
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
-# %% ../nbs/00_core.ipynb #a13ec27b
+# %% ../nbs/00_core.ipynb #c03b2cd8
 def epoch_seed(
     seed:int,  # the run's seed
     epoch:int  # the epoch's number, from 0
@@ -37,21 +37,21 @@ def epoch_seed(
     "A seed for one epoch of a run, so that an epoch's randomness does not depend on the epochs before it"
     return int(np.random.SeedSequence([seed % 2**32, epoch]).generate_state(1)[0])
 
-# %% ../nbs/00_core.ipynb #3ed04209
+# %% ../nbs/00_core.ipynb #a15485b4
 def pick_device():
     "The `torch.device` to compute on: an NVIDIA GPU if there is one, else Apple's, else the CPU"
     import torch
     if torch.cuda.is_available(): return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
-# %% ../nbs/00_core.ipynb #4c5ad174
+# %% ../nbs/00_core.ipynb #244464d9
 def cpu_has_bf16() -> bool:
     "Does this CPU multiply bfloat16 numbers in hardware? (Read from the flags that Linux lists; elsewhere: no.)"
     try: flags = Path("/proc/cpuinfo").read_text(encoding="utf8", errors="replace").split()
     except OSError: return False
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
-# %% ../nbs/00_core.ipynb #0864f685
+# %% ../nbs/00_core.ipynb #c3f88adb
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _MADV_HUGEPAGE = -1, -2, -3, 14   # from <malloc.h> and <sys/mman.h>
 _tuned = None
 
@@ -77,7 +77,7 @@ def _mallopt(reserve):
         libc.free(block)
     return True
 
-# %% ../nbs/00_core.ipynb #b9d08761
+# %% ../nbs/00_core.ipynb #a640428f
 @dataclass(frozen=True)
 class SpeedSettings:
     "How a model computes: number format, memory order, memory allocator"
@@ -96,7 +96,7 @@ def speed_settings(
     bf16 = cpu_has_bf16() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
     return SpeedSettings("bfloat16" if bf16 else "float32", kind != "mps", tune_malloc() if kind == "cpu" else False)
 
-# %% ../nbs/00_core.ipynb #4c333d7a
+# %% ../nbs/00_core.ipynb #5f8afe50
 @contextmanager
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
@@ -121,7 +121,7 @@ def write_atomic(
     with atomic_path(path) as tmp: tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #1b9f72ca
+# %% ../nbs/00_core.ipynb #530071ae
 @contextmanager
 def explain_os_errors(
     doing:str # what was being done, for the message: "writing the run folder runs/x"
@@ -137,13 +137,13 @@ def explain_os_errors(
         if e.errno not in hints: raise
         raise CatsDogsError(f"{doing}: {hints[e.errno]}") from e
 
-# %% ../nbs/00_core.ipynb #8406d339
+# %% ../nbs/00_core.ipynb #77c75b57
 def cache_dir() -> Path:
     "Where things live that can be made again: `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`"
     if "CATSDOGS_CACHE" in os.environ: return Path(os.environ["CATSDOGS_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home()/".cache")/"catsdogs"
 
-# %% ../nbs/00_core.ipynb #ccf583e7
+# %% ../nbs/00_core.ipynb #6aa84601
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
     desc:str="",            # what is being done
@@ -153,7 +153,7 @@ def progress(
     from tqdm import tqdm
     return tqdm(it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr, dynamic_ncols=True)
 
-# %% ../nbs/00_core.ipynb #ad976e7d
+# %% ../nbs/00_core.ipynb #225e0fc2
 COLORS = {"train": "#0072B2", "valid": "#D55E00", "cat": "#009E73", "dog": "#CC79A7", "neutral": "#666666"}
 
 @contextmanager
@@ -163,3 +163,19 @@ def plot_style():
     with mpl.rc_context({"figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True, "axes.spines.top": False,
                          "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
                          "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "font.size": 10}): yield
+
+# %% ../nbs/00_core.ipynb #c5a73322
+def figure_png(
+    fig,                  # a matplotlib figure; it is closed
+    colors:int|None=None  # reduce to a palette of so many colours (2 to 256), for figures that show photos
+) -> bytes: # a PNG file
+    "Draw a matplotlib figure into the bytes of a PNG file, and close it"
+    import io
+    import matplotlib.pyplot as plt
+    from PIL import Image
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png"); plt.close(fig)
+    if colors is None: return buffer.getvalue()
+    out = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(out, format="png", optimize=True)
+    return out.getvalue()
