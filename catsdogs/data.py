@@ -6,7 +6,7 @@
 __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'OpenPhoto', 'FitPhoto', 'PhotoBlock', 'photo_block',
            'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders']
 
-# %% ../nbs/03_data.ipynb #a636bb77
+# %% ../nbs/03_data.ipynb #e8077cc2
 import hashlib, json, os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from PIL import Image
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
 
-# %% ../nbs/03_data.ipynb #46464759
+# %% ../nbs/03_data.ipynb #7b530114
 def hash_fraction(
     text:str,   # what to hash
     salt:str="" # another salt gives an independent number
@@ -36,7 +36,7 @@ def hash_fraction(
     "A number that looks random and is always the same for the same text"
     return int.from_bytes(hashlib.blake2b(f"{salt}/{text}".encode(), digest_size=8).digest(), "big") / 2**64
 
-# %% ../nbs/03_data.ipynb #755bc252
+# %% ../nbs/03_data.ipynb #b61a1231
 @dataclass(frozen=True)
 class DataSettings:
     "What makes photos into training data; a run records it"
@@ -55,7 +55,7 @@ class DataSettings:
 
 SPLIT_RULES = ("auto", "hash", "small")
 
-# %% ../nbs/03_data.ipynb #09d677c3
+# %% ../nbs/03_data.ipynb #5f548660
 def _side(photo, settings):
     "'train', 'valid', 'test' or None for one photo"
     if settings.split == "small":
@@ -102,9 +102,10 @@ def _limited(photos, idx, limit):
         key[i] = (rank[photos[i].label], photos[i].label); rank[photos[i].label] += 1
     return sorted(sorted(idx, key=key.get)[:limit])
 
-# %% ../nbs/03_data.ipynb #919c4def
+# %% ../nbs/03_data.ipynb #02439e44
 class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes or an array as a fastai `PILImage`"
+    input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image)    # what `learn.predict` may be given
     def __init__(self, enough:int|None=None): self.enough = enough
     def encodes(self, o:Photo|Path|str|bytes): return PILImage(open_photo(o, self.enough))
     def encodes(self, o:np.ndarray): return PILImage(Image.fromarray(o).convert("RGB"))
@@ -122,14 +123,14 @@ def PhotoBlock(
     "A fastai block for photos of any kind: opened, made square, as numbers from 0 to 1"
     return TransformBlock(type_tfms=OpenPhoto(settings.size), item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
 
-# %% ../nbs/03_data.ipynb #ddb0e5cd
+# %% ../nbs/03_data.ipynb #699eb43c
 def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
     "The course's data block: photos from any source that `list_photos` reads, with their classes, split by `split_photos`"
     return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"), splitter=partial(split_photos, settings=settings))
 
-# %% ../nbs/03_data.ipynb #54fb4bdf
+# %% ../nbs/03_data.ipynb #bd1c4397
 _CACHE_VERSION = 1                                      # raise it when the pixels would come out differently
 
 def _identity(photo): return [photo.member or str(photo.path.absolute()), photo.size, photo.stamp]
@@ -148,7 +149,7 @@ class PhotoCache:
         "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order"
         return torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
 
-# %% ../nbs/03_data.ipynb #69b64de4
+# %% ../nbs/03_data.ipynb #1b605530
 def build_cache(
     photos:list[Photo],                     # what to decode
     settings:DataSettings=DataSettings()    # `size` and `method` are used
@@ -188,7 +189,7 @@ def _make_room(folder, needed):
         room -= old.stat().st_size
         if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
 
-# %% ../nbs/03_data.ipynb #29f2dafb
+# %% ../nbs/03_data.ipynb #aa7638b6
 class CachedDL(TfmdDL):
     "A fastai `TfmdDL` that cuts whole batches out of a `PhotoCache`"
     def __init__(self, dataset, cache=None, **kwargs):
@@ -212,7 +213,7 @@ class CachedDL(TfmdDL):
             return super().new(dataset, cls or TfmdDL, **{"num_workers": 0, **kwargs})
         return super().new(dataset, cls, cache=self.cache, **kwargs)
 
-# %% ../nbs/03_data.ipynb #537f5807
+# %% ../nbs/03_data.ipynb #758bfc0d
 def photo_dataloaders(
     source:str|Path|list,                   # whatever `list_photos` reads
     settings:DataSettings=DataSettings(),   # size, resize method, split, limit

@@ -1,0 +1,30 @@
+# make install   the environment in .venv (uses one that is there already)
+# make test      everything: notebooks, exported code, README, layers, command line, browser
+# make readme    README.md from nbs/index.ipynb
+# make benchmark speed against Keras (needs CATSDOGS_PHOTOS)
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+STAMP := .venv/.installed
+
+.PHONY: install test readme benchmark clean
+
+install: $(STAMP)
+
+$(STAMP): settings.ini setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: Python 3.10 or newer is needed; say which by PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $(STAMP)
+
+test: install
+	@$(BIN)/python tests/run_all.py
+
+readme: install
+	$(BIN)/python tests/make_readme.py
+
+benchmark: install
+	$(BIN)/python benchmarks/keras_ratio.py "$(CATSDOGS_PHOTOS)"
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,83 @@
+"""The project as a whole: what is committed, a submission from real photos, the report and a notebook in a browser."""
+import base64, json, os, re, socket, subprocess, sys, time, urllib.request
+
+import pytest
+
+from conftest import root
+
+def committed(): return subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+
+@pytest.mark.skipif(not (root/".git").exists(), reason="not a git checkout")
+def test_no_data_is_committed():
+    assert not [f for f in committed() if re.search(r"\.(jpe?g|png|gif|webp|zip|pth?|pkl|u8)$", f)]
+    assert sum((root/f).stat().st_size for f in committed()) < 10e6
+
+@pytest.mark.parametrize("path", sorted((root/"nbs").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_notebook_is_light_and_was_run(path):
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    outputs = [o for c in cells for o in c.get("outputs", [])]
+    assert path.stat().st_size < 600_000
+    assert path.stem == "index" or outputs
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 80_000
+
+def test_submission_from_photos(photos, folder, catsdogs):
+    run, out = folder/"photos", folder/"submission.csv"
+    done = catsdogs("train", photos/"train.zip", "--recipe", "one_cycle", "--model", "classic", "--size", "64", "--epochs", "4", "--limit", "4000", "--out", run, "--json")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert scores["n"] > 3000 and scores["accuracy"] > .65      # better than a coin by far, even so small and short
+    done = catsdogs("submit", run, photos/"test1.zip", "--out", out)
+    assert done.returncode == 0, done.stderr
+    from catsdogs.kaggle import check_submission
+    assert check_submission(out, photos/"sampleSubmission.csv") == 3997
+
+def test_report_in_a_browser(drawn, browser):
+    for width in (1200, 390):
+        page = browser.new_page(viewport=dict(width=width, height=900))
+        asked, errors = [], []
+        page.on("request", lambda r: asked.append(r.url)); page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.goto((drawn/"report.html").as_uri())
+        assert [u for u in asked if not u.startswith(("file:", "data:"))] == [] and errors == []
+        assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True] * 3
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert re.search(r"Right on \d+\.\d% of \d+ photos", page.inner_text("body"))
+        page.close()
+
+def free_port():
+    with socket.socket() as s: s.bind(("127.0.0.1", 0)); return s.getsockname()[1]
+
+@pytest.fixture
+def lab(tmp_path):
+    "A JupyterLab server on the loopback address, over a copy of the notebooks; yields its address"
+    import shutil
+    shutil.copytree(root/"nbs", tmp_path/"nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
+                               "--LabApp.news_url=None"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path/"config")})
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try: urllib.request.urlopen(f"{address}/api", timeout=1); break
+        except OSError: time.sleep(.25)
+    yield address
+    server.terminate(); server.wait(20)
+
+def test_notebook_in_jupyterlab(lab, browser, tmp_path):
+    "A reader opens the chapter on models, runs all cells, and sees no error"
+    page = browser.new_page(viewport=dict(width=1300, height=1000))
+    page.goto(f"{lab}/lab/tree/nbs/05_models.ipynb")
+    page.get_by_text("Three networks").first.wait_for(timeout=90_000)
+    page.locator(".jp-NotebookPanel-toolbar").wait_for()
+    page.get_by_role("menuitem", name="Kernel").click()
+    page.get_by_role("menuitem", name="Restart Kernel and Run All Cells").click()
+    page.get_by_role("button", name="Restart", exact=True).click()
+    page.keyboard.press("Control+s")
+    def saved():
+        page.keyboard.press("Control+s"); page.wait_for_timeout(1000)
+        return [c for c in json.loads((tmp_path/"nbs"/"05_models.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
+    for _ in range(60):
+        cells = saved()
+        if all(c["execution_count"] for c in cells) and cells[-1]["execution_count"] == len(cells): break
+    assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1))
+    assert not [o for c in cells for o in c["outputs"] if o["output_type"] == "error"]
+    page.close()
