@@ -1,6 +1,6 @@
 """The recorded experiment of 06_learner: the codelab's recipe, by network, number of photos and number format.
 
-Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3] [--only small|all]
+Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3] [--only small|all] [--model codelab|dense]
 
 PHOTOS is the folder that holds Kaggle's train.zip. Each run adds its epochs to the table as it ends; runs that are in the table
 already are skipped, so that an interrupted experiment goes on where it stopped. About half an hour on two cores.
@@ -25,12 +25,13 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"codelab.csv")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=("small", "all"))
+    parser.add_argument("--model", choices=("codelab", "dense"))
     args = parser.parse_args()
     table = pd.read_csv(args.out) if args.out.exists() else pd.DataFrame(columns=["photos", "model", "precision", "seed"])
     for seed in range(args.seeds):
         for photos, model, precision in PLAN:
             done = table.query("photos == @photos and model == @model and precision == @precision and seed == @seed")
-            if len(done) or args.only not in (None, photos): continue
+            if len(done) or args.only not in (None, photos) or args.model not in (None, model): continue
             recipe = find_recipe("codelab", keep="last") if model == "codelab" else find_recipe("one_cycle", model=model, lr=1e-4, epochs=15, bs=100, keep="last")
             settings = RunSettings(recipe, DataSettings(split="small" if photos == "small" else "auto"), seed, precision == "fast")
             with tempfile.TemporaryDirectory() as d:

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['app', 'main', 'check', 'train', 'evaluate', 'predict', 'submit']
 
-# %% ../nbs/15_cli.ipynb #a60fc98c
-import json, os, signal, sys, warnings
+# %% ../nbs/15_cli.ipynb #2f7b4b3e
+import json, os, sys, warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
@@ -16,9 +16,12 @@ import typer
 from . import __version__
 from .core import CatsDogsError
 
-# %% ../nbs/15_cli.ipynb #079253a1
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
-                  help="Train small networks to tell cats from dogs (or anything from anything), judge them, use them.", epilog="Add --debug to any command to see the traceback of an error.")
+# %% ../nbs/15_cli.ipynb #28fa4327
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train small networks to tell cats from dogs (or anything from anything), judge them, use them.",
+    epilog="Add --debug to any command to see the traceback of an error.")
 
 def _fail(message):
     print(f"catsdogs: error: {message}", file=sys.stderr)
@@ -44,7 +47,7 @@ def main(
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version: print(f"catsdogs {__version__}"); raise typer.Exit()
 
-# %% ../nbs/15_cli.ipynb #818dad07
+# %% ../nbs/15_cli.ipynb #2c45c154
 @app.command(epilog="Example: catsdogs check photos --quarantine bad-photos")
 def check(
     path: Path = typer.Argument(..., help="A folder or a zip with photos."),
@@ -62,9 +65,11 @@ def check(
     if not as_json: print(f"{len(photos):,} photos, {len(found)} with a problem{moved}")
     return int(bool(found))
 
-# %% ../nbs/15_cli.ipynb #0001eb1d
+# %% ../nbs/15_cli.ipynb #bb6c35e1
 def _epoch_line(row):
-    print(f"{row['epoch'] + 1:5}  {row['train_loss']:10.4f}  {row['valid_loss']:10.4f}  {row['accuracy']:8.1%}  {row['train_seconds'] + row['valid_seconds']:7.1f}  {row['images_per_second']:8.0f}", flush=True)
+    seconds = row["train_seconds"] + row["valid_seconds"]
+    print(f"{row['epoch'] + 1:5}  {row['train_loss']:10.4f}  {row['valid_loss']:10.4f}  {row['accuracy']:8.1%}  {seconds:7.1f}"
+          f"  {row['images_per_second']:8.0f}", flush=True)
 
 def _peak_memory():
     "Peak resident memory of this process in GB; None where it cannot be known"
@@ -80,7 +85,7 @@ def _summary(run, evaluation, report):
     if evaluation.unreadable: print(f"{len(evaluation.unreadable)} photos could not be read, as {evaluation.unreadable[0].error}")
     print(f"report: {report}")
 
-# %% ../nbs/15_cli.ipynb #1194e1a7
+# %% ../nbs/15_cli.ipynb #9fc1a17a
 @app.command(epilog="Example: catsdogs train train.zip --model codelab --epochs 15 --out runs/codelab")
 def train(
     path: Path = typer.Argument(..., help="Photos: a folder per class, names like cat.0.jpg, or Kaggle's zip."),
@@ -124,7 +129,7 @@ def _recorded_source(run):
     from catsdogs.predict import read_info
     return Path(read_info(run)["data"]["source"]).exists()
 
-# %% ../nbs/15_cli.ipynb #b5a6f0f9
+# %% ../nbs/15_cli.ipynb #850e69f7
 @app.command(epilog="Example: catsdogs evaluate runs/codelab more-photos")
 def evaluate(
     run: Path = typer.Argument(..., help="A run folder."),
@@ -139,7 +144,7 @@ def evaluate(
     else: _summary(run, evaluation, report)
     return 0
 
-# %% ../nbs/15_cli.ipynb #e9d75ab8
+# %% ../nbs/15_cli.ipynb #1abd6ab8
 @app.command(epilog="Example: catsdogs predict --run runs/codelab cat.jpg holiday-photos")
 def predict(
     paths: list[Path] = typer.Argument(..., help="Photos, folders, zips."),
@@ -158,7 +163,7 @@ def predict(
     if bad and not as_json: print(f"catsdogs: {bad} of {len(photos)} photos could not be read", file=sys.stderr)
     return int(bad > 0)
 
-# %% ../nbs/15_cli.ipynb #1f12455d
+# %% ../nbs/15_cli.ipynb #680a26d3
 @app.command(epilog="Example: catsdogs submit runs/codelab test1.zip --out submission.csv")
 def submit(
     run: Path = typer.Argument(..., help="A run folder."),

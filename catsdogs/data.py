@@ -6,7 +6,7 @@
 __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'OpenPhoto', 'FitPhoto', 'PhotoBlock', 'photo_block',
            'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders']
 
-# %% ../nbs/03_data.ipynb #e8077cc2
+# %% ../nbs/03_data.ipynb #cf0ca384
 import hashlib, json, os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-import fastai.vision.data                               # teaches fastai's `show_batch` and `show_results` about pictures
+import fastai.vision.data # noqa: F401                   # teaches fastai's `show_batch` and `show_results` about pictures
 import numpy as np
 import torch
 from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
@@ -28,7 +28,7 @@ from PIL import Image
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
 
-# %% ../nbs/03_data.ipynb #7b530114
+# %% ../nbs/03_data.ipynb #35983465
 def hash_fraction(
     text:str,   # what to hash
     salt:str="" # another salt gives an independent number
@@ -36,7 +36,7 @@ def hash_fraction(
     "A number that looks random and is always the same for the same text"
     return int.from_bytes(hashlib.blake2b(f"{salt}/{text}".encode(), digest_size=8).digest(), "big") / 2**64
 
-# %% ../nbs/03_data.ipynb #b61a1231
+# %% ../nbs/03_data.ipynb #6406d91e
 @dataclass(frozen=True)
 class DataSettings:
     "What makes photos into training data; a run records it"
@@ -55,14 +55,14 @@ class DataSettings:
 
 SPLIT_RULES = ("auto", "hash", "small")
 
-# %% ../nbs/03_data.ipynb #5f548660
-def _side(photo, settings):
-    "'train', 'valid', 'test' or None for one photo"
-    if settings.split == "small":
-        n = photo.number
-        return None if n is None else "train" if n < 1000 else "valid" if n < 1500 else "test" if n < 2500 else None
-    if settings.split == "auto" and photo.split: return photo.split
-    return "valid" if hash_fraction(photo.name) < settings.valid else "train"
+# %% ../nbs/03_data.ipynb #2492468d
+def _sides(photos, settings):
+    "For each photo 'train', 'valid', or None if it takes part in neither"
+    folders_say = any(p.split == "valid" for p in photos)
+    def by_hash(p): return "valid" if hash_fraction(p.name) < settings.valid else "train"
+    def auto(p): return p.split if folders_say or p.split == "test" else by_hash(p)
+    def small(p): return None if p.number is None or p.number >= 1500 else "train" if p.number < 1000 else "valid"
+    return [dict(auto=auto, hash=by_hash, small=small)[settings.split](p) for p in photos]
 
 def _check_classes(photos):
     unknown = [p for p in photos if p.label is None]
@@ -78,10 +78,8 @@ def split_photos(
 ) -> tuple[list[int], list[int]]: # positions in `photos`: to train, to validate
     "Split photos deterministically, stratified by class, stable when photos are added; raises `CatsDogsError` for classes that cannot be split"
     _check_classes(photos)
-    sides = [_side(p, settings) for p in photos]
-    if settings.split == "auto" and "valid" not in sides: sides = ["test" if s == "test" else _side(p, DataSettings(split="hash", valid=settings.valid)) for p, s in zip(photos, sides)]
     by_class = defaultdict(lambda: defaultdict(list))
-    for i, (photo, side) in enumerate(zip(photos, sides)): by_class[photo.label][side].append(i)
+    for i, (photo, side) in enumerate(zip(photos, _sides(photos, settings))): by_class[photo.label][side].append(i)
     train, valid = [], []
     for label, side in by_class.items(): _share(label, side, photos, train, valid)
     return _limited(photos, sorted(train), settings.limit), sorted(valid)
@@ -102,7 +100,7 @@ def _limited(photos, idx, limit):
         key[i] = (rank[photos[i].label], photos[i].label); rank[photos[i].label] += 1
     return sorted(sorted(idx, key=key.get)[:limit])
 
-# %% ../nbs/03_data.ipynb #02439e44
+# %% ../nbs/03_data.ipynb #718fa33e
 class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes or an array as a fastai `PILImage`"
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image)    # what `learn.predict` may be given
@@ -123,14 +121,15 @@ def PhotoBlock(
     "A fastai block for photos of any kind: opened, made square, as numbers from 0 to 1"
     return TransformBlock(type_tfms=OpenPhoto(settings.size), item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
 
-# %% ../nbs/03_data.ipynb #699eb43c
+# %% ../nbs/03_data.ipynb #76ed46ee
 def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
     "The course's data block: photos from any source that `list_photos` reads, with their classes, split by `split_photos`"
-    return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"), splitter=partial(split_photos, settings=settings))
+    return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"),
+                     splitter=partial(split_photos, settings=settings))
 
-# %% ../nbs/03_data.ipynb #bd1c4397
+# %% ../nbs/03_data.ipynb #13f71375
 _CACHE_VERSION = 1                                      # raise it when the pixels would come out differently
 
 def _identity(photo): return [photo.member or str(photo.path.absolute()), photo.size, photo.stamp]
@@ -149,7 +148,7 @@ class PhotoCache:
         "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order"
         return torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
 
-# %% ../nbs/03_data.ipynb #1b605530
+# %% ../nbs/03_data.ipynb #60eaef7f
 def build_cache(
     photos:list[Photo],                     # what to decode
     settings:DataSettings=DataSettings()    # `size` and `method` are used
@@ -189,7 +188,7 @@ def _make_room(folder, needed):
         room -= old.stat().st_size
         if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
 
-# %% ../nbs/03_data.ipynb #aa7638b6
+# %% ../nbs/03_data.ipynb #727c1ca9
 class CachedDL(TfmdDL):
     "A fastai `TfmdDL` that cuts whole batches out of a `PhotoCache`"
     def __init__(self, dataset, cache=None, **kwargs):
@@ -213,7 +212,7 @@ class CachedDL(TfmdDL):
             return super().new(dataset, cls or TfmdDL, **{"num_workers": 0, **kwargs})
         return super().new(dataset, cls, cache=self.cache, **kwargs)
 
-# %% ../nbs/03_data.ipynb #758bfc0d
+# %% ../nbs/03_data.ipynb #097d7a12
 def photo_dataloaders(
     source:str|Path|list,                   # whatever `list_photos` reads
     settings:DataSettings=DataSettings(),   # size, resize method, split, limit

@@ -6,7 +6,7 @@
 __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'evaluate_run', 'plot_history', 'plot_confusion',
            'plot_calibration', 'top_losses', 'plot_top_losses', 'write_report']
 
-# %% ../nbs/07_evaluate.ipynb #e7fe58c9
+# %% ../nbs/07_evaluate.ipynb #15df8ce3
 import base64, csv, html, math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from .core import COLORS, CatsDogsError, explain_os_errors, figure_png, plot_style, write_atomic
-from .photos import Photo, list_photos, open_photo
+from .photos import list_photos, open_photo
 from .predict import Prediction, Predictor, predict_photos, read_info, write_info
 
-# %% ../nbs/07_evaluate.ipynb #918faf1d
+# %% ../nbs/07_evaluate.ipynb #848f15dc
 def wilson_interval(
     right:int,      # how many were right
     n:int,          # out of how many
@@ -29,7 +29,7 @@ def wilson_interval(
     middle, half = p + z2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return max(0., (middle - half) / (1 + z2 / n)), min(1., (middle + half) / (1 + z2 / n))
 
-# %% ../nbs/07_evaluate.ipynb #13382dd3
+# %% ../nbs/07_evaluate.ipynb #aed3dc2e
 @dataclass(frozen=True)
 class Scores:
     "What can be said of a network's answers"
@@ -64,7 +64,7 @@ def score(
     error = float(sum(n * abs(c - r) for n, c, r in _by_confidence(p, t)) / len(t))
     return Scores(len(t), right / len(t), low, high, loss, error, confusion.tolist(), list(classes))
 
-# %% ../nbs/07_evaluate.ipynb #b3fd538d
+# %% ../nbs/07_evaluate.ipynb #c627d29b
 @dataclass(frozen=True)
 class Evaluation:
     "A run's answers to photos whose class is known"
@@ -103,7 +103,7 @@ def _check_labels(photos, classes, source):
     if unknown == ["None"]: raise CatsDogsError(f"{source}: these photos have no known class; to label them use `catsdogs predict`")
     if unknown: raise CatsDogsError(f"{source}: holds the class {unknown[0]!r}, which the run does not know (it knows {', '.join(classes)})")
 
-# %% ../nbs/07_evaluate.ipynb #343d353b
+# %% ../nbs/07_evaluate.ipynb #4d7da16b
 def plot_history(
     rows:list[dict],        # the rows of history.csv
     axs,                    # two axes: for the losses, for the accuracy
@@ -124,10 +124,10 @@ def plot_history(
     axs[0].legend()
     return axs
 
-# %% ../nbs/07_evaluate.ipynb #c17b866a
+# %% ../nbs/07_evaluate.ipynb #4d3dafa3
 def plot_confusion(
     scores:Scores, # from `score`
-    ax
+    ax             # matplotlib axes to draw on
 ):
     "Draw the confusion matrix, colours by the share of each true class; returns the axes"
     m = np.array(scores.confusion); share = m / np.maximum(m.sum(1, keepdims=True), 1)
@@ -140,7 +140,7 @@ def plot_confusion(
 
 def plot_calibration(
     predictions:list[Prediction],   # answers to photos whose class is known
-    ax
+    ax                              # matplotlib axes to draw on
 ):
     "Draw confidence against the share of right answers, with Wilson's intervals; returns the axes"
     p = np.array([list(a.probabilities.values()) for a in predictions])
@@ -153,7 +153,7 @@ def plot_calibration(
     ax.set(title="As good as it believes?", xlabel="confidence", ylabel="share right", ylim=(0, 1.03)); ax.legend(loc="lower right")
     return ax
 
-# %% ../nbs/07_evaluate.ipynb #a8718955
+# %% ../nbs/07_evaluate.ipynb #420122a5
 def top_losses(
     predictions:list[Prediction],   # answers to photos whose class is known
     k:int=9                         # how many
@@ -176,42 +176,54 @@ def plot_top_losses(
                      color="black" if a.label == a.photo.label else COLORS["valid"])
     return fig
 
-# %% ../nbs/07_evaluate.ipynb #38134969
+# %% ../nbs/07_evaluate.ipynb #a494072a
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>body{{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}h1{{margin-bottom:.2rem}}
-.big{{display:flex;flex-wrap:wrap;gap:1rem;margin:1.2rem 0}}.big div{{flex:1 1 10rem;background:#f3f5f8;border-radius:.5rem;padding:.7rem 1rem}}.big b{{display:block;font-size:1.7rem}}
-img{{max-width:100%;height:auto}}figcaption{{color:#555;font-size:.9rem}}figure{{margin:1.5rem 0}}table{{border-collapse:collapse;font-size:.9rem}}td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}}
-td:first-child{{color:#555;white-space:nowrap}}</style></head><body>
+<style>
+body{{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
+h1{{margin-bottom:.2rem}}
+.big{{display:flex;flex-wrap:wrap;gap:1rem;margin:1.2rem 0}}
+.big div{{flex:1 1 10rem;background:#f3f5f8;border-radius:.5rem;padding:.7rem 1rem}}
+.big b{{display:block;font-size:1.7rem}}
+img{{max-width:100%;height:auto}} figure{{margin:1.5rem 0}} figcaption{{color:#555;font-size:.9rem}}
+table{{border-collapse:collapse;font-size:.9rem}}
+td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}} td:first-child{{color:#555;white-space:nowrap}}
+</style></head><body>
 <h1>{title}</h1><p>{summary}</p><div class="big">{numbers}</div>{figures}<h2>How it was made</h2><table>{facts}</table></body></html>
 """
 
-def _figures(run, evaluation, rows):
-    "name → (PNG, caption)"
+_CAPTIONS = {
+    "curves": "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept.",
+    "confusion": "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals.",
+    "top_losses": "The photos with the largest loss: what it said, and what is true. Often the photo is at fault."}
+
+def _figures(evaluation, rows, kept):
+    "name → PNG, in the order of the page"
     import matplotlib.pyplot as plt
-    figures, kept = {}, read_info(run).get("kept_epoch")
+    figures = {}
     with plot_style():
         if rows:
             fig, axs = plt.subplots(1, 2, figsize=(8, 2.8)); plot_history(rows, axs, kept)
-            figures["curves"] = figure_png(fig), "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept."
+            figures["curves"] = figure_png(fig)
         fig, (a, b) = plt.subplots(1, 2, figsize=(8, 3.2)); plot_confusion(evaluation.scores, a); plot_calibration(evaluation.predictions, b)
-        figures["confusion"] = figure_png(fig), "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals."
-        figures["top_losses"] = figure_png(plot_top_losses(evaluation.predictions)), "The photos with the largest loss: what it said, and what is true. Often the photo is at fault."
-    return figures
+        return {**figures, "confusion": figure_png(fig), "top_losses": figure_png(plot_top_losses(evaluation.predictions))}
 
 def _facts(info, evaluation):
     "Rows for the table at the end of the report"
     data, recipe = info.get("data", {}), info.get("recipe", {})
     yield "Model", f"{info['model']}, {info['size']}×{info['size']}, {info['method']}"
     if recipe: yield "Recipe", ", ".join(f"{k} {v}" for k, v in recipe.items() if k not in ("model", "size") and v is not None)
-    if data: yield "Photos", f"{data['photos']['train']:,} to train, {data['photos']['valid']:,} to validate, {len(data['left_out'])} left out; from {data['source']}"
+    if data:
+        n = data["photos"]
+        yield "Photos", f"{n['train']:,} to train, {n['valid']:,} to validate, {len(data['left_out'])} left out; from {data['source']}"
     for why in list(data.get("left_out", {}).values())[:10]: yield "Left out", why
     if evaluation.learned: yield "Not judged", f"{evaluation.learned:,} photos that it had learned from"
     for a in evaluation.unreadable[:10]: yield "Unreadable", a.error
-    for key in ("seed", "kept_epoch", "speed", "hardware", "versions"):
-        if key in info: v = info[key]; yield key.replace("_", " ").capitalize(), ", ".join(f"{k} {x}" for k, x in v.items()) if isinstance(v, dict) else v + 1 if key == "kept_epoch" else v
+    if "kept_epoch" in info: yield "Weights of", f"epoch {info['kept_epoch'] + 1} of {info['epochs']}; seed {info['seed']}"
+    for key in ("speed", "hardware", "versions"):
+        if key in info: yield key.capitalize(), ", ".join(f"{k} {v}" for k, v in info[key].items())
 
-# %% ../nbs/07_evaluate.ipynb #babca734
+# %% ../nbs/07_evaluate.ipynb #0f67eea5
 def write_report(
     run:str|Path,           # a run folder
     evaluation:Evaluation   # from `evaluate_run`
@@ -220,15 +232,21 @@ def write_report(
     run, s, esc = Path(run), evaluation.scores, lambda o: html.escape(str(o))
     info, history = read_info(run), run/"history.csv"
     rows = list(csv.DictReader(history.read_text(encoding="utf8").splitlines())) if history.is_file() else []
+    figures = _figures(evaluation, rows, info.get("kept_epoch"))
+    numbers = {"accuracy": f"{s.accuracy:.1%}", "log loss": f"{s.log_loss:.3f}", "calibration error": f"{s.calibration_error:.1%}", "photos judged": f"{s.n:,}"}
+    page = _PAGE.format(
+        title=esc(f"{' or '.join(s.classes) if len(s.classes) <= 5 else f'{len(s.classes)} classes'}: {info['model']}"), summary=esc(_in_words(s, info)),
+        numbers="".join(f"<div><b>{v}</b>{k}</div>" for k, v in numbers.items()), figures="".join(_figure_html(name, png) for name, png in figures.items()),
+        facts="".join(f"<tr><td>{esc(k)}</td><td>{esc(v)}</td></tr>" for k, v in _facts(info, evaluation)))
     with explain_os_errors(f"writing the report into {run}"):
-        figures = _figures(run, evaluation, rows)
-        for name, (png, _) in figures.items(): write_atomic(run/"figures"/f"{name}.png", png)
-        title = f"{' or '.join(s.classes) if len(s.classes) <= 5 else f'{len(s.classes)} classes'}: {info['model']}"
-        summary = (f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos of the same kind, expect {s.low:.1%} to {s.high:.1%} "
-                   "(95% interval). " + ("The epoch was chosen by the same photos, which flatters the score a little." if info.get("recipe", {}).get("keep") == "best" else ""))
-        numbers = (("accuracy", f"{s.accuracy:.1%}"), ("log loss", f"{s.log_loss:.3f}"), ("calibration error", f"{s.calibration_error:.1%}"), ("photos judged", f"{s.n:,}"))
-        page = _PAGE.format(title=esc(title), summary=esc(summary), numbers="".join(f"<div><b>{esc(v)}</b>{esc(k)}</div>" for k, v in numbers),
-            figures="".join(f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(png).decode()}"><figcaption>{esc(caption)}</figcaption></figure>' for name, (png, caption) in figures.items()),
-            facts="".join(f"<tr><td>{esc(k)}</td><td>{esc(v)}</td></tr>" for k, v in _facts(info, evaluation)))
+        for name, png in figures.items(): write_atomic(run/"figures"/f"{name}.png", png)
         write_info(run, {**info, "scores": asdict(s)})
         return write_atomic(run/"report.html", page)
+
+def _in_words(s, info):
+    chosen = " The epoch was chosen by the same photos, which flatters the score a little." if info.get("recipe", {}).get("keep") == "best" else ""
+    return (f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos of the same kind, "
+            f"expect {s.low:.1%} to {s.high:.1%} (95% interval).{chosen}")
+
+def _figure_html(name, png):
+    return f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(png).decode()}"><figcaption>{_CAPTIONS[name]}</figcaption></figure>'

@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['METRICS', 'Submission', 'submit', 'check_submission']
 
-# %% ../nbs/14_kaggle.ipynb #18f22cd6
+# %% ../nbs/14_kaggle.ipynb #006b7e33
 import csv, io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from .core import CatsDogsError, explain_os_errors, write_atomic
-from .photos import Photo, list_photos
+from .photos import list_photos
 from .predict import Predictor, predict_photos
 
-# %% ../nbs/14_kaggle.ipynb #635d7aa6
+# %% ../nbs/14_kaggle.ipynb #d6919c16
 METRICS = ("logloss", "accuracy")
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Submission:
 def _dog_class(classes):
     "The class that Kaggle calls 1"
     found = [c for c in classes if c.lower() in ("dog", "dogs")]
-    if len(classes) != 2 or not found: raise CatsDogsError(f"this run knows {', '.join(classes)}; the competition needs a run of two classes of which one is called dog")
+    if len(classes) != 2 or not found:
+        raise CatsDogsError(f"this run knows {', '.join(classes)}; the competition needs a run of two classes of which one is called dog")
     return found[0]
 
 def _numbered(photos):
@@ -40,7 +41,7 @@ def _numbered(photos):
     if twice: raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
-# %% ../nbs/14_kaggle.ipynb #fab1c253
+# %% ../nbs/14_kaggle.ipynb #eeddeaea
 def submit(
     run:str|Path,           # a run folder
     source:str|Path,        # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
@@ -61,7 +62,7 @@ def submit(
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
     return Submission(Path(out), len(p), sum(q > .5 for q in p), [a for a in answers if a.label is None])
 
-# %% ../nbs/14_kaggle.ipynb #57cfea2c
+# %% ../nbs/14_kaggle.ipynb #e9bfa429
 def check_submission(
     path:str|Path,              # the file to check
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same

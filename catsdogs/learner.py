@@ -8,20 +8,21 @@ __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss'
            'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar', 'fit_recipe', 'RunSettings',
            'data_fingerprint', 'train_run']
 
-# %% ../nbs/06_learner.ipynb #656cc215
-import csv, hashlib, io, json, os, platform, random, sys, time
-from dataclasses import asdict, dataclass, field, replace
+# %% ../nbs/06_learner.ipynb #0eceec53
+import csv, hashlib, io, json, os, platform, random, time
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Callable
 
-import fastai.vision.learner                            # teaches fastai's `show_results` about pictures
+import fastai.callback.schedule # noqa: F401             # gives `Learner` its `fit_one_cycle` and `lr_find`
+import fastai.vision.learner # noqa: F401                # teaches fastai's `show_results` about pictures
 import torch
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback
 from fastai.callback.fp16 import AMPMode, MixedPrecision
-from fastai.callback.schedule import ParamScheduler     # gives `Learner` its `fit_one_cycle` and `lr_find`
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback, TerminateOnNaNCallback, TrackerCallback
 from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat
@@ -30,13 +31,13 @@ from fastcore.foundation import L
 from torch import Tensor, nn
 
 from .augment import AUGMENTATIONS, augmentations
-from .core import CatsDogsError, SpeedSettings, atomic_path, epoch_seed, explain_os_errors, progress, seed_everything, speed_settings, write_atomic
+from .core import (CatsDogsError, atomic_path, epoch_seed, explain_os_errors, progress, seed_everything,
+                           speed_settings, write_atomic)
 from .data import DataSettings, photo_dataloaders
 from .models import MODELS, build_model, n_outputs
-from .photos import list_photos
-from .predict import INFO_FILE, MODEL_FILE, class_probabilities, read_info, save_model, write_info
+from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
 
-# %% ../nbs/06_learner.ipynb #e495eced
+# %% ../nbs/06_learner.ipynb #ad63d9c6
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
@@ -50,7 +51,7 @@ def accuracy(
     guess = (inp[:, 0] > 0).long() if inp.shape[-1] == 1 else inp.argmax(-1)
     return (guess == targ).float().mean()
 
-# %% ../nbs/06_learner.ipynb #9a6e83f4
+# %% ../nbs/06_learner.ipynb #e8f80d2a
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
@@ -67,7 +68,8 @@ class Recipe:
     keep: str = "best" # weights of the "best" epoch, by validation loss, or of the "last"
 
     def __post_init__(self):
-        for name, allowed in dict(model=MODELS, optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last")).items():
+        choices = dict(model=MODELS, optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed: raise CatsDogsError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
         for name in ("epochs", "bs", "lr"):
             if not getattr(self, name) > 0: raise CatsDogsError(f"{name} must be above 0, not {getattr(self, name)}")
@@ -89,7 +91,7 @@ def find_recipe(
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
-# %% ../nbs/06_learner.ipynb #4d28430e
+# %% ../nbs/06_learner.ipynb #9ea63608
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's bfloat16 mixed precision, on the device where the model is (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
@@ -97,7 +99,7 @@ class DeviceMixedPrecision(MixedPrecision):
         super().before_fit()
         self.autocast = torch.autocast(next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
-# %% ../nbs/06_learner.ipynb #d575fbcb
+# %% ../nbs/06_learner.ipynb #a4d4ebc0
 class SeedEpochs(Callback):
     "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
     order = -20
@@ -107,7 +109,7 @@ class SeedEpochs(Callback):
         seed_everything(seed)
         self.dls.train.rng = random.Random(seed)
 
-# %% ../nbs/06_learner.ipynb #45850037
+# %% ../nbs/06_learner.ipynb #03979229
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
@@ -128,7 +130,7 @@ def cnn_learner(
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     return learn
 
-# %% ../nbs/06_learner.ipynb #b687990a
+# %% ../nbs/06_learner.ipynb #65a86ddc
 COLUMNS = ("epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds", "images_per_second")
 
 class History(Callback):
@@ -151,7 +153,8 @@ class History(Callback):
         if self.epoch < self.first:                     # an epoch that a resumed run skips: fastai's trackers see what was recorded
             self.recorder.values[-1] = L(self.rows[self.epoch][k] for k in ("train_loss", "valid_loss", "accuracy")); return
         _, valid_loss, acc = self.recorder.values[-1][:3]
-        row = dict(zip(COLUMNS, (self.epoch, float(self.total) / self.photos, valid_loss, acc, self.train_seconds, self.valid_seconds, self.photos / self.train_seconds)))
+        row = dict(zip(COLUMNS, (self.epoch, float(self.total) / self.photos, valid_loss, acc, self.train_seconds, self.valid_seconds,
+                                 self.photos / self.train_seconds)))
         self.rows.append(row)
         if self.on_epoch: self.on_epoch(row)
 
@@ -167,7 +170,7 @@ def write_history(
     writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
     write_atomic(Path(folder)/"history.csv", out.getvalue())
 
-# %% ../nbs/06_learner.ipynb #4ba626ac
+# %% ../nbs/06_learner.ipynb #1cc313e5
 CHECKPOINT_FILE = "checkpoint.pt"
 
 class Checkpoint(Callback):
@@ -203,7 +206,7 @@ def restore(
     opt = [{k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()} for s in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
-# %% ../nbs/06_learner.ipynb #d676753e
+# %% ../nbs/06_learner.ipynb #1604fb2c
 class BestEpoch(SaveModelCallback):
     "fastai's `SaveModelCallback`, silent, that neither pickles nor overwrites the best weights while a resumed run skips its past"
     kept = None                                         # the epoch whose weights are in the file
@@ -219,7 +222,6 @@ class BestEpoch(SaveModelCallback):
 class StopEarly(EarlyStoppingCallback):
     "fastai's `EarlyStoppingCallback`, silent"
     def after_epoch(self):
-        from contextlib import redirect_stdout
         with redirect_stdout(io.StringIO()): super().after_epoch()
 
 class BatchBar(Callback):
@@ -229,7 +231,7 @@ class BatchBar(Callback):
         if self.training: self.bar.update()
     def after_train(self): self.bar.close()
 
-# %% ../nbs/06_learner.ipynb #df914443
+# %% ../nbs/06_learner.ipynb #b7158d10
 def fit_recipe(
     learn:Learner,      # from `cnn_learner`
     first_epoch:int=0,  # where to go on, after `restore`
@@ -240,7 +242,7 @@ def fit_recipe(
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" else learn.fit
     fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=list(cbs), start_epoch=first_epoch)
 
-# %% ../nbs/06_learner.ipynb #26aec013
+# %% ../nbs/06_learner.ipynb #6acd9bad
 @dataclass(frozen=True)
 class RunSettings:
     "Everything that decides the outcome of a run, besides the photos"
@@ -270,7 +272,7 @@ def _describe(source, settings, learn):
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
                 versions={p: version(p) for p in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version()), hardware=_hardware(dls.device))
 
-# %% ../nbs/06_learner.ipynb #f4eac9aa
+# %% ../nbs/06_learner.ipynb #a4fbf198
 def train_run(
     source:str|Path,                    # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
@@ -296,7 +298,7 @@ def train_run(
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
-# %% ../nbs/06_learner.ipynb #6fbefdf3
+# %% ../nbs/06_learner.ipynb #bec27848
 def _interrupted(out, resume):
     "The description of the run in `out` that is to be resumed; None to start one"
     if not out.exists() or (out.is_dir() and not any(out.iterdir())): return None

@@ -6,7 +6,7 @@
 __all__ = ['MODEL_FILE', 'INFO_FILE', 'class_probabilities', 'write_info', 'save_model', 'read_info', 'load_model', 'Prediction',
            'Predictor', 'predict_photos']
 
-# %% ../nbs/05b_predict.ipynb #09563d3d
+# %% ../nbs/05b_predict.ipynb #ed341280
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from .core import CatsDogsError, atomic_path, pick_device, write_atomic
 from .models import build_model, n_outputs
 from .photos import Photo, UnreadablePhoto, fit_photo, map_photos, open_photo
 
-# %% ../nbs/05b_predict.ipynb #3ee665dc
+# %% ../nbs/05b_predict.ipynb #907ad0d9
 def class_probabilities(
     logits:Tensor   # n×1 for two classes, else n×(number of classes)
 ) -> Tensor: # n×(number of classes), rows sum to 1, float32
@@ -31,7 +31,7 @@ def class_probabilities(
     if logits.shape[-1] == 1: logits = torch.cat([torch.zeros_like(logits), logits], -1)
     return logits.softmax(-1)
 
-# %% ../nbs/05b_predict.ipynb #5945f7e9
+# %% ../nbs/05b_predict.ipynb #9efba116
 MODEL_FILE, INFO_FILE = "model.safetensors", "run.json"
 _NEEDED = ("model", "classes", "size", "method", "mean", "std")
 
@@ -53,7 +53,7 @@ def save_model(
     with atomic_path(Path(folder)/MODEL_FILE) as tmp: save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, tmp)
     write_info(folder, info)
 
-# %% ../nbs/05b_predict.ipynb #fe14dec4
+# %% ../nbs/05b_predict.ipynb #e2a94098
 def read_info(
     folder:str|Path # a run folder
 ) -> dict:
@@ -77,11 +77,13 @@ def load_model(
     except (SafetensorError, OSError) as e: raise CatsDogsError(f"{file}: damaged or not a safetensors file ({e})") from e
     need, have = ({k: tuple(v.shape) for k, v in d.items()} for d in (model.state_dict(), weights))
     wrong = sorted(k for k in need | have if need.get(k) != have.get(k))
-    if wrong: raise CatsDogsError(f"{file}: does not fit a {info['model']!r} model at size {info['size']}: {wrong[0]} is {have.get(wrong[0], 'missing')}, the model has {need.get(wrong[0], 'none')}")
+    if wrong:
+        detail = f"{wrong[0]} is {have.get(wrong[0], 'missing')}, the model has {need.get(wrong[0], 'none')}"
+        raise CatsDogsError(f"{file}: does not fit a {info['model']!r} model at size {info['size']}: {detail}")
     model.load_state_dict(weights)
     return model.eval(), info
 
-# %% ../nbs/05b_predict.ipynb #5bd77f14
+# %% ../nbs/05b_predict.ipynb #efb40153
 @dataclass(frozen=True)
 class Prediction:
     "The answer for one photo"
@@ -112,7 +114,7 @@ class Predictor:
         xb = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device).permute(0, 3, 1, 2)
         return class_probabilities(self.model((xb.float().div_(255) - self.mean) / self.std)).cpu()
 
-# %% ../nbs/05b_predict.ipynb #39aa0d57
+# %% ../nbs/05b_predict.ipynb #22ae7506
 def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
