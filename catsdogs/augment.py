@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'shear_zoom', 'augmentations']
 
-# %% ../nbs/04_augment.ipynb #bf0cbb0e
+# %% ../nbs/04_augment.ipynb #515eb481
 from functools import partial
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .core import CatsDogsError
 
-# %% ../nbs/04_augment.ipynb #dae8a739
+# %% ../nbs/04_augment.ipynb #e5fdef35
 def shear_zoom(
     x:Tensor,               # n×3×h×w, the batch: only its length and device are used
     degrees:float=0.,       # shear by an angle drawn from ±`degrees`
@@ -26,7 +26,7 @@ def shear_zoom(
     zero = torch.zeros_like(zx)
     return affine_mat(zx, -zx * angle.sin(), zero, zero, zy * angle.cos(), zero)
 
-# %% ../nbs/04_augment.ipynb #aeb637bc
+# %% ../nbs/04_augment.ipynb #91661599
 AUGMENTATIONS = {"none": None, "classic": dict(degrees=.2, zoom=.2), "classic-sheared": dict(degrees=11.5, zoom=.2)}
 
 def augmentations(

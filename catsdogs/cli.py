@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'main', 'check', 'train', 'evaluate', 'predict', 'submit']
 
-# %% ../nbs/15_cli.ipynb #2f7b4b3e
+# %% ../nbs/15_cli.ipynb #d7728e88
 import json, os, sys, warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ import typer
 from . import __version__
 from .core import CatsDogsError
 
-# %% ../nbs/15_cli.ipynb #28fa4327
+# %% ../nbs/15_cli.ipynb #a9b3fc47
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,7 +47,7 @@ def main(
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version: print(f"catsdogs {__version__}"); raise typer.Exit()
 
-# %% ../nbs/15_cli.ipynb #2c45c154
+# %% ../nbs/15_cli.ipynb #af0ecca7
 @app.command(epilog="Example: catsdogs check photos --quarantine bad-photos")
 def check(
     path: Path = typer.Argument(..., help="A folder or a zip with photos."),
@@ -65,7 +65,7 @@ def check(
     if not as_json: print(f"{len(photos):,} photos, {len(found)} with a problem{moved}")
     return int(bool(found))
 
-# %% ../nbs/15_cli.ipynb #bb6c35e1
+# %% ../nbs/15_cli.ipynb #b4b54c23
 def _epoch_line(row):
     seconds = row["train_seconds"] + row["valid_seconds"]
     print(f"{row['epoch'] + 1:5}  {row['train_loss']:10.4f}  {row['valid_loss']:10.4f}  {row['accuracy']:8.1%}  {seconds:7.1f}"
@@ -85,7 +85,7 @@ def _summary(run, evaluation, report):
     if evaluation.unreadable: print(f"{len(evaluation.unreadable)} photos could not be read, as {evaluation.unreadable[0].error}")
     print(f"report: {report}")
 
-# %% ../nbs/15_cli.ipynb #9fc1a17a
+# %% ../nbs/15_cli.ipynb #98f047c3
 @app.command(epilog="Example: catsdogs train train.zip --model codelab --epochs 15 --out runs/codelab")
 def train(
     path: Path = typer.Argument(..., help="Photos: a folder per class, names like cat.0.jpg, or Kaggle's zip."),
@@ -129,7 +129,7 @@ def _recorded_source(run):
     from catsdogs.predict import read_info
     return Path(read_info(run)["data"]["source"]).exists()
 
-# %% ../nbs/15_cli.ipynb #850e69f7
+# %% ../nbs/15_cli.ipynb #3b54159f
 @app.command(epilog="Example: catsdogs evaluate runs/codelab more-photos")
 def evaluate(
     run: Path = typer.Argument(..., help="A run folder."),
@@ -144,7 +144,7 @@ def evaluate(
     else: _summary(run, evaluation, report)
     return 0
 
-# %% ../nbs/15_cli.ipynb #1abd6ab8
+# %% ../nbs/15_cli.ipynb #04395ca6
 @app.command(epilog="Example: catsdogs predict --run runs/codelab cat.jpg holiday-photos")
 def predict(
     paths: list[Path] = typer.Argument(..., help="Photos, folders, zips."),
@@ -163,7 +163,7 @@ def predict(
     if bad and not as_json: print(f"catsdogs: {bad} of {len(photos)} photos could not be read", file=sys.stderr)
     return int(bad > 0)
 
-# %% ../nbs/15_cli.ipynb #680a26d3
+# %% ../nbs/15_cli.ipynb #dd02a2e5
 @app.command(epilog="Example: catsdogs submit runs/codelab test1.zip --out submission.csv")
 def submit(
     run: Path = typer.Argument(..., help="A run folder."),

@@ -7,7 +7,7 @@ __all__ = ['COLORS', 'CatsDogsError', 'seed_everything', 'epoch_seed', 'pick_dev
            'SpeedSettings', 'speed_settings', 'atomic_path', 'write_atomic', 'explain_os_errors', 'cache_dir',
            'progress', 'plot_style', 'figure_png']
 
-# %% ../nbs/00_core.ipynb #ef722584
+# %% ../nbs/00_core.ipynb #aa7fd186
 import ctypes, errno, os, platform, random, shutil, sys, tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from typing import Iterable
 
 import numpy as np
 
-# %% ../nbs/00_core.ipynb #a26da82f
+# %% ../nbs/00_core.ipynb #77bfb3fe
 class CatsDogsError(Exception):
     "Something the user can mend; the message says in one line what is wrong and what to do"
 
-# %% ../nbs/00_core.ipynb #ee776887
+# %% ../nbs/00_core.ipynb #0715c60f
 def seed_everything(
     seed:int # any integer; it is reduced modulo 2³²
 ) -> None:
@@ -29,7 +29,7 @@ def seed_everything(
     seed %= 2**32
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
-# %% ../nbs/00_core.ipynb #6c6b73a3
+# %% ../nbs/00_core.ipynb #e9069b3f
 def epoch_seed(
     seed:int,  # the run's seed
     epoch:int  # the epoch's number, from 0
@@ -37,21 +37,21 @@ def epoch_seed(
     "A seed for one epoch of a run, so that an epoch's randomness does not depend on the epochs before it"
     return int(np.random.SeedSequence([seed % 2**32, epoch]).generate_state(1)[0])
 
-# %% ../nbs/00_core.ipynb #f985d303
+# %% ../nbs/00_core.ipynb #00a48279
 def pick_device():
     "The `torch.device` to compute on: an NVIDIA GPU if there is one, else Apple's, else the CPU"
     import torch
     if torch.cuda.is_available(): return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
-# %% ../nbs/00_core.ipynb #f68df85b
+# %% ../nbs/00_core.ipynb #cd6c93a7
 def cpu_has_bf16() -> bool:
     "Does this CPU multiply bfloat16 numbers in hardware? (Read from the flags that Linux lists; elsewhere: no.)"
     try: flags = Path("/proc/cpuinfo").read_text(encoding="utf8", errors="replace").split()
     except OSError: return False
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
-# %% ../nbs/00_core.ipynb #99ef174b
+# %% ../nbs/00_core.ipynb #63f1bc8c
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _MADV_HUGEPAGE = -1, -2, -3, 14   # from <malloc.h> and <sys/mman.h>
 _tuned = None
 
@@ -77,7 +77,7 @@ def _mallopt(reserve):
         libc.free(block)
     return True
 
-# %% ../nbs/00_core.ipynb #6a39904b
+# %% ../nbs/00_core.ipynb #374c4c2e
 @dataclass(frozen=True)
 class SpeedSettings:
     "How a model computes: number format, memory order, memory allocator"
@@ -96,7 +96,7 @@ def speed_settings(
     bf16 = cpu_has_bf16() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
     return SpeedSettings("bfloat16" if bf16 else "float32", kind != "mps", tune_malloc() if kind == "cpu" else False)
 
-# %% ../nbs/00_core.ipynb #f55e8ba7
+# %% ../nbs/00_core.ipynb #17e57435
 @contextmanager
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
@@ -125,7 +125,7 @@ def write_atomic(
     with atomic_path(path) as tmp: tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #5e8327d9
+# %% ../nbs/00_core.ipynb #e1991db1
 @contextmanager
 def explain_os_errors(
     doing:str # what was being done, for the message: "writing the run folder runs/x"
@@ -140,13 +140,13 @@ def explain_os_errors(
         if e.errno not in hints: raise
         raise CatsDogsError(f"{doing}: {hints[e.errno]}") from e
 
-# %% ../nbs/00_core.ipynb #5a1eabfc
+# %% ../nbs/00_core.ipynb #b1d17953
 def cache_dir() -> Path:
     "Where things live that can be made again: `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`"
     if "CATSDOGS_CACHE" in os.environ: return Path(os.environ["CATSDOGS_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home()/".cache")/"catsdogs"
 
-# %% ../nbs/00_core.ipynb #d5d062d1
+# %% ../nbs/00_core.ipynb #d161d75a
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
     desc:str="",            # what is being done
@@ -156,7 +156,7 @@ def progress(
     from tqdm import tqdm
     return tqdm(it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr, dynamic_ncols=True)
 
-# %% ../nbs/00_core.ipynb #b1af9354
+# %% ../nbs/00_core.ipynb #009e1a58
 COLORS = {"train": "#0072B2", "valid": "#D55E00", "cat": "#009E73", "dog": "#CC79A7", "neutral": "#666666"}
 
 @contextmanager
@@ -167,7 +167,7 @@ def plot_style():
                          "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
                          "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "font.size": 10}): yield
 
-# %% ../nbs/00_core.ipynb #b0e5f7d8
+# %% ../nbs/00_core.ipynb #c1d8f680
 def figure_png(
     fig,                  # a matplotlib figure; it is closed
     colors:int|None=None  # reduce to a palette of so many colours (2 to 256), for figures that show photos

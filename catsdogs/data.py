@@ -6,7 +6,7 @@
 __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'OpenPhoto', 'FitPhoto', 'PhotoBlock', 'photo_block',
            'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders']
 
-# %% ../nbs/03_data.ipynb #cf0ca384
+# %% ../nbs/03_data.ipynb #1ffc9cad
 import hashlib, json, os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -23,12 +23,13 @@ from fastai.data.transforms import IntToFloatTensor, ToTensor
 from fastai.torch_core import TensorCategory, TensorImage
 from fastai.vision.core import PILImage
 from fasttransform import Transform
+from filelock import FileLock
 from PIL import Image
 
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
 
-# %% ../nbs/03_data.ipynb #35983465
+# %% ../nbs/03_data.ipynb #128f4fed
 def hash_fraction(
     text:str,   # what to hash
     salt:str="" # another salt gives an independent number
@@ -36,7 +37,7 @@ def hash_fraction(
     "A number that looks random and is always the same for the same text"
     return int.from_bytes(hashlib.blake2b(f"{salt}/{text}".encode(), digest_size=8).digest(), "big") / 2**64
 
-# %% ../nbs/03_data.ipynb #6406d91e
+# %% ../nbs/03_data.ipynb #ddc14dce
 @dataclass(frozen=True)
 class DataSettings:
     "What makes photos into training data; a run records it"
@@ -55,7 +56,7 @@ class DataSettings:
 
 SPLIT_RULES = ("auto", "hash", "small")
 
-# %% ../nbs/03_data.ipynb #2492468d
+# %% ../nbs/03_data.ipynb #b47bc643
 def _sides(photos, settings):
     "For each photo 'train', 'valid', or None if it takes part in neither"
     folders_say = any(p.split == "valid" for p in photos)
@@ -100,7 +101,7 @@ def _limited(photos, idx, limit):
         key[i] = (rank[photos[i].label], photos[i].label); rank[photos[i].label] += 1
     return sorted(sorted(idx, key=key.get)[:limit])
 
-# %% ../nbs/03_data.ipynb #718fa33e
+# %% ../nbs/03_data.ipynb #b6c5d76e
 class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes or an array as a fastai `PILImage`"
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image)    # what `learn.predict` may be given
@@ -121,7 +122,7 @@ def PhotoBlock(
     "A fastai block for photos of any kind: opened, made square, as numbers from 0 to 1"
     return TransformBlock(type_tfms=OpenPhoto(settings.size), item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
 
-# %% ../nbs/03_data.ipynb #76ed46ee
+# %% ../nbs/03_data.ipynb #b70cb9da
 def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
@@ -129,7 +130,7 @@ def photo_block(
     return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"),
                      splitter=partial(split_photos, settings=settings))
 
-# %% ../nbs/03_data.ipynb #13f71375
+# %% ../nbs/03_data.ipynb #5ac7e28d
 _CACHE_VERSION = 1                                      # raise it when the pixels would come out differently
 
 def _identity(photo): return [photo.member or str(photo.path.absolute()), photo.size, photo.stamp]
@@ -148,13 +149,12 @@ class PhotoCache:
         "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order"
         return torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
 
-# %% ../nbs/03_data.ipynb #60eaef7f
+# %% ../nbs/03_data.ipynb #625fbf25
 def build_cache(
     photos:list[Photo],                     # what to decode
     settings:DataSettings=DataSettings()    # `size` and `method` are used
 ) -> PhotoCache:
     "Decode photos on all cores into a memory-mapped file, or find it where it was made before; safe to call from several processes"
-    from filelock import FileLock
     key = hashlib.blake2b(json.dumps([_CACHE_VERSION, settings.size, settings.method, [_identity(p) for p in photos]]).encode(), digest_size=12).hexdigest()
     file = cache_dir()/"photos"/f"{key}.u8"
     with explain_os_errors(f"writing the photo cache {file.parent} (set CATSDOGS_CACHE to move it)"):
@@ -188,7 +188,7 @@ def _make_room(folder, needed):
         room -= old.stat().st_size
         if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
 
-# %% ../nbs/03_data.ipynb #727c1ca9
+# %% ../nbs/03_data.ipynb #d5f43c84
 class CachedDL(TfmdDL):
     "A fastai `TfmdDL` that cuts whole batches out of a `PhotoCache`"
     def __init__(self, dataset, cache=None, **kwargs):
@@ -212,7 +212,7 @@ class CachedDL(TfmdDL):
             return super().new(dataset, cls or TfmdDL, **{"num_workers": 0, **kwargs})
         return super().new(dataset, cls, cache=self.cache, **kwargs)
 
-# %% ../nbs/03_data.ipynb #097d7a12
+# %% ../nbs/03_data.ipynb #7e90b0fd
 def photo_dataloaders(
     source:str|Path|list,                   # whatever `list_photos` reads
     settings:DataSettings=DataSettings(),   # size, resize method, split, limit

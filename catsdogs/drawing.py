@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SPECIES', 'draw_pet', 'draw_pets']
 
-# %% ../nbs/02_drawing.ipynb #b39765c1
+# %% ../nbs/02_drawing.ipynb #1e71f4a1
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from .core import CatsDogsError, progress
 
-# %% ../nbs/02_drawing.ipynb #ec4a646d
+# %% ../nbs/02_drawing.ipynb #088d3dca
 SPECIES = ("cat", "dog")
 _FUR = ((70, 55, 45), (120, 85, 55), (200, 150, 95), (225, 215, 200), (95, 95, 105), (165, 160, 155), (190, 110, 55), (45, 42, 45))
 
@@ -30,7 +30,7 @@ def _background(rng, n):
         draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(rng.integers(40, 240, 3).tolist()))
     return img.filter(ImageFilter.GaussianBlur(n / 40))
 
-# %% ../nbs/02_drawing.ipynb #0d9daf58
+# %% ../nbs/02_drawing.ipynb #0f6c3fd2
 def _cat(shape, disc, fur, rng):
     "Pricked ears, short muzzle, slit pupils, whiskers; listed from back to front"
     spread, high = rng.uniform(.75, .95), rng.uniform(1.35, 1.7)
@@ -56,7 +56,7 @@ def _dog(shape, disc, fur, rng):
     disc(0, .26, .2, .14, (30, 28, 30))
     shape([(-.02, .38), (.02, .38), (.02, .72), (-.02, .72)], (40, 30, 30))
 
-# %% ../nbs/02_drawing.ipynb #31257cdd
+# %% ../nbs/02_drawing.ipynb #3961d2fc
 def draw_pet(
     species:str,    # "cat" or "dog"
     seed:int,       # which animal: the same seed always gives the same picture
@@ -79,7 +79,7 @@ def draw_pet(
     img = img * rng.uniform(.7, 1.2) + rng.normal(0, 4, img.shape)  # light, and the sensor's noise
     return Image.fromarray(img.clip(0, 255).astype(np.uint8))
 
-# %% ../nbs/02_drawing.ipynb #768d4a55
+# %% ../nbs/02_drawing.ipynb #5ec44b63
 def draw_pets(
     dest:str|Path,  # folder to make; it must not exist, or be empty
     n:int=200,      # how many pictures in all, half of them cats

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['METRICS', 'Submission', 'submit', 'check_submission']
 
-# %% ../nbs/14_kaggle.ipynb #006b7e33
+# %% ../nbs/14_kaggle.ipynb #40a553ee
 import csv, io
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from .core import CatsDogsError, explain_os_errors, write_atomic
 from .photos import list_photos
 from .predict import Predictor, predict_photos
 
-# %% ../nbs/14_kaggle.ipynb #d6919c16
+# %% ../nbs/14_kaggle.ipynb #8a0bf463
 METRICS = ("logloss", "accuracy")
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _numbered(photos):
     if twice: raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
-# %% ../nbs/14_kaggle.ipynb #eeddeaea
+# %% ../nbs/14_kaggle.ipynb #060eea93
 def submit(
     run:str|Path,           # a run folder
     source:str|Path,        # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
@@ -62,7 +62,7 @@ def submit(
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
     return Submission(Path(out), len(p), sum(q > .5 for q in p), [a for a in answers if a.label is None])
 
-# %% ../nbs/14_kaggle.ipynb #e9bfa429
+# %% ../nbs/14_kaggle.ipynb #acd9e95a
 def check_submission(
     path:str|Path,              # the file to check
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same

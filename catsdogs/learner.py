@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss', 'accuracy', 'Recipe', 'find_recipe',
-           'DeviceMixedPrecision', 'SeedEpochs', 'cnn_learner', 'History', 'write_history', 'Checkpoint',
-           'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar', 'fit_recipe', 'RunSettings',
-           'data_fingerprint', 'train_run']
+           'DeviceMixedPrecision', 'ForgetGradients', 'SeedEpochs', 'cnn_learner', 'History', 'write_history',
+           'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar', 'fit_recipe',
+           'RunSettings', 'data_fingerprint', 'train_run']
 
-# %% ../nbs/06_learner.ipynb #0eceec53
+# %% ../nbs/06_learner.ipynb #75a8a106
 import csv, hashlib, io, json, os, platform, random, time
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -28,6 +28,7 @@ from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat
 from fastai.optimizer import Adam, RMSProp
 from fastcore.foundation import L
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from .augment import AUGMENTATIONS, augmentations
@@ -37,7 +38,7 @@ from .data import DataSettings, photo_dataloaders
 from .models import MODELS, build_model, n_outputs
 from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
 
-# %% ../nbs/06_learner.ipynb #ad63d9c6
+# %% ../nbs/06_learner.ipynb #b9d0dac6
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
@@ -51,7 +52,7 @@ def accuracy(
     guess = (inp[:, 0] > 0).long() if inp.shape[-1] == 1 else inp.argmax(-1)
     return (guess == targ).float().mean()
 
-# %% ../nbs/06_learner.ipynb #e8f80d2a
+# %% ../nbs/06_learner.ipynb #f0eed3dc
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
@@ -91,7 +92,7 @@ def find_recipe(
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
-# %% ../nbs/06_learner.ipynb #9ea63608
+# %% ../nbs/06_learner.ipynb #99b50682
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's bfloat16 mixed precision, on the device where the model is (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
@@ -99,7 +100,13 @@ class DeviceMixedPrecision(MixedPrecision):
         super().before_fit()
         self.autocast = torch.autocast(next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
-# %% ../nbs/06_learner.ipynb #a4d4ebc0
+# %% ../nbs/06_learner.ipynb #3eaff087
+class ForgetGradients(Callback):
+    "Drop the gradients after each step, in place of filling them with zeros"
+    def after_step(self):
+        for p in self.model.parameters(): p.grad = None
+
+# %% ../nbs/06_learner.ipynb #d303fc6b
 class SeedEpochs(Callback):
     "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
     order = -20
@@ -109,7 +116,7 @@ class SeedEpochs(Callback):
         seed_everything(seed)
         self.dls.train.rng = random.Random(seed)
 
-# %% ../nbs/06_learner.ipynb #03979229
+# %% ../nbs/06_learner.ipynb #5fc40b42
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
@@ -124,13 +131,13 @@ def cnn_learner(
     n_out = n_outputs(len(dls.vocab))
     net = build_model(model, dls.settings.size, n_out) if isinstance(model, str) else model
     speed = speed_settings(fast, dls.device)
-    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + ([] if seed is None else [SeedEpochs(seed)])
+    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + ([] if seed is None else [SeedEpochs(seed)])
     learn = Learner(dls, net, OneLogitLoss() if n_out == 1 else CrossEntropyLossFlat(), opt_func=OPTIMIZERS[recipe.optimizer], lr=recipe.lr, wd=recipe.wd,
                     metrics=accuracy, cbs=cbs + list(L(kwargs.pop("cbs", None))), **kwargs)
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     return learn
 
-# %% ../nbs/06_learner.ipynb #65a86ddc
+# %% ../nbs/06_learner.ipynb #461059eb
 COLUMNS = ("epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds", "images_per_second")
 
 class History(Callback):
@@ -170,7 +177,7 @@ def write_history(
     writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
     write_atomic(Path(folder)/"history.csv", out.getvalue())
 
-# %% ../nbs/06_learner.ipynb #1cc313e5
+# %% ../nbs/06_learner.ipynb #222359d4
 CHECKPOINT_FILE = "checkpoint.pt"
 
 class Checkpoint(Callback):
@@ -206,7 +213,7 @@ def restore(
     opt = [{k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()} for s in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
-# %% ../nbs/06_learner.ipynb #1604fb2c
+# %% ../nbs/06_learner.ipynb #360d560c
 class BestEpoch(SaveModelCallback):
     "fastai's `SaveModelCallback`, silent, that neither pickles nor overwrites the best weights while a resumed run skips its past"
     kept = None                                         # the epoch whose weights are in the file
@@ -231,7 +238,7 @@ class BatchBar(Callback):
         if self.training: self.bar.update()
     def after_train(self): self.bar.close()
 
-# %% ../nbs/06_learner.ipynb #b7158d10
+# %% ../nbs/06_learner.ipynb #6e2c59dd
 def fit_recipe(
     learn:Learner,      # from `cnn_learner`
     first_epoch:int=0,  # where to go on, after `restore`
@@ -242,7 +249,7 @@ def fit_recipe(
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" else learn.fit
     fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=list(cbs), start_epoch=first_epoch)
 
-# %% ../nbs/06_learner.ipynb #6acd9bad
+# %% ../nbs/06_learner.ipynb #60777bd3
 @dataclass(frozen=True)
 class RunSettings:
     "Everything that decides the outcome of a run, besides the photos"
@@ -272,7 +279,7 @@ def _describe(source, settings, learn):
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
                 versions={p: version(p) for p in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version()), hardware=_hardware(dls.device))
 
-# %% ../nbs/06_learner.ipynb #a4fbf198
+# %% ../nbs/06_learner.ipynb #13baf0fa
 def train_run(
     source:str|Path,                    # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
@@ -291,17 +298,30 @@ def train_run(
     info = _describe(source, settings, learn)
     if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
-    with explain_os_errors(f"writing the run folder {out}"):
-        if not old: _write_split(out, dls); write_info(out, info)
+    with explain_os_errors(f"writing the run folder {out}"), _alone_in(out):
+        if not old: write_info(out, info)
+        if not (out/"split.csv").exists(): _write_split(out, dls)
         kept = _fit_run(learn, out, read_checkpoint(out), on_epoch)
         save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept})
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
-# %% ../nbs/06_learner.ipynb #bec27848
+# %% ../nbs/06_learner.ipynb #d4959abf
+@contextmanager
+def _alone_in(out):
+    "Hold the run folder's lock, so that no second process trains into it, and clear what a killed one left half-written"
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out/".lock", timeout=0)
+    try: lock.acquire()
+    except Timeout as e: raise CatsDogsError(f"{out}: another process is training into this folder; wait for it, or choose another folder") from e
+    try:
+        for tmp in out.glob(".*.tmp"): tmp.unlink(missing_ok=True)
+        yield
+    finally: lock.release(); (out/".lock").unlink(missing_ok=True)
+
 def _interrupted(out, resume):
     "The description of the run in `out` that is to be resumed; None to start one"
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())): return None
+    if not out.exists() or (out.is_dir() and all(f.name.startswith(".") for f in out.iterdir())): return None
     if not out.is_dir(): raise CatsDogsError(f"{out}: is a file; choose another folder")
     if not (out/INFO_FILE).exists(): raise CatsDogsError(f"{out}: is not empty and not a run folder; choose another")
     if not resume: raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")

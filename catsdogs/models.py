@@ -6,7 +6,7 @@
 __all__ = ['MODELS', 'conv_block', 'codelab_cnn', 'classic_cnn', 'dense_net', 'build_model', 'n_outputs', 'LayerRow',
            'layer_table', 'format_table']
 
-# %% ../nbs/05_models.ipynb #8f2536dc
+# %% ../nbs/05_models.ipynb #a689ae83
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 
 from .core import CatsDogsError
 
-# %% ../nbs/05_models.ipynb #97dceaf9
+# %% ../nbs/05_models.ipynb #05addd58
 def conv_block(
     n_in:int,   # channels in
     n_out:int   # filters, which are the channels out
@@ -22,7 +22,7 @@ def conv_block(
     "3×3 convolution without padding, 2×2 max pooling, ReLU"
     return nn.Sequential(nn.Conv2d(n_in, n_out, 3), nn.MaxPool2d(2), nn.ReLU(inplace=True))
 
-# %% ../nbs/05_models.ipynb #8603d603
+# %% ../nbs/05_models.ipynb #1aea93e3
 def _glorot(model):
     "Keras' first weights: Glorot-uniform, biases zero"
     for m in model.modules():
@@ -59,7 +59,7 @@ def dense_net(
     "No convolution: every pixel connected to 512 units. The baseline"
     return _glorot(nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, 512), nn.ReLU(inplace=True), nn.Linear(512, n_out)))
 
-# %% ../nbs/05_models.ipynb #62360b7f
+# %% ../nbs/05_models.ipynb #b0a09610
 MODELS = {"codelab": codelab_cnn, "classic": classic_cnn, "dense": dense_net}
 
 def build_model(
@@ -77,7 +77,7 @@ def n_outputs(
     "How many outputs a network needs: for two classes one logit is enough"
     return 1 if n_classes == 2 else n_classes
 
-# %% ../nbs/05_models.ipynb #89bf7a3c
+# %% ../nbs/05_models.ipynb #78d37849
 @dataclass(frozen=True)
 class LayerRow:
     "What one layer does to one photo"

@@ -6,7 +6,7 @@
 __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'METHODS', 'UnreadablePhoto', 'Photo', 'open_photo', 'fit_photo', 'read_layout',
            'list_photos', 'Finding', 'map_photos', 'check_photos', 'quarantine']
 
-# %% ../nbs/02b_photos.ipynb #44aa4f8b
+# %% ../nbs/02b_photos.ipynb #2971afff
 import hashlib, io, os, re, shutil, zipfile, zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, progress
 
-# %% ../nbs/02b_photos.ipynb #e3c0d61e
+# %% ../nbs/02b_photos.ipynb #c82bc6a7
 class UnreadablePhoto(CatsDogsError):
     "A file that cannot be turned into pixels; the message says why"
 
@@ -55,14 +55,14 @@ class Photo:
             return _zip_file(self.path, os.getpid()).read(self.member)
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as e: raise UnreadablePhoto(f"{self}: cannot be read ({e})") from e
 
-# %% ../nbs/02b_photos.ipynb #dbeddc24
+# %% ../nbs/02b_photos.ipynb #0fb09e48
 MAX_BYTES, MAX_PIXELS = 2**28, 89_478_485               # 256 MB; and Pillow's own limit: 256 MB of RGB pixels
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 @lru_cache(maxsize=4)
 def _zip_file(path, pid): return zipfile.ZipFile(path)  # by process: a forked child must not share the parent's place in the file
 
-# %% ../nbs/02b_photos.ipynb #17878f05
+# %% ../nbs/02b_photos.ipynb #0d31f518
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")     # no format whose decoder runs other programs
 
 def open_photo(
@@ -94,7 +94,7 @@ def _as_rgb(img):
         return Image.alpha_composite(Image.new("RGBA", img.size, "white"), img).convert("RGB")
     return img.convert("RGB")
 
-# %% ../nbs/02b_photos.ipynb #83b73d3b
+# %% ../nbs/02b_photos.ipynb #e3cfe87c
 METHODS = ("squash", "crop", "pad")
 
 def fit_photo(
@@ -109,7 +109,7 @@ def fit_photo(
     if method == "pad": return ImageOps.pad(img, to, Image.Resampling.BILINEAR, color=(124, 116, 104))
     raise CatsDogsError(f"unknown resize method {method!r}: choose one of {', '.join(METHODS)}")
 
-# %% ../nbs/02b_photos.ipynb #cbac447d
+# %% ../nbs/02b_photos.ipynb #2d898ae8
 _SPLITS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test", "test1": "test", "testing": "test"}
 _FLAT = re.compile(r"^([A-Za-z_]+)\.\d+\.\w+$")
 
@@ -130,7 +130,7 @@ def read_layout(
         result.append((rest[0] if rest else flat.group(1) if flat else None, split))
     return result
 
-# %% ../nbs/02b_photos.ipynb #5638dcec
+# %% ../nbs/02b_photos.ipynb #7e4f1736
 def _folder_entries(root):
     for folder, subs, files in os.walk(root):
         subs[:] = sorted(s for s in subs if not s.startswith(".") and s != "__MACOSX")
@@ -151,7 +151,7 @@ def _open_zip(path):
     try: return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as e: raise CatsDogsError(f"{path}: not a usable zip ({e}); download it again") from e
 
-# %% ../nbs/02b_photos.ipynb #b233b0c9
+# %% ../nbs/02b_photos.ipynb #213e7df6
 def _inner_zip(path, part):
     "If `path` is a zip of zips, the inner one whose name starts with `part`, unpacked into the cache; else `path`"
     outer = _open_zip(path)
@@ -167,7 +167,7 @@ def _inner_zip(path, part):
             except (zipfile.BadZipFile, zlib.error, EOFError) as e: raise CatsDogsError(f"{path}: {found.filename} is damaged ({e}); download it again") from e
     return target
 
-# %% ../nbs/02b_photos.ipynb #dab2da38
+# %% ../nbs/02b_photos.ipynb #293fbdca
 def list_photos(
     source:str|Path|list,   # a folder, a zip, Kaggle's zip of zips, one photo, or a list of `Photo` (returned as it is)
     part:str="train"        # which inner zip of a zip of zips: "train" or "test"
@@ -184,7 +184,7 @@ def list_photos(
     entries.sort(key=lambda e: _natural(e[0]))
     return [Photo(label=label, split=split, **e) for (_, e), (label, split) in zip(entries, read_layout([n for n, _ in entries]))]
 
-# %% ../nbs/02b_photos.ipynb #98209c2a
+# %% ../nbs/02b_photos.ipynb #90980a02
 @dataclass(frozen=True)
 class Finding:
     "One problem with one photo"
@@ -223,7 +223,7 @@ def check_photos(
         elif min(result) < smallest: found.append(Finding(photo, "tiny", f"{result[0]}×{result[1]} pixels"))
     return found
 
-# %% ../nbs/02b_photos.ipynb #8469d786
+# %% ../nbs/02b_photos.ipynb #0d5a6f63
 def quarantine(
     findings:list[Finding], # from `check_photos`
     dest:str|Path           # folder to move the files to; they keep the name of their class folder

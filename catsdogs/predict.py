@@ -6,7 +6,7 @@
 __all__ = ['MODEL_FILE', 'INFO_FILE', 'class_probabilities', 'write_info', 'save_model', 'read_info', 'load_model', 'Prediction',
            'Predictor', 'predict_photos']
 
-# %% ../nbs/05b_predict.ipynb #ed341280
+# %% ../nbs/05b_predict.ipynb #b70795ef
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from .core import CatsDogsError, atomic_path, pick_device, write_atomic
 from .models import build_model, n_outputs
 from .photos import Photo, UnreadablePhoto, fit_photo, map_photos, open_photo
 
-# %% ../nbs/05b_predict.ipynb #907ad0d9
+# %% ../nbs/05b_predict.ipynb #94a0062b
 def class_probabilities(
     logits:Tensor   # n×1 for two classes, else n×(number of classes)
 ) -> Tensor: # n×(number of classes), rows sum to 1, float32
@@ -31,7 +31,7 @@ def class_probabilities(
     if logits.shape[-1] == 1: logits = torch.cat([torch.zeros_like(logits), logits], -1)
     return logits.softmax(-1)
 
-# %% ../nbs/05b_predict.ipynb #9efba116
+# %% ../nbs/05b_predict.ipynb #e647e467
 MODEL_FILE, INFO_FILE = "model.safetensors", "run.json"
 _NEEDED = ("model", "classes", "size", "method", "mean", "std")
 
@@ -53,7 +53,7 @@ def save_model(
     with atomic_path(Path(folder)/MODEL_FILE) as tmp: save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, tmp)
     write_info(folder, info)
 
-# %% ../nbs/05b_predict.ipynb #e2a94098
+# %% ../nbs/05b_predict.ipynb #95d651a8
 def read_info(
     folder:str|Path # a run folder
 ) -> dict:
@@ -83,7 +83,7 @@ def load_model(
     model.load_state_dict(weights)
     return model.eval(), info
 
-# %% ../nbs/05b_predict.ipynb #efb40153
+# %% ../nbs/05b_predict.ipynb #8baba961
 @dataclass(frozen=True)
 class Prediction:
     "The answer for one photo"
@@ -114,7 +114,7 @@ class Predictor:
         xb = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device).permute(0, 3, 1, 2)
         return class_probabilities(self.model((xb.float().div_(255) - self.mean) / self.std)).cpu()
 
-# %% ../nbs/05b_predict.ipynb #22ae7506
+# %% ../nbs/05b_predict.ipynb #7d58dba4
 def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
