@@ -8,7 +8,7 @@ __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss'
            'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar', 'fit_recipe',
            'RunSettings', 'data_fingerprint', 'train_run']
 
-# %% ../nbs/06_learner.ipynb #75a8a106
+# %% ../nbs/06_learner.ipynb #1c3a5395
 import csv, hashlib, io, json, os, platform, random, time
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
@@ -38,7 +38,7 @@ from .data import DataSettings, photo_dataloaders
 from .models import MODELS, build_model, n_outputs
 from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
 
-# %% ../nbs/06_learner.ipynb #b9d0dac6
+# %% ../nbs/06_learner.ipynb #7fcb86c6
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
@@ -52,7 +52,7 @@ def accuracy(
     guess = (inp[:, 0] > 0).long() if inp.shape[-1] == 1 else inp.argmax(-1)
     return (guess == targ).float().mean()
 
-# %% ../nbs/06_learner.ipynb #f0eed3dc
+# %% ../nbs/06_learner.ipynb #7d36d984
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
@@ -92,7 +92,7 @@ def find_recipe(
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
-# %% ../nbs/06_learner.ipynb #99b50682
+# %% ../nbs/06_learner.ipynb #4911a122
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's bfloat16 mixed precision, on the device where the model is (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
@@ -100,13 +100,13 @@ class DeviceMixedPrecision(MixedPrecision):
         super().before_fit()
         self.autocast = torch.autocast(next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
-# %% ../nbs/06_learner.ipynb #3eaff087
+# %% ../nbs/06_learner.ipynb #9f062526
 class ForgetGradients(Callback):
     "Drop the gradients after each step, in place of filling them with zeros"
     def after_step(self):
         for p in self.model.parameters(): p.grad = None
 
-# %% ../nbs/06_learner.ipynb #d303fc6b
+# %% ../nbs/06_learner.ipynb #029ff6bc
 class SeedEpochs(Callback):
     "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
     order = -20
@@ -116,7 +116,7 @@ class SeedEpochs(Callback):
         seed_everything(seed)
         self.dls.train.rng = random.Random(seed)
 
-# %% ../nbs/06_learner.ipynb #5fc40b42
+# %% ../nbs/06_learner.ipynb #a74804dd
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
@@ -137,7 +137,7 @@ def cnn_learner(
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     return learn
 
-# %% ../nbs/06_learner.ipynb #461059eb
+# %% ../nbs/06_learner.ipynb #3b67195e
 COLUMNS = ("epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds", "images_per_second")
 
 class History(Callback):
@@ -177,7 +177,7 @@ def write_history(
     writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
     write_atomic(Path(folder)/"history.csv", out.getvalue())
 
-# %% ../nbs/06_learner.ipynb #222359d4
+# %% ../nbs/06_learner.ipynb #2b8ef470
 CHECKPOINT_FILE = "checkpoint.pt"
 
 class Checkpoint(Callback):
@@ -213,7 +213,7 @@ def restore(
     opt = [{k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()} for s in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
-# %% ../nbs/06_learner.ipynb #360d560c
+# %% ../nbs/06_learner.ipynb #c67de7c0
 class BestEpoch(SaveModelCallback):
     "fastai's `SaveModelCallback`, silent, that neither pickles nor overwrites the best weights while a resumed run skips its past"
     kept = None                                         # the epoch whose weights are in the file
@@ -238,7 +238,7 @@ class BatchBar(Callback):
         if self.training: self.bar.update()
     def after_train(self): self.bar.close()
 
-# %% ../nbs/06_learner.ipynb #6e2c59dd
+# %% ../nbs/06_learner.ipynb #15d9a33f
 def fit_recipe(
     learn:Learner,      # from `cnn_learner`
     first_epoch:int=0,  # where to go on, after `restore`
@@ -249,7 +249,7 @@ def fit_recipe(
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" else learn.fit
     fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=list(cbs), start_epoch=first_epoch)
 
-# %% ../nbs/06_learner.ipynb #60777bd3
+# %% ../nbs/06_learner.ipynb #ae046ca5
 @dataclass(frozen=True)
 class RunSettings:
     "Everything that decides the outcome of a run, besides the photos"
@@ -279,7 +279,7 @@ def _describe(source, settings, learn):
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
                 versions={p: version(p) for p in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version()), hardware=_hardware(dls.device))
 
-# %% ../nbs/06_learner.ipynb #13baf0fa
+# %% ../nbs/06_learner.ipynb #6765e926
 def train_run(
     source:str|Path,                    # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
@@ -306,7 +306,7 @@ def train_run(
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
-# %% ../nbs/06_learner.ipynb #d4959abf
+# %% ../nbs/06_learner.ipynb #4b496653
 @contextmanager
 def _alone_in(out):
     "Hold the run folder's lock, so that no second process trains into it, and clear what a killed one left half-written"
