@@ -6,8 +6,8 @@
 __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'OpenPhoto', 'FitPhoto', 'PhotoBlock', 'photo_block',
            'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders']
 
-# %% ../nbs/03_data.ipynb #1ffc9cad
-import hashlib, json, os
+# %% ../nbs/03_data.ipynb #6b711a9b
+import hashlib, json, mmap, os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from PIL import Image
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
 
-# %% ../nbs/03_data.ipynb #128f4fed
+# %% ../nbs/03_data.ipynb #4e5b3716
 def hash_fraction(
     text:str,   # what to hash
     salt:str="" # another salt gives an independent number
@@ -37,7 +37,7 @@ def hash_fraction(
     "A number that looks random and is always the same for the same text"
     return int.from_bytes(hashlib.blake2b(f"{salt}/{text}".encode(), digest_size=8).digest(), "big") / 2**64
 
-# %% ../nbs/03_data.ipynb #ddc14dce
+# %% ../nbs/03_data.ipynb #a4f5024e
 @dataclass(frozen=True)
 class DataSettings:
     "What makes photos into training data; a run records it"
@@ -56,7 +56,7 @@ class DataSettings:
 
 SPLIT_RULES = ("auto", "hash", "small")
 
-# %% ../nbs/03_data.ipynb #b47bc643
+# %% ../nbs/03_data.ipynb #478188c5
 def _sides(photos, settings):
     "For each photo 'train', 'valid', or None if it takes part in neither"
     folders_say = any(p.split == "valid" for p in photos)
@@ -101,7 +101,7 @@ def _limited(photos, idx, limit):
         key[i] = (rank[photos[i].label], photos[i].label); rank[photos[i].label] += 1
     return sorted(sorted(idx, key=key.get)[:limit])
 
-# %% ../nbs/03_data.ipynb #b6c5d76e
+# %% ../nbs/03_data.ipynb #95a6fb80
 class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes or an array as a fastai `PILImage`"
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image)    # what `learn.predict` may be given
@@ -122,7 +122,7 @@ def PhotoBlock(
     "A fastai block for photos of any kind: opened, made square, as numbers from 0 to 1"
     return TransformBlock(type_tfms=OpenPhoto(settings.size), item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
 
-# %% ../nbs/03_data.ipynb #b70cb9da
+# %% ../nbs/03_data.ipynb #c3de75c4
 def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
@@ -130,7 +130,7 @@ def photo_block(
     return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"),
                      splitter=partial(split_photos, settings=settings))
 
-# %% ../nbs/03_data.ipynb #5ac7e28d
+# %% ../nbs/03_data.ipynb #65b0a1ce
 _CACHE_VERSION = 1                                      # raise it when the pixels would come out differently
 
 def _identity(photo): return [photo.member or str(photo.path.absolute()), photo.size, photo.stamp]
@@ -141,15 +141,17 @@ class PhotoCache:
     pixels: np.ndarray # n×size×size×3, uint8, memory-mapped, read-only
     rows: dict # photo → its row, for the photos that could be read
     bad: dict # photo → why it could not be read
-    size: int # side of the photos, pixels
+    mapping: mmap.mmap # the memory behind `pixels`
 
     def __contains__(self, photo): return photo in self.rows
 
     def batch(self, rows) -> torch.Tensor:
         "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order"
-        return torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(self.pixels[rows])    # a copy
+        if hasattr(mmap, "MADV_DONTNEED"): self.mapping.madvise(mmap.MADV_DONTNEED)     # else a whole epoch would count as this process's memory
+        return pixels.permute(0, 3, 1, 2)
 
-# %% ../nbs/03_data.ipynb #625fbf25
+# %% ../nbs/03_data.ipynb #3631e508
 def build_cache(
     photos:list[Photo],                     # what to decode
     settings:DataSettings=DataSettings()    # `size` and `method` are used
@@ -163,8 +165,9 @@ def build_cache(
             if not file.with_suffix(".json").exists() or not file.exists(): _fill_cache(file, photos, settings)
             os.utime(file)                              # used now: the last to be thrown away
             bad = {int(i): why for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
-            pixels = np.memmap(file, dtype=np.uint8, mode="r", shape=(len(photos), settings.size, settings.size, 3))
-    return PhotoCache(pixels, {p: i for i, p in enumerate(photos) if i not in bad}, {photos[i]: why for i, why in bad.items()}, settings.size)
+            with open(file, "rb") as f: mapping = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    pixels = np.frombuffer(mapping, np.uint8).reshape(len(photos), settings.size, settings.size, 3)
+    return PhotoCache(pixels, {p: i for i, p in enumerate(photos) if i not in bad}, {photos[i]: why for i, why in bad.items()}, mapping)
 
 def _decode(photo, settings):
     try: return np.asarray(fit_photo(open_photo(photo, settings.size), settings.size, settings.method)), None
@@ -188,7 +191,7 @@ def _make_room(folder, needed):
         room -= old.stat().st_size
         if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
 
-# %% ../nbs/03_data.ipynb #d5f43c84
+# %% ../nbs/03_data.ipynb #077ca0b5
 class CachedDL(TfmdDL):
     "A fastai `TfmdDL` that cuts whole batches out of a `PhotoCache`"
     def __init__(self, dataset, cache=None, **kwargs):
@@ -212,7 +215,7 @@ class CachedDL(TfmdDL):
             return super().new(dataset, cls or TfmdDL, **{"num_workers": 0, **kwargs})
         return super().new(dataset, cls, cache=self.cache, **kwargs)
 
-# %% ../nbs/03_data.ipynb #7e90b0fd
+# %% ../nbs/03_data.ipynb #00edcef9
 def photo_dataloaders(
     source:str|Path|list,                   # whatever `list_photos` reads
     settings:DataSettings=DataSettings(),   # size, resize method, split, limit
