@@ -14,11 +14,15 @@ def unchanged(*commands):
     before = snapshot()
     for c in commands:
         if run(c): return 1
-    changed = sorted(str(k.relative_to(root)) for k in before.keys() | (after := snapshot()).keys() if before.get(k) != after.get(k))
+    after = snapshot()
+    changed = sorted(str(f.relative_to(root)) for f in before.keys() | after.keys() if before.get(f) != after.get(f))
     if changed: print(f"changed by {' and '.join(map(' '.join, commands))}: {', '.join(changed)}; commit what they make")
     return len(changed)
 
-def snapshot(): return {f: f.read_bytes() for folder, ending in (("nbs", "*.ipynb"), ("catsdogs", "*.py")) for f in (root/folder).rglob(ending) if ".ipynb_checkpoints" not in f.parts}
+def snapshot():
+    "What the notebooks and the package hold"
+    files = [*(root/"nbs").glob("*.ipynb"), *(root/"catsdogs").glob("*.py")]
+    return {f: f.read_bytes() for f in files}
 
 def run(command): return subprocess.run(command, cwd=root, env=env).returncode
 
