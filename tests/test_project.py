@@ -66,12 +66,10 @@ def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     "A reader opens the chapter on models, runs all cells, and sees no error"
     page = browser.new_page(viewport=dict(width=1300, height=1000))
     page.goto(f"{lab}/lab/tree/nbs/05_models.ipynb")
-    page.get_by_text("Three networks").first.wait_for(timeout=90_000)
-    page.locator(".jp-NotebookPanel-toolbar").wait_for()
+    page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
     page.get_by_role("menuitem", name="Kernel").click()
     page.get_by_role("menuitem", name="Restart Kernel and Run All Cells").click()
-    page.get_by_role("button", name="Restart", exact=True).click()
-    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
     def saved():
         page.keyboard.press("Control+s"); page.wait_for_timeout(1000)
         return [c for c in json.loads((tmp_path/"nbs"/"05_models.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
