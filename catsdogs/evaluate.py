@@ -6,7 +6,7 @@
 __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'evaluate_run', 'plot_history', 'plot_confusion',
            'plot_calibration', 'top_losses', 'plot_top_losses', 'write_report']
 
-# %% ../nbs/07_evaluate.ipynb #493aeb9e
+# %% ../nbs/07_evaluate.ipynb #4be05eee
 import base64, csv, html, math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from .core import COLORS, CatsDogsError, explain_os_errors, figure_png, plot_sty
 from .photos import list_photos, open_photo
 from .predict import Prediction, Predictor, predict_photos, read_info, write_info
 
-# %% ../nbs/07_evaluate.ipynb #f08e0a1e
+# %% ../nbs/07_evaluate.ipynb #b69aa2cd
 def wilson_interval(
     right:int,      # how many were right
     n:int,          # out of how many
@@ -29,7 +29,7 @@ def wilson_interval(
     middle, half = p + z2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return max(0., (middle - half) / (1 + z2 / n)), min(1., (middle + half) / (1 + z2 / n))
 
-# %% ../nbs/07_evaluate.ipynb #09ede402
+# %% ../nbs/07_evaluate.ipynb #9c644fe7
 @dataclass(frozen=True)
 class Scores:
     "What can be said of a network's answers"
@@ -64,7 +64,7 @@ def score(
     error = float(sum(n * abs(c - r) for n, c, r in _by_confidence(p, t)) / len(t))
     return Scores(len(t), right / len(t), low, high, loss, error, confusion.tolist(), list(classes))
 
-# %% ../nbs/07_evaluate.ipynb #22d26eec
+# %% ../nbs/07_evaluate.ipynb #edba87b4
 @dataclass(frozen=True)
 class Evaluation:
     "A run's answers to photos whose class is known"
@@ -103,7 +103,7 @@ def _check_labels(photos, classes, source):
     if unknown == ["None"]: raise CatsDogsError(f"{source}: these photos have no known class; to label them use `catsdogs predict`")
     if unknown: raise CatsDogsError(f"{source}: holds the class {unknown[0]!r}, which the run does not know (it knows {', '.join(classes)})")
 
-# %% ../nbs/07_evaluate.ipynb #a8a5abe5
+# %% ../nbs/07_evaluate.ipynb #347eeba1
 def plot_history(
     rows:list[dict],        # the rows of history.csv
     axs,                    # two axes: for the losses, for the accuracy
@@ -124,7 +124,7 @@ def plot_history(
     axs[0].legend()
     return axs
 
-# %% ../nbs/07_evaluate.ipynb #b36de784
+# %% ../nbs/07_evaluate.ipynb #fcf28457
 def plot_confusion(
     scores:Scores, # from `score`
     ax             # matplotlib axes to draw on
@@ -153,7 +153,7 @@ def plot_calibration(
     ax.set(title="As good as it believes?", xlabel="confidence", ylabel="share right", ylim=(0, 1.03)); ax.legend(loc="lower right")
     return ax
 
-# %% ../nbs/07_evaluate.ipynb #7ab9007f
+# %% ../nbs/07_evaluate.ipynb #28c1290d
 def top_losses(
     predictions:list[Prediction],   # answers to photos whose class is known
     k:int=9                         # how many
@@ -176,7 +176,7 @@ def plot_top_losses(
                      color="black" if a.label == a.photo.label else COLORS["valid"])
     return fig
 
-# %% ../nbs/07_evaluate.ipynb #40a28f91
+# %% ../nbs/07_evaluate.ipynb #d5051ee9
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>
@@ -195,7 +195,7 @@ td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}} td:
 _CAPTIONS = {
     "curves": "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept.",
     "confusion": "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals.",
-    "top_losses": "The photos with the largest loss: what it said, and what is true. Often the photo is at fault."}
+    "top_losses": "The photos with the largest loss: what it said, and what is true. Is the photo at fault, or the network?"}
 
 def _figures(evaluation, rows, kept):
     "name → PNG, in the order of the page"
@@ -223,7 +223,7 @@ def _facts(info, evaluation):
     for key in ("speed", "hardware", "versions"):
         if key in info: yield key.capitalize(), ", ".join(f"{k} {v}" for k, v in info[key].items())
 
-# %% ../nbs/07_evaluate.ipynb #08d2f438
+# %% ../nbs/07_evaluate.ipynb #8f8fd0ea
 def write_report(
     run:str|Path,           # a run folder
     evaluation:Evaluation   # from `evaluate_run`
