@@ -67,6 +67,7 @@ def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     page = browser.new_page(viewport=dict(width=1300, height=1000))
     page.goto(f"{lab}/lab/tree/nbs/05_models.ipynb")
     page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)     # the kernel has started: only then can it restart
     page.get_by_role("menuitem", name="Kernel").click()
     page.get_by_role("menuitem", name="Restart Kernel and Run All Cells").click()
     page.locator(".jp-Dialog button.jp-mod-accept").click()
