@@ -8,7 +8,7 @@ __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss'
            'write_history', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar',
            'fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run']
 
-# %% ../nbs/06_learner.ipynb #79507181
+# %% ../nbs/06_learner.ipynb #af546e36
 import csv, hashlib, io, json, os, platform, random, time
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
@@ -38,7 +38,7 @@ from .data import DataSettings, photo_dataloaders
 from .models import MODELS, build_model, n_outputs
 from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
 
-# %% ../nbs/06_learner.ipynb #fc0f1aa1
+# %% ../nbs/06_learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
@@ -52,7 +52,7 @@ def accuracy(
     guess = (inp[:, 0] > 0).long() if inp.shape[-1] == 1 else inp.argmax(-1)
     return (guess == targ).float().mean()
 
-# %% ../nbs/06_learner.ipynb #42bf4ae0
+# %% ../nbs/06_learner.ipynb #c377f191
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
@@ -106,7 +106,7 @@ def find_recipe(
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
-# %% ../nbs/06_learner.ipynb #297c91fc
+# %% ../nbs/06_learner.ipynb #31ca55e1
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's bfloat16 mixed precision, on the device where the model is (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
@@ -114,13 +114,13 @@ class DeviceMixedPrecision(MixedPrecision):
         super().before_fit()
         self.autocast = torch.autocast(next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
-# %% ../nbs/06_learner.ipynb #7c46fbc7
+# %% ../nbs/06_learner.ipynb #b600924b
 class ForgetGradients(Callback):
     "Drop the gradients after each step, in place of filling them with zeros"
     def after_step(self):
         for p in self.model.parameters(): p.grad = None
 
-# %% ../nbs/06_learner.ipynb #2e35feac
+# %% ../nbs/06_learner.ipynb #ac9ed4f1
 class SeedEpochs(Callback):
     "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
     order = -20
@@ -130,7 +130,7 @@ class SeedEpochs(Callback):
         seed_everything(seed)
         self.dls.train.rng = random.Random(seed)
 
-# %% ../nbs/06_learner.ipynb #5fe69c7f
+# %% ../nbs/06_learner.ipynb #5cb9186e
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
@@ -151,7 +151,7 @@ def cnn_learner(
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     return learn
 
-# %% ../nbs/06_learner.ipynb #51d70858
+# %% ../nbs/06_learner.ipynb #6a02e628
 COLUMNS = ("epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds", "images_per_second")
 
 class History(Callback):
@@ -191,7 +191,7 @@ def write_history(
     writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
     write_atomic(Path(folder)/"history.csv", out.getvalue())
 
-# %% ../nbs/06_learner.ipynb #46c41df1
+# %% ../nbs/06_learner.ipynb #ac2ab0a7
 CHECKPOINT_FILE = "checkpoint.pt"
 
 class Checkpoint(Callback):
@@ -227,7 +227,7 @@ def restore(
     opt = [{k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()} for s in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
-# %% ../nbs/06_learner.ipynb #b767060b
+# %% ../nbs/06_learner.ipynb #3403a289
 class BestEpoch(SaveModelCallback):
     "fastai's `SaveModelCallback`, silent, that neither pickles nor overwrites the best weights while a resumed run skips its past"
     kept = None                                         # the epoch whose weights are in the file
@@ -247,12 +247,12 @@ class StopEarly(EarlyStoppingCallback):
 
 class BatchBar(Callback):
     "A bar over the batches of each epoch, on a terminal"
-    def before_train(self): self.bar = progress(None, f"epoch {self.epoch}", total=len(self.dls.train))
+    def before_train(self): self.bar = progress(None, f"epoch {self.epoch + 1}", total=len(self.dls.train))
     def after_batch(self):
         if self.training: self.bar.update()
     def after_train(self): self.bar.close()
 
-# %% ../nbs/06_learner.ipynb #fea70728
+# %% ../nbs/06_learner.ipynb #f5a5774b
 def fit_recipe(
     learn:Learner,      # from `cnn_learner`
     first_epoch:int=0,  # where to go on, after `restore`
@@ -263,7 +263,7 @@ def fit_recipe(
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" else learn.fit
     fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=list(cbs), start_epoch=first_epoch)
 
-# %% ../nbs/06_learner.ipynb #bdd94055
+# %% ../nbs/06_learner.ipynb #b0efa71d
 @dataclass(frozen=True)
 class RunSettings:
     "Everything that decides the outcome of a run, besides the photos"
@@ -293,7 +293,7 @@ def _describe(source, settings, learn):
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
                 versions={p: version(p) for p in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version()), hardware=_hardware(dls.device))
 
-# %% ../nbs/06_learner.ipynb #53647a87
+# %% ../nbs/06_learner.ipynb #8255653b
 def train_run(
     source:str|Path,                    # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
@@ -320,7 +320,7 @@ def train_run(
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
-# %% ../nbs/06_learner.ipynb #712d3e10
+# %% ../nbs/06_learner.ipynb #fe35caeb
 @contextmanager
 def _alone_in(out):
     "Hold the run folder's lock, so that no second process trains into it, and clear what a killed one left half-written"
@@ -365,5 +365,5 @@ def _fit_run(learn, out, state, on_epoch):
     with learn.no_bar(), learn.no_logging():
         if len(rows) < recipe.epochs or recipe.keep == "best": fit_recipe(learn, len(rows), cbs[2:])
     kept = learn.history.rows and all(p.isfinite().all() for p in learn.model.parameters())
-    if not kept: raise CatsDogsError(f"the loss became infinite or no number in epoch {len(learn.history.rows)}: try a smaller learning rate (--lr)")
+    if not kept: raise CatsDogsError(f"the loss became infinite or no number in epoch {len(learn.history.rows) + 1}: try a smaller learning rate (--lr)")
     return learn.history.rows[-1]["epoch"] if best.kept is None else best.kept
