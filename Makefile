@@ -1,4 +1,5 @@
 # make install   the environment in .venv (uses one that is there already)
+# make demo      draws cats and dogs, trains, judges, looks inside; ends with runs/demo/report.html (uses the run that is there already)
 # make test      everything: notebooks, exported code, README, layers, command line, browser
 # make readme    README.md from nbs/index.ipynb
 # make benchmark speed against Keras (needs CATSDOGS_PHOTOS)
@@ -7,7 +8,7 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install test readme benchmark clean
+.PHONY: install demo test readme benchmark clean
 
 install: $(STAMP)
 
@@ -16,6 +17,9 @@ $(STAMP): settings.ini setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $(STAMP)
+
+demo: install
+	@test -f runs/demo/report.html && echo "runs/demo/report.html is there already; remove runs/demo to make it again" || $(BIN)/catsdogs demo --out runs/demo
 
 test: install
 	@$(BIN)/python tests/run_all.py

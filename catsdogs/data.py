@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'OpenPhoto', 'FitPhoto', 'PhotoBlock', 'photo_block',
-           'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders']
+           'PhotoCache', 'build_cache', 'CachedDL', 'photo_dataloaders', 'drawn_folder', 'drawn_dataloaders']
 
 # %% ../nbs/03_data.ipynb #6b711a9b
-import hashlib, json, mmap, os
+import hashlib, json, mmap, os, shutil
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -26,7 +26,9 @@ from fasttransform import Transform
 from filelock import FileLock
 from PIL import Image
 
+from . import __version__
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
+from .drawing import Knobs, draw_pets
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
 
 # %% ../nbs/03_data.ipynb #4e5b3716
@@ -236,3 +238,31 @@ def photo_dataloaders(
     dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=len(train) > bs and len(train) % bs == 1)  # a batch of one breaks batch norm
     dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
     return dls
+
+# %% ../nbs/03_data.ipynb #5f4b5e52
+def drawn_folder(
+    n:int=2000,             # how many, half of them cats
+    size:int=128,           # side, pixels
+    seed:int=0,             # which set
+    knobs:Knobs=Knobs()     # how varied
+) -> Path: # as `draw_pets` makes them
+    "A folder of drawings in the cache, drawn now if it is not there yet; safe to call from several processes"
+    key = hashlib.blake2b(json.dumps([__version__, n, size, seed, asdict(knobs)]).encode(), digest_size=6).hexdigest()
+    folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
+    with explain_os_errors(f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            for old in folder.parent.glob(f".{folder.name}.*"): shutil.rmtree(old)      # left by a killed process: we hold its lock
+            if not folder.exists(): draw_pets(folder, n, size, seed, knobs)
+    return folder
+
+def drawn_dataloaders(
+    n:int=2000,             # how many drawings, training and validation together
+    size:int=128,           # their side, pixels
+    seed:int=0,             # which set
+    knobs:Knobs=Knobs(),    # how varied
+    bs:int=64,              # drawings in a batch
+    batch_tfms=()           # fastai batch transforms, as augmentation
+) -> DataLoaders:
+    "fastai `DataLoaders` over drawn cats and dogs; a fifth is kept for validation"
+    return photo_dataloaders(drawn_folder(n, size, seed, knobs), DataSettings(size), bs, batch_tfms)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'evaluate_run', 'plot_history', 'plot_confusion',
-           'plot_calibration', 'top_losses', 'plot_top_losses', 'write_report']
+           'plot_calibration', 'top_losses', 'plot_top_losses', 'Figure', 'write_report']
 
 # %% ../nbs/07_evaluate.ipynb #4be05eee
 import base64, csv, html, math
@@ -192,21 +192,24 @@ td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}} td:
 <h1>{title}</h1><p>{summary}</p><div class="big">{numbers}</div>{figures}<h2>How it was made</h2><table>{facts}</table></body></html>
 """
 
-_CAPTIONS = {
-    "curves": "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept.",
-    "confusion": "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals.",
-    "top_losses": "The photos with the largest loss: what it said, and what is true. Is the photo at fault, or the network?"}
+@dataclass(frozen=True)
+class Figure:
+    "One picture of a report"
+    name: str # of its PNG file in the run folder's `figures`, without `.png`
+    png: bytes # the picture
+    caption: str # what to notice
+    heading: str = "" # of the chapter that starts with this picture
 
 def _figures(evaluation, rows, kept):
-    "name → PNG, in the order of the page"
+    "The usual pictures of a report"
     import matplotlib.pyplot as plt
-    figures = {}
     with plot_style():
         if rows:
             fig, axs = plt.subplots(1, 2, figsize=(8, 2.8)); plot_history(rows, axs, kept)
-            figures["curves"] = figure_png(fig)
+            yield Figure("curves", figure_png(fig), "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept.", "How it learned")
         fig, (a, b) = plt.subplots(1, 2, figsize=(8, 3.2)); plot_confusion(evaluation.scores, a); plot_calibration(evaluation.predictions, b)
-        return {**figures, "confusion": figure_png(fig), "top_losses": figure_png(plot_top_losses(evaluation.predictions))}
+        yield Figure("confusion", figure_png(fig), "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals.", "How good it is")
+        yield Figure("top_losses", figure_png(plot_top_losses(evaluation.predictions)), "The photos with the largest loss: what it said, and what is true. Is the photo at fault, or the network?", "Where it fails")
 
 def _facts(info, evaluation):
     "Rows for the table at the end of the report"
@@ -226,20 +229,22 @@ def _facts(info, evaluation):
 # %% ../nbs/07_evaluate.ipynb #8f8fd0ea
 def write_report(
     run:str|Path,           # a run folder
-    evaluation:Evaluation   # from `evaluate_run`
+    evaluation:Evaluation,  # from `evaluate_run`
+    before:list[Figure]=(), # pictures to show first
+    after:list[Figure]=()   # and after the usual ones
 ) -> Path: # the run's `report.html`
     "Write `report.html` and its figures into a run folder, and the scores into its `run.json`"
     run, s, esc = Path(run), evaluation.scores, lambda o: html.escape(str(o))
     info, history = read_info(run), run/"history.csv"
     rows = list(csv.DictReader(history.read_text(encoding="utf8").splitlines())) if history.is_file() else []
-    figures = _figures(evaluation, rows, info.get("kept_epoch"))
+    figures = [*before, *_figures(evaluation, rows, info.get("kept_epoch")), *after]
     numbers = {"accuracy": f"{s.accuracy:.1%}", "log loss": f"{s.log_loss:.3f}", "calibration error": f"{s.calibration_error:.1%}", "photos judged": f"{s.n:,}"}
     page = _PAGE.format(
         title=esc(f"{' or '.join(s.classes) if len(s.classes) <= 5 else f'{len(s.classes)} classes'}: {info['model']}"), summary=esc(_in_words(s, info)),
-        numbers="".join(f"<div><b>{v}</b>{k}</div>" for k, v in numbers.items()), figures="".join(_figure_html(name, png) for name, png in figures.items()),
+        numbers="".join(f"<div><b>{v}</b>{k}</div>" for k, v in numbers.items()), figures="".join(map(_figure_html, figures)),
         facts="".join(f"<tr><td>{esc(k)}</td><td>{esc(v)}</td></tr>" for k, v in _facts(info, evaluation)))
     with explain_os_errors(f"writing the report into {run}"):
-        for name, png in figures.items(): write_atomic(run/"figures"/f"{name}.png", png)
+        for f in figures: write_atomic(run/"figures"/f"{f.name}.png", f.png)
         write_info(run, {**info, "scores": asdict(s)})
         return write_atomic(run/"report.html", page)
 
@@ -248,5 +253,6 @@ def _in_words(s, info):
     return (f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos of the same kind, "
             f"expect {s.low:.1%} to {s.high:.1%} (95% interval).{chosen}")
 
-def _figure_html(name, png):
-    return f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(png).decode()}"><figcaption>{_CAPTIONS[name]}</figcaption></figure>'
+def _figure_html(f):
+    heading = f"<h2>{html.escape(f.heading)}</h2>" if f.heading else ""
+    return f'{heading}<figure><img alt="{html.escape(f.name)}" src="data:image/png;base64,{base64.b64encode(f.png).decode()}"><figcaption>{html.escape(f.caption)}</figcaption></figure>'

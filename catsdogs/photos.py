@@ -131,20 +131,25 @@ def read_layout(
     return result
 
 # %% ../nbs/02b_photos.ipynb #7e4f1736
+_NO_PHOTOS = ".nomedia"                                  # phones' sign for "nothing to see in this folder": masks, thumbnails
+
 def _folder_entries(root):
     for folder, subs, files in os.walk(root):
         subs[:] = sorted(s for s in subs if not s.startswith(".") and s != "__MACOSX")
+        if _NO_PHOTOS in files: subs.clear(); continue
         for f in files:
             if f.lower().endswith(SUFFIXES) and not f.startswith("."):
                 p = Path(folder)/f; s = p.stat()
                 yield p.relative_to(root).as_posix(), dict(path=p, size=s.st_size, stamp=s.st_mtime_ns)
 
 def _zip_entries(path):
-    for info in _open_zip(path).infolist():
+    infos = _open_zip(path).infolist()
+    skipped = {PurePosixPath(i.filename).parent for i in infos if PurePosixPath(i.filename).name == _NO_PHOTOS}
+    for info in infos:
         name = PurePosixPath(info.filename.replace("\\", "/"))
         if ".." in name.parts or name.is_absolute():
             raise CatsDogsError(f"{path}: holds the name {info.filename!r}, which points outside; do not trust this zip, get it again from its source")
-        if name.suffix.lower() in SUFFIXES and not name.name.startswith(".") and "__MACOSX" not in name.parts:
+        if name.suffix.lower() in SUFFIXES and not name.name.startswith(".") and "__MACOSX" not in name.parts and not skipped & set(name.parents):
             yield str(name), dict(path=path, member=info.filename, size=info.file_size, stamp=info.CRC)
 
 def _open_zip(path):
