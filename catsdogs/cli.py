@@ -6,7 +6,7 @@
 __all__ = ['app', 'main', 'demo', 'data', 'check', 'train', 'evaluate', 'predict', 'submit']
 
 # %% ../nbs/15_cli.ipynb #d7728e88
-import json, os, sys, warnings
+import json, os, re, sys, warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
@@ -129,13 +129,14 @@ def _summary(run, evaluation, report):
 def train(
     path: Path = typer.Argument(..., help="Photos: a folder per class, names like cat.0.jpg, or Kaggle's zip."),
     out: Optional[Path] = typer.Option(None, help="The run folder to make.  [default: runs/MODEL]"),
-    model: Optional[str] = typer.Option(None, help="codelab, classic or dense.  [default: the recipe's]"),
-    recipe: Optional[str] = typer.Option(None, help="codelab, classic or one_cycle.  [default: the model's]"),
+    model: Optional[str] = typer.Option(None, help="codelab, classic, dense, petnet or timm:NAME.  [default: the recipe's]"),
+    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet or transfer.  [default: the model's]"),
+    weights: Optional[str] = typer.Option(None, help="Pretrained weights for timm:NAME: a file, or download."),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos."),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels."),
     bs: Optional[int] = typer.Option(None, help="Photos in a batch."),
     lr: Optional[float] = typer.Option(None, help="Learning rate."),
-    augment: Optional[str] = typer.Option(None, help="none, classic or classic-sheared."),
+    augment: Optional[str] = typer.Option(None, help="none, classic, classic-sheared, light, standard or strong."),
     keep: Optional[str] = typer.Option(None, help="Weights of the best epoch or of the last: best, last."),
     patience: Optional[int] = typer.Option(None, help="Stop after so many epochs without a better one."),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),
@@ -150,8 +151,8 @@ def train(
     "Train a network into a run folder, judge it, write report.html. Ctrl-C loses at most one epoch: go on with --resume."
     from catsdogs.data import DataSettings
     from catsdogs.learner import RunSettings, find_recipe, train_run
-    chosen = find_recipe(recipe, model=model, epochs=epochs, size=size, bs=bs, lr=lr, augment=augment, keep=keep, patience=patience)
-    out = out or Path("runs")/chosen.model
+    chosen = find_recipe(recipe, model=model, epochs=epochs, size=size, bs=bs, lr=lr, augment=augment, keep=keep, patience=patience, weights=weights)
+    out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     settings = RunSettings(chosen, DataSettings(chosen.size, method, split, valid, limit), seed, fast)
     if not as_json: print("epoch  train_loss  valid_loss  accuracy  seconds  photos/s", flush=True)
     try: train_run(path, out, settings, resume, None if as_json else _epoch_line)

@@ -31,16 +31,17 @@ from fastcore.foundation import L
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from .augment import AUGMENTATIONS, augmentations
+from .augment import AUGMENTATIONS, augmentations, mix_callbacks
 from .core import (CatsDogsError, atomic_path, epoch_seed, explain_os_errors, progress, seed_everything,
                            speed_settings, write_atomic)
 from .data import DataSettings, photo_dataloaders
-from .models import MODELS, build_model, n_outputs
+from .models import MODELS, build_model, load_backbone, n_outputs
 from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
 
 # %% ../nbs/06_learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
+    y_int = True                                        # lets fastai's MixUp and CutMix mix the losses of two labels
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
     def decodes(self, x:Tensor) -> Tensor: return x.argmax(-1)
 
@@ -56,7 +57,7 @@ def accuracy(
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
-    model: str = "codelab" # one of `MODELS`
+    model: str = "codelab" # one of `MODELS`, or "timm:NAME"
     size: int = 150 # side of the photos, pixels
     epochs: int = 15 # passes over the training photos
     bs: int = 100 # photos in a batch
@@ -67,13 +68,16 @@ class Recipe:
     augment: str = "none" # one of `AUGMENTATIONS`
     patience: int|None = None # stop after so many epochs without a lower validation loss
     keep: str = "best" # weights of the "best" epoch, by validation loss, or of the "last"
+    weights: str|None = None # pretrained ones for a timm model: a file, or "download"; None: start from nothing
 
     def __post_init__(self):
-        choices = dict(model=MODELS, optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
+        models = (*MODELS, self.model if self.model.startswith("timm:") else "timm:NAME")
+        choices = dict(model=models, optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed: raise CatsDogsError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
         for name in ("epochs", "bs", "lr"):
             if not getattr(self, name) > 0: raise CatsDogsError(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.weights and not self.model.startswith("timm:"): raise CatsDogsError(f"pretrained weights are for models of timm, not for {self.model!r}: choose --model timm:NAME")
         if self.wd < 0: raise CatsDogsError(f"wd must not be negative, not {self.wd}")
         if self.patience is not None and self.patience < 1: raise CatsDogsError(f"patience must be at least 1, not {self.patience}")
 
@@ -95,14 +99,17 @@ OPTIMIZERS = {"rmsprop": RMSProp, "adam": partial(Adam, sqr_mom=.999, eps=1e-7)}
 
 RECIPES = {"codelab": Recipe(),
            "classic": Recipe(model="classic", size=64, epochs=25, bs=32, optimizer="adam", augment="classic"),
-           "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05)}
+           "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
+           "petnet": Recipe(model="petnet", size=128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard"),
+           "transfer": Recipe(model="timm:resnet18", size=160, epochs=4, bs=32, lr=5e-4, optimizer="adam", schedule="one_cycle", wd=.05, augment="light", weights="download")}
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
     **changes           # fields to change; those that are None are left as they are
 ) -> Recipe:
     "A named recipe with some fields changed; raises `CatsDogsError` for an unknown name or value"
-    name = name or (changes.get("model") if changes.get("model") in RECIPES else "codelab")
+    model = changes.get("model") or ""
+    name = name or (model if model in RECIPES else "transfer" if model.startswith("timm:") else "codelab")
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
@@ -144,6 +151,7 @@ def cnn_learner(
     if seed is not None: seed_everything(seed)
     n_out = n_outputs(len(dls.vocab))
     net = build_model(model, dls.settings.size, n_out) if isinstance(model, str) else model
+    if isinstance(model, str) and recipe.weights: load_backbone(net, recipe.weights)
     speed = speed_settings(fast, dls.device)
     cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + ([] if seed is None else [SeedEpochs(seed)])
     learn = Learner(dls, net, OneLogitLoss() if n_out == 1 else CrossEntropyLossFlat(), opt_func=OPTIMIZERS[recipe.optimizer], lr=recipe.lr, wd=recipe.wd,
@@ -308,7 +316,7 @@ def train_run(
     if old: settings = _recorded_settings(old)
     recipe = settings.recipe
     dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(recipe.augment))
-    learn = cnn_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
+    learn = cnn_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe.augment))
     info = _describe(source, settings, learn)
     if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")

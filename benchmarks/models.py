@@ -1,0 +1,97 @@
+"""The table of 05_models: what each network costs, and how good it gets on drawings and on the small photo set.
+
+Usage: python benchmarks/models.py PHOTOS [--weights FILE] [--out benchmarks/results] [--seeds 3]      accuracy → models.csv
+       python benchmarks/models.py --speed [--out benchmarks/results]                                   speed    → models_speed.json
+
+PHOTOS is the folder that holds Kaggle's train.zip; photos 0 to 999 of each class are learned, 1000 to 1499 judged. Drawings: 2,500, of which a fifth is judged.
+FILE holds ImageNet weights for timm's mobilenet_edgetpu_100; they stay as they are, only a new last layer is trained. Each network has a recipe of its own, none has augmentation; accuracy is that of the epoch with the lowest
+validation loss. Runs that are in the table already are skipped. About 15 minutes on two cores. Speed: five rounds over all networks in alternation, batches of 64.
+"""
+import argparse, json, statistics, time
+from pathlib import Path
+
+import pandas as pd
+import torch
+from fastai.callback.core import Callback
+
+from catsdogs.core import pick_device, speed_settings
+from catsdogs.data import DataSettings, drawn_folder, photo_dataloaders
+from catsdogs.learner import cnn_learner, find_recipe
+from catsdogs.models import build_model, load_backbone
+
+TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
+RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),
+           "codelab": find_recipe("codelab", size=128), "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
+           TIMM: find_recipe("one_cycle", model=TIMM, size=160, epochs=3, lr=5e-2, bs=32)}
+
+class KeepStatistics(Callback):
+    "Batch normalisation goes on using ImageNet's means and spreads: those of 32 photos are too noisy (a logistic regression on such features: 88%, on these 99%)"
+    def before_train(self):
+        for m in self.model.modules():
+            if isinstance(m, torch.nn.BatchNorm2d): m.eval()
+
+def accuracy(name, source, split, seed, weights):
+    "Train one network; its validation accuracy at the epoch with the lowest validation loss"
+    recipe = RECIPES[name]
+    dls = photo_dataloaders(source, DataSettings(recipe.size, split=split), bs=recipe.bs)
+    torch.manual_seed(seed)
+    model = build_model(name, recipe.size, 1)
+    if name == TIMM:                                    # only the last layer learns
+        for p in load_backbone(model, weights).parameters(): p.requires_grad_(False)
+        for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
+    learn = cnn_learner(dls, model, recipe, seed=seed, cbs=KeepStatistics() if name == TIMM else None)
+    with learn.no_bar(), learn.no_logging():
+        if recipe.schedule == "one_cycle": learn.fit_one_cycle(recipe.epochs, recipe.lr)
+        else: learn.fit(recipe.epochs)
+    return min((row[1], row[2]) for row in learn.recorder.values)[1]
+
+def speed(rounds=5, bs=64):
+    "Median photos per second of one training step and of prediction"
+    speed_settings(True, pick_device())
+    found = {name: {"train": [], "predict": []} for name in RECIPES}
+    for _ in range(rounds):
+        for name, recipe in RECIPES.items():
+            model = build_model(name, recipe.size, 1).to(memory_format=torch.channels_last)
+            x, y = torch.rand(bs, 3, recipe.size, recipe.size).contiguous(memory_format=torch.channels_last), torch.ones(bs, 1)
+            opt = torch.optim.AdamW(model.parameters(), 1e-4)
+            if name == TIMM:
+                for p in model.parameters(): p.requires_grad_(False)
+                for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
+            def step():
+                with torch.autocast("cpu", dtype=torch.bfloat16): out = model(x)
+                torch.nn.functional.binary_cross_entropy_with_logits(out.float(), y).backward(); opt.step(); opt.zero_grad()
+            found[name]["train"].append(timed(step, bs))
+            model.eval()
+            def answer():
+                with torch.inference_mode(): model(x)
+            found[name]["predict"].append(timed(answer, bs))
+    return {name: {k: round(statistics.median(v)) for k, v in f.items()} | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}} for name, f in found.items()}
+
+def timed(function, bs, n=5):
+    function(); function()
+    start = time.perf_counter()
+    for _ in range(n): function()
+    return n * bs / (time.perf_counter() - start)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, nargs="?")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--speed", action="store_true")
+    args = parser.parse_args()
+    if args.speed: (args.out/"models_speed.json").write_text(json.dumps(speed(), indent=1) + "\n"); return
+    file = args.out/"models.csv"
+    rows = pd.read_csv(file).to_dict("records") if file.exists() else []
+    for seed in range(args.seeds):
+        for data in ("drawings", "photos"):
+            for name in RECIPES:
+                if any((r["model"], r["data"], r["seed"]) == (name, data, seed) for r in rows) or (data == "photos" and not args.photos) or (name == TIMM and not args.weights): continue
+                source, split = (drawn_folder(2500, 128, 2000 + seed), "auto") if data == "drawings" else (args.photos/"train.zip", "small")
+                start = time.perf_counter()
+                rows.append({"model": name, "data": data, "seed": seed, "accuracy": accuracy(name, source, split, seed, args.weights), "seconds": round(time.perf_counter() - start, 1)})
+                print(rows[-1], flush=True)
+                pd.DataFrame(rows).to_csv(file, index=False)
+
+if __name__ == "__main__": main()
