@@ -52,6 +52,7 @@ def lab(tmp_path):
     "A JupyterLab server on the loopback address, over a copy of the notebooks; yields its address"
     import shutil
     shutil.copytree(root/"nbs", tmp_path/"nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(root/"benchmarks"/"results", tmp_path/"benchmarks"/"results")       # recorded experiments, which notebooks show
     port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
                                "--LabApp.news_url=None"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path/"config")})
