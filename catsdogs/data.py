@@ -26,7 +26,7 @@ from fasttransform import Transform
 from filelock import FileLock
 from PIL import Image
 
-from . import __version__
+from . import drawing
 from .core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from .drawing import Knobs, draw_pets
 from .photos import METHODS, Photo, UnreadablePhoto, fit_photo, list_photos, map_photos, open_photo
@@ -247,7 +247,7 @@ def drawn_folder(
     knobs:Knobs=Knobs()     # how varied
 ) -> Path: # as `draw_pets` makes them
     "A folder of drawings in the cache, drawn now if it is not there yet; safe to call from several processes"
-    key = hashlib.blake2b(json.dumps([__version__, n, size, seed, asdict(knobs)]).encode(), digest_size=6).hexdigest()
+    key = hashlib.blake2b(Path(drawing.__file__).read_bytes() + json.dumps([n, size, seed, asdict(knobs)]).encode(), digest_size=6).hexdigest()
     folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
     with explain_os_errors(f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
         folder.parent.mkdir(parents=True, exist_ok=True)

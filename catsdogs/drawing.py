@@ -10,6 +10,7 @@ __all__ = ['PARTS', 'SPECIES', 'POSES', 'EARS', 'COATS', 'PLACES', 'OCCLUDERS', 
 # %% ../nbs/02_drawing.ipynb #1e71f4a1
 import csv, io, math, multiprocessing, os, re, shutil, sys, tempfile, zlib
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -653,7 +654,9 @@ def draw_pet(
 def _map_processes(function, items, chunk=8):
     "`map` on all cores where processes can be forked, else one after the other"
     if len(items) < 4 * chunk or not sys.platform.startswith("linux"): yield from map(function, items); return
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool: yield from pool.map(function, items, chunksize=chunk)
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+        try: yield from pool.map(function, items, chunksize=chunk)
+        except BrokenProcessPool as e: raise CatsDogsError("a process that was drawing was killed, perhaps for lack of memory: draw fewer or smaller pictures at once, or try again") from e
 
 def _pixels(spec, size): return np.asarray(draw(spec, size).image)
 

@@ -31,7 +31,7 @@ class FieldRow:
 def _chain(model, name="") -> Iterator[tuple[str, nn.Module]]:
     "A model's layers with their names, in the order of computation"
     if isinstance(model, nn.Sequential):
-        for n, layer in model.named_children(): yield from _chain(layer, f"{name}.{n}" if name else n)
+        for n, layer in model._modules.items(): yield from _chain(layer, f"{name}.{n}" if name else n)     # `named_children` would leave out a layer's second use
     elif list(model.children()): raise CatsDogsError(f"{type(model).__name__} is no plain chain of layers, so its receptive field is no simple sum: measure it with footprint")
     else: yield name, model
 
