@@ -8,38 +8,28 @@ FILE holds ImageNet weights for timm's mobilenet_edgetpu_100; they stay as they 
 validation loss. Runs that are in the table already are skipped. About 15 minutes on two cores. Speed: five rounds over all networks in alternation, batches of 64.
 """
 import argparse, json, statistics, time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
-from fastai.callback.core import Callback
 
 from catsdogs.core import pick_device, speed_settings
 from catsdogs.data import DataSettings, drawn_folder, photo_dataloaders
-from catsdogs.learner import cnn_learner, find_recipe
-from catsdogs.models import build_model, load_backbone
+from catsdogs.learner import cnn_learner, find_recipe, freeze
+from catsdogs.models import build_model
 
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),
            "codelab": find_recipe("codelab", size=128), "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
-           TIMM: find_recipe("one_cycle", model=TIMM, size=160, epochs=3, lr=5e-2, bs=32)}
-
-class KeepStatistics(Callback):
-    "Batch normalisation goes on using ImageNet's means and spreads: those of 32 photos are too noisy (a logistic regression on such features: 88%, on these 99%)"
-    def before_train(self):
-        for m in self.model.modules():
-            if isinstance(m, torch.nn.BatchNorm2d): m.eval()
+           TIMM: find_recipe("transfer", model=TIMM)}
 
 def accuracy(name, source, split, seed, weights):
     "Train one network; its validation accuracy at the epoch with the lowest validation loss"
     recipe = RECIPES[name]
     dls = photo_dataloaders(source, DataSettings(recipe.size, split=split), bs=recipe.bs)
-    torch.manual_seed(seed)
-    model = build_model(name, recipe.size, 1)
-    if name == TIMM:                                    # only the last layer learns
-        for p in load_backbone(model, weights).parameters(): p.requires_grad_(False)
-        for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
-    learn = cnn_learner(dls, model, recipe, seed=seed, cbs=KeepStatistics() if name == TIMM else None)
+    if name == TIMM: recipe = replace(recipe, weights=str(weights))
+    learn = cnn_learner(dls, name, recipe, seed=seed)
     with learn.no_bar(), learn.no_logging():
         if recipe.schedule == "one_cycle": learn.fit_one_cycle(recipe.epochs, recipe.lr)
         else: learn.fit(recipe.epochs)
@@ -54,9 +44,7 @@ def speed(rounds=5, bs=64):
             model = build_model(name, recipe.size, 1).to(memory_format=torch.channels_last)
             x, y = torch.rand(bs, 3, recipe.size, recipe.size).contiguous(memory_format=torch.channels_last), torch.ones(bs, 1)
             opt = torch.optim.AdamW(model.parameters(), 1e-4)
-            if name == TIMM:
-                for p in model.parameters(): p.requires_grad_(False)
-                for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
+            if recipe.frozen: freeze(model)
             def step():
                 with torch.autocast("cpu", dtype=torch.bfloat16): out = model(x)
                 torch.nn.functional.binary_cross_entropy_with_logits(out.float(), y).backward(); opt.step(); opt.zero_grad()

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss', 'accuracy', 'Recipe', 'average_sqr_grad',
-           'RMSProp', 'find_recipe', 'DeviceMixedPrecision', 'ForgetGradients', 'SeedEpochs', 'cnn_learner', 'History',
-           'write_history', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'BatchBar',
-           'fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run']
+           'RMSProp', 'find_recipe', 'recipe_policy', 'DeviceMixedPrecision', 'ForgetGradients', 'SeedEpochs',
+           'KeepStatistics', 'freeze', 'cnn_learner', 'History', 'write_history', 'Checkpoint', 'read_checkpoint',
+           'restore', 'BestEpoch', 'StopEarly', 'StopDiverged', 'BatchBar', 'fit_recipe', 'RunSettings',
+           'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged', 'drawn_run']
 
 # %% ../nbs/06_learner.ipynb #af546e36
-import csv, hashlib, io, json, os, platform, random, time
+import csv, hashlib, io, json, os, platform, random, sys, time
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -21,9 +22,9 @@ import fastai.callback.schedule # noqa: F401             # gives `Learner` its `
 import fastai.vision.learner # noqa: F401                # teaches fastai's `show_results` about pictures
 import torch
 from fastai.callback.channelslast import ChannelsLast
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.fp16 import AMPMode, MixedPrecision
-from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback, TerminateOnNaNCallback, TrackerCallback
+from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback, TrackerCallback
 from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat
 from fastai.optimizer import Adam, Optimizer, rms_prop_step, weight_decay
@@ -31,17 +32,21 @@ from fastcore.foundation import L
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from .augment import AUGMENTATIONS, augmentations, mix_callbacks
-from .core import (CatsDogsError, atomic_path, epoch_seed, explain_os_errors, progress, seed_everything,
+from .augment import AUGMENTATIONS, Policy, augmentations, find_policy, mix_callbacks
+from .core import (CatsDogsError, atomic_path, cache_dir, epoch_seed, explain_os_errors, progress, seed_everything,
                            speed_settings, write_atomic)
-from .data import DataSettings, photo_dataloaders
-from .models import MODELS, build_model, load_backbone, n_outputs
+from .data import DataSettings, drawn_folder, photo_dataloaders
+from .drawing import Knobs
+from .models import MODELS, build_model, check_model, load_backbone, n_outputs
 from .predict import INFO_FILE, class_probabilities, read_info, save_model, write_info
+from .remedies import L1Proximal, L2Penalty, SmoothLabels, insert_dropout, smooth_targets
 
 # %% ../nbs/06_learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
     y_int = True                                        # lets fastai's MixUp and CutMix mix the losses of two labels
+    label_smoothing = 0.                                # set by `SmoothLabels` while it trains
+    def __call__(self, inp:Tensor, targ:Tensor, **kwargs) -> Tensor: return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
     def decodes(self, x:Tensor) -> Tensor: return x.argmax(-1)
 
@@ -57,7 +62,7 @@ def accuracy(
 @dataclass(frozen=True)
 class Recipe:
     "How to train; a run records it"
-    model: str = "codelab" # one of `MODELS`, or "timm:NAME"
+    model: str = "codelab" # one of `MODELS`, also with a width, as "codelab,width=0.5"; or "timm:NAME"
     size: int = 150 # side of the photos, pixels
     epochs: int = 15 # passes over the training photos
     bs: int = 100 # photos in a batch
@@ -69,16 +74,26 @@ class Recipe:
     patience: int|None = None # stop after so many epochs without a lower validation loss
     keep: str = "best" # weights of the "best" epoch, by validation loss, or of the "last"
     weights: str|None = None # pretrained ones for a timm model: a file, or "download"; None: start from nothing
+    frozen: bool = False # of a pretrained model only the last layer learns
+    dropout: float = 0. # share of the dense layers' inputs that each training step drops
+    l1: float = 0. # λ of λ·Σ|w|, by soft thresholding after each step
+    l2: float = 0. # λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd
+    label_smoothing: float = 0. # ε: labels are ε/2 and 1-ε/2 in the training loss
+    mixup: float = 0. # α of MixUp, whatever `augment` says; 0: as `augment` says
 
     def __post_init__(self):
-        models = (*MODELS, self.model if self.model.startswith("timm:") else "timm:NAME")
-        choices = dict(model=models, optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
+        check_model(self.model)
+        choices = dict(optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed: raise CatsDogsError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
         for name in ("epochs", "bs", "lr"):
             if not getattr(self, name) > 0: raise CatsDogsError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.weights and not self.model.startswith("timm:"): raise CatsDogsError(f"pretrained weights are for models of timm, not for {self.model!r}: choose --model timm:NAME")
-        if self.wd < 0: raise CatsDogsError(f"wd must not be negative, not {self.wd}")
+        if self.frozen and not self.weights: raise CatsDogsError("frozen is for pretrained models, whose layers have learned something already: choose --model timm:NAME --weights FILE")
+        for name in ("wd", "l1", "l2", "mixup"):
+            if not getattr(self, name) >= 0: raise CatsDogsError(f"{name} must not be negative, not {getattr(self, name)}")
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1: raise CatsDogsError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if self.patience is not None and self.patience < 1: raise CatsDogsError(f"patience must be at least 1, not {self.patience}")
 
 def average_sqr_grad(p, sqr_mom, sqr_avg=None, **kwargs):
@@ -101,17 +116,24 @@ RECIPES = {"codelab": Recipe(),
            "classic": Recipe(model="classic", size=64, epochs=25, bs=32, optimizer="adam", augment="classic"),
            "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
            "petnet": Recipe(model="petnet", size=128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard"),
-           "transfer": Recipe(model="timm:resnet18", size=160, epochs=4, bs=32, lr=5e-4, optimizer="adam", schedule="one_cycle", wd=.05, augment="light", weights="download")}
+           "transfer": Recipe(model="timm:resnet18", size=160, epochs=3, bs=32, lr=5e-2, optimizer="adam", schedule="one_cycle", wd=.05, weights="download", frozen=True)}
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
     **changes           # fields to change; those that are None are left as they are
 ) -> Recipe:
     "A named recipe with some fields changed; raises `CatsDogsError` for an unknown name or value"
-    model = changes.get("model") or ""
+    model = (changes.get("model") or "").split(",")[0]
     name = name or (model if model in RECIPES else "transfer" if model.startswith("timm:") else "codelab")
     if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
+
+def recipe_policy(
+    recipe:Recipe # `augment` and `mixup` are used
+) -> Policy:
+    "The augmentation that a recipe asks for"
+    policy = find_policy(recipe.augment)
+    return replace(policy, mixup=recipe.mixup) if recipe.mixup else policy
 
 # %% ../nbs/06_learner.ipynb #31ca55e1
 class DeviceMixedPrecision(MixedPrecision):
@@ -138,10 +160,25 @@ class SeedEpochs(Callback):
         self.dls.train.rng = random.Random(seed)
 
 # %% ../nbs/06_learner.ipynb #5cb9186e
+class KeepStatistics(Callback):
+    "Batch normalisation stays in evaluation mode, as it was pretrained"
+    def before_train(self):
+        for m in self.model.modules():
+            if isinstance(m, nn.modules.batchnorm._BatchNorm): m.eval()
+
+def freeze(
+    model:nn.Module # from `build_model("timm:NAME", …)`; changed in place
+) -> nn.Module: # `model`
+    "Withhold gradients from all layers but the last"
+    for p in model.parameters(): p.requires_grad_(False)
+    for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
+    return model
+
+# %% ../nbs/06_learner.ipynb #ad185c09
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
-    recipe:str|Recipe|None=None,    # its optimizer, learning rate and weight decay are used; None: the one that goes with the model
+    recipe:str|Recipe|None=None,    # its optimizer, learning rate, weight decay and remedies are used (MixUp comes with the data, see `mix_callbacks`); None: the one that goes with the model
     fast:bool=True,                 # the settings of `speed_settings`; False: plain float32
     seed:int|None=None,             # makes first weights, shuffling and augmentation repeatable
     **kwargs                        # more arguments for fastai's `Learner`: `cbs`, `path`, …
@@ -152,10 +189,13 @@ def cnn_learner(
     n_out = n_outputs(len(dls.vocab))
     net = build_model(model, dls.settings.size, n_out) if isinstance(model, str) else model
     if isinstance(model, str) and recipe.weights: load_backbone(net, recipe.weights)
+    if isinstance(model, str) and recipe.frozen: freeze(net)
+    if recipe.dropout: insert_dropout(net, recipe.dropout)
+    remedies = [cb(amount) for cb, amount in ((L2Penalty, recipe.l2), (L1Proximal, recipe.l1), (SmoothLabels, recipe.label_smoothing)) if amount]
     speed = speed_settings(fast, dls.device)
-    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + ([] if seed is None else [SeedEpochs(seed)])
+    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + [KeepStatistics()] * recipe.frozen + ([] if seed is None else [SeedEpochs(seed)])
     learn = Learner(dls, net, OneLogitLoss() if n_out == 1 else CrossEntropyLossFlat(), opt_func=OPTIMIZERS[recipe.optimizer], lr=recipe.lr, wd=recipe.wd,
-                    metrics=accuracy, cbs=cbs + list(L(kwargs.pop("cbs", None))), **kwargs)
+                    metrics=accuracy, cbs=cbs + remedies + list(L(kwargs.pop("cbs", None))), **kwargs)
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     return learn
 
@@ -253,6 +293,14 @@ class StopEarly(EarlyStoppingCallback):
     def after_epoch(self):
         with redirect_stdout(io.StringIO()): super().after_epoch()
 
+class StopDiverged(Callback):
+    "End the fit when a loss is infinite or no number, and remember it"
+    order = -9                                          # before the others look at the batch
+    def before_fit(self): self.diverged = False
+    def after_batch(self):
+        self.diverged = not bool(self.loss.isfinite().all())
+        if self.diverged: raise CancelFitException
+
 class BatchBar(Callback):
     "A bar over the batches of each epoch, on a terminal"
     def before_train(self): self.bar = progress(None, f"epoch {self.epoch + 1}", total=len(self.dls.train))
@@ -313,10 +361,10 @@ def train_run(
     out = Path(out)
     old = _interrupted(out, resume)
     if old and old["state"] == "finished": return out
-    if old: settings = _recorded_settings(old)
+    if old: settings = recorded_settings(old)
     recipe = settings.recipe
-    dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(recipe.augment))
-    learn = cnn_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe.augment))
+    dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(recipe_policy(recipe)))
+    learn = cnn_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe_policy(recipe)))
     info = _describe(source, settings, learn)
     if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
@@ -324,7 +372,7 @@ def train_run(
         if not old: write_info(out, info)
         if not (out/"split.csv").exists(): _write_split(out, dls)
         kept = _fit_run(learn, out, read_checkpoint(out), on_epoch)
-        save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept})
+        save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept, "diverged": learn.stop_diverged.diverged})
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
@@ -351,7 +399,10 @@ def _interrupted(out, resume):
     if not {"state", "recipe", "data", "seed", "fast"} <= set(info): raise CatsDogsError(f"{out}: this run was not made by `catsdogs train` and cannot be resumed")
     return info
 
-def _recorded_settings(info):
+def recorded_settings(
+    info:dict # from `read_info`, of a run of `train_run`
+) -> RunSettings: # fields that the run did not know yet have their defaults
+    "The settings that a run was made with"
     data = {k: info["data"][k] for k in DataSettings.__dataclass_fields__}
     return RunSettings(Recipe(**info["recipe"]), DataSettings(**data), info["seed"], info["fast"])
 
@@ -362,16 +413,35 @@ def _write_split(out, dls):
     for side, dl in (("train", dls.train), ("valid", dls.valid)): writer.writerows((p.name, p.label, p.size, side) for p in dl.dataset.items)
     write_atomic(out/"split.csv", text.getvalue())
 
+class Diverged(CatsDogsError):
+    "The loss became infinite or no number, before there were weights to keep"
+
 def _fit_run(learn, out, state, on_epoch):
     "Fit with history and checkpoints, from `state` if there is one; leaves the weights to keep in the learner, returns their epoch"
     recipe, rows = learn.recipe, state["rows"] if state else []
     if state: restore(learn, state); write_history(out, rows)
     best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(out), TerminateOnNaNCallback(), BatchBar()] + [best] * (recipe.keep == "best")
+    cbs = [History(rows, on_epoch), Checkpoint(out), StopDiverged(), BatchBar()] + [best] * (recipe.keep == "best")
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
-    learn.add_cbs(cbs[:2])                              # these two stay: their rows are read after the fit
+    learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
     with learn.no_bar(), learn.no_logging():
-        if len(rows) < recipe.epochs or recipe.keep == "best": fit_recipe(learn, len(rows), cbs[2:])
+        if len(rows) < recipe.epochs or recipe.keep == "best": fit_recipe(learn, len(rows), cbs[3:])
     kept = learn.history.rows and all(p.isfinite().all() for p in learn.model.parameters())
-    if not kept: raise CatsDogsError(f"the loss became infinite or no number in epoch {len(learn.history.rows) + 1}: try a smaller learning rate (--lr)")
+    if not kept: raise Diverged(f"the loss became infinite or no number in epoch {len(learn.history.rows) + 1}: try a smaller learning rate (--lr)")
     return learn.history.rows[-1]["epoch"] if best.kept is None else best.kept
+
+# %% ../nbs/06_learner.ipynb #af48588b
+def drawn_run(
+    recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),  # how to train; its `size` is that of the drawings, pixels
+    n:int=2400,                                                                 # drawings, a fifth of them for validation
+    seed:int=42,                                                                # first weights, shuffling, augmentation
+    knobs:Knobs=Knobs()                                                         # how varied the drawings are
+) -> Path: # a finished run folder; treat it as read-only
+    "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
+    photos = drawn_folder(n, recipe.size, knobs=knobs)
+    package = Path(sys.modules[build_model.__module__].__file__).parent
+    code = b"".join((package/f).read_bytes() for f in ("models.py", "augment.py", "remedies.py", "learner.py"))
+    key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed]).encode(), digest_size=6).hexdigest()
+    run = cache_dir()/"runs"/f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}"
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.with_suffix(".lock")): return train_run(photos, run, RunSettings(recipe, DataSettings(recipe.size), seed), resume=True)

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'conv_block', 'codelab_cnn', 'classic_cnn', 'dense_net', 'blur_pool', 'ResidualBlock', 'petnet',
-           'Standardize', 'load_backbone', 'build_model', 'n_outputs', 'LayerRow', 'layer_table', 'format_table',
-           'plot_model']
+           'Standardize', 'load_backbone', 'check_model', 'build_model', 'n_outputs', 'LayerRow', 'layer_table',
+           'format_table', 'plot_model']
 
 # %% ../nbs/05_models.ipynb #a689ae83
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,26 +41,34 @@ def _cnn(size, n_out, filters, hidden):
     head = [nn.Flatten(), nn.Linear(filters[-1] * side * side, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, n_out)]
     return _glorot(nn.Sequential(*blocks, *head))
 
+def _scaled(width, *counts): return [max(1, round(n * width)) for n in counts]
+
 def codelab_cnn(
-    size:int,   # side of the photos, pixels; 22 or more
-    n_out:int=1 # outputs: 1 for two classes, else one for each class
+    size:int,       # side of the photos, pixels; 22 or more
+    n_out:int=1,    # outputs: 1 for two classes, else one for each class
+    width:float=1.  # factor for the numbers of filters and of dense units: 0.5 for half
 ) -> nn.Module: # n×3×size×size → n×n_out logits
     "The CNN of Google's codelab: blocks of 16, 32 and 64 filters, dense 512"
-    return _cnn(size, n_out, (16, 32, 64), 512)
+    *filters, hidden = _scaled(width, 16, 32, 64, 512)
+    return _cnn(size, n_out, filters, hidden)
 
 def classic_cnn(
-    size:int,   # side of the photos, pixels; 10 or more
-    n_out:int=1 # outputs: 1 for two classes, else one for each class
+    size:int,       # side of the photos, pixels; 10 or more
+    n_out:int=1,    # outputs: 1 for two classes, else one for each class
+    width:float=1.  # factor for the numbers of filters and of dense units
 ) -> nn.Module: # n×3×size×size → n×n_out logits
     "The classic two-block CNN: two blocks of 32 filters, dense 128"
-    return _cnn(size, n_out, (32, 32), 128)
+    *filters, hidden = _scaled(width, 32, 32, 128)
+    return _cnn(size, n_out, filters, hidden)
 
 def dense_net(
-    size:int,   # side of the photos, pixels
-    n_out:int=1 # outputs: 1 for two classes, else one for each class
+    size:int,       # side of the photos, pixels
+    n_out:int=1,    # outputs: 1 for two classes, else one for each class
+    width:float=1.  # factor for the number of units
 ) -> nn.Module: # n×3×size×size → n×n_out logits
     "No convolution: every pixel connected to 512 units. The baseline"
-    return _glorot(nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, 512), nn.ReLU(inplace=True), nn.Linear(512, n_out)))
+    hidden, = _scaled(width, 512)
+    return _glorot(nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, n_out)))
 
 # %% ../nbs/05_models.ipynb #42914a93
 def blur_pool() -> nn.Sequential: # n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉
@@ -85,13 +94,15 @@ class ResidualBlock(nn.Module):
         return self.relu(self.short_cut(x) + self.main(x))
 
 def petnet(
-    size:int,   # side of the photos, pixels; 32 or more, and any other size from 32 can be given to the network later
-    n_out:int=1 # outputs: 1 for two classes, else one for each class
+    size:int,       # side of the photos, pixels; 32 or more, and any other size from 32 can be given to the network later
+    n_out:int=1,    # outputs: 1 for two classes, else one for each class
+    width:float=1.  # factor for the numbers of channels
 ) -> nn.Module: # n×3×h×w → n×n_out logits
     "A small residual network: 5×5 convolution, three residual blocks of 64, 128 and 256, global average pooling; 1.2 million parameters"
     if size < 32: raise CatsDogsError(f"size {size} is too small for petnet: use at least 32")
-    blocks = [ResidualBlock(a, b) for a, b in zip((32, 64, 128), (64, 128, 256))]
-    return nn.Sequential(*_conv_bn(3, 32, 5, 2), nn.ReLU(inplace=True), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(.2), nn.Linear(256, n_out))
+    channels = _scaled(width, 32, 64, 128, 256)
+    blocks = [ResidualBlock(a, b) for a, b in zip(channels, channels[1:])]
+    return nn.Sequential(*_conv_bn(3, channels[0], 5, 2), nn.ReLU(inplace=True), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(.2), nn.Linear(channels[-1], n_out))
 
 # %% ../nbs/05_models.ipynb #493a1f1c
 class Standardize(nn.Module):
@@ -107,13 +118,21 @@ class Standardize(nn.Module):
         "n×3×h×w → n×3×h×w"
         return (x - self.mean) / self.std
 
+def _name_and_options(name):
+    "`NAME,option=value,…` → its name and its options"
+    def value(text):
+        try: return json.loads(text.lower())             # a number, true, false, null
+        except ValueError: return text
+    name, *options = name.split(",")
+    return name, {k: value(v) for k, v in (o.split("=", 1) for o in options)}
+
 def _timm_model(name, n_out):
     "`timm:NAME,option=value,…` as a chain of `Standardize` and timm's model, with fresh weights"
     import timm
-    name, *options = name.removeprefix("timm:").split(",")
-    def value(text): return {"true": True, "false": False}.get(text.lower(), float(text) if text.replace(".", "", 1).isdigit() else text)
-    try: net = timm.create_model(name, pretrained=False, num_classes=n_out, **{k: value(v) for k, v in (o.split("=", 1) for o in options)})
-    except (RuntimeError, TypeError, ValueError) as e: raise CatsDogsError(f"timm has no model {','.join([name, *options])!r} ({e}); `timm.list_models(\"*resnet*\")` lists what it has") from e
+    try:
+        family, options = _name_and_options(name)
+        net = timm.create_model(family.removeprefix("timm:"), pretrained=False, num_classes=n_out, **options)
+    except (RuntimeError, TypeError, ValueError) as e: raise CatsDogsError(f"timm has no model {name.removeprefix('timm:')!r} ({e}); `timm.list_models(\"*resnet*\")` lists what it has") from e
     return nn.Sequential(Standardize(net.default_cfg["mean"], net.default_cfg["std"]), net)
 
 def load_backbone(
@@ -148,15 +167,30 @@ def _read_weights(net, weights):
 # %% ../nbs/05_models.ipynb #b0a09610
 MODELS = {"codelab": codelab_cnn, "classic": classic_cnn, "dense": dense_net, "petnet": petnet}
 
+def check_model(
+    name:str # as for `build_model`
+) -> str: # the name without options: one of `MODELS`, or "timm:NAME"
+    "Check a model's name and, for our own models, its options; raises `CatsDogsError` for what `build_model` would not understand"
+    if name.startswith("timm:"): return name.split(",")[0]
+    family, *options = name.split(",")
+    if family not in MODELS: raise CatsDogsError(f"unknown model {family!r}: choose one of {', '.join(MODELS)}, timm:NAME")
+    for option in options:
+        key, _, value = option.partition("=")
+        try: right = key == "width" and 0 < float(value) <= 16
+        except ValueError: right = False
+        if not right: raise CatsDogsError(f"model {name!r}: its one option is width, above 0 and at most 16, as in {family},width=0.5")
+    return family
+
 def build_model(
-    name:str,   # one of `MODELS`, or "timm:" and a name that timm knows
+    name:str,   # one of `MODELS`, also with a width, as "codelab,width=0.5"; or "timm:" and a name that timm knows
     size:int,   # side of the photos, pixels
     n_out:int=1 # outputs: 1 for two classes, else one for each class
 ) -> nn.Module: # n×3×size×size, numbers from 0 to 1 → n×n_out logits
     "Build a model by name, with fresh weights; raises `CatsDogsError` for an unknown name or a size that is too small"
     if name.startswith("timm:"): return _timm_model(name, n_out)
-    if name not in MODELS: raise CatsDogsError(f"unknown model {name!r}: choose one of {', '.join(MODELS)}, timm:NAME")
-    return MODELS[name](size, n_out)
+    check_model(name)
+    family, options = _name_and_options(name)
+    return MODELS[family](size, n_out, **options)
 
 def n_outputs(
     n_classes:int # 2 or more
