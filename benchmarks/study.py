@@ -1,0 +1,150 @@
+"""The overfitting study of 08_regularize on real photos: what each remedy is worth, and what more photos are worth.
+
+Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|control|large|curves|transfer] [--seeds 3]
+
+PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default: the cache); stop and start again at any time, nothing finished is repeated.
+
+remedies → study.csv             codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
+                                 15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 80. First filters of seed 0: study_filters.safetensors.
+control  → study_control.csv     plain training for 40 epochs: is it the remedy, or the number of epochs?
+large    → study_large.csv       the mix at 150×150: is it the size of the photos that limits it?
+curves   → curves_scratch.csv    the same network at 64×64 with 250 to 12,800 photos, with and without augmentation; a tenth of train.zip is judged. More epochs where there are fewer photos. Up to 1,000
+                                 photos three seeds, above one.
+transfer → curves_transfer.csv   a new last layer on the features of timm's mobilenet_edgetpu_100 (ImageNet weights in FILE) at 160×160, which are computed once; the same photos, the same sizes.
+"""
+import argparse, csv, time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from catsdogs.core import cache_dir, progress, seed_everything, speed_settings
+from catsdogs.data import DataSettings, build_cache, split_photos
+from catsdogs.learner import RunSettings, find_recipe
+from catsdogs.models import build_model, load_backbone
+from catsdogs.photos import list_photos
+from catsdogs.predict import load_model
+from catsdogs.regularize import StudySettings, read_results, run_study, study_rows
+
+BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
+MIX = dict(augment="standard", dropout=.4, l2=3e-4, epochs=80)
+CONDITIONS = [{}, MIX, dict(augment="standard", epochs=40), dict(dropout=.5), dict(l1=.06), dict(l2=1e-3), dict(mixup=.2), dict(label_smoothing=.1), dict(model="codelab,width=0.5")]
+SIZES = (250, 500, 1000, 2000, 4000, 8000, 12800)
+TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
+CURVE_DATA = DataSettings(64, split="hash", valid=.1)
+
+def remedies(args):
+    "The conditions, seed by seed; the first filters of each are kept"
+    settings = StudySettings(CONDITIONS, RunSettings(BASE, DataSettings(96, split="small")), args.seeds, keep_models=True)
+    folder = args.work/"remedies"
+    def done(row):
+        run = folder/"runs"/f"{row['run']:04}"
+        if (run/"model.safetensors").exists():
+            model = load_model(run)[0]
+            save_file({k: v.clone() for k, v in model.state_dict().items() if k.startswith(("0.", "1."))}, run/"filters.safetensors")
+            (run/"model.safetensors").unlink()
+        publish(folder/"results.csv", args.out/"study.csv", row)
+    run_study(args.photos/"train.zip", folder, settings, done)
+    kept = {}
+    for row in read_results(folder/"results.csv"):
+        if row["seed"] == 0 and (file := folder/"runs"/f"{row['run']:04}"/"filters.safetensors").exists():
+            from safetensors.torch import load_file
+            kept |= {f"{row['run']}.{k}": v for k, v in load_file(file).items() if k == "0.0.weight"}
+    save_file(kept, args.out/"study_filters.safetensors")
+
+def control(args):
+    "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation"
+    settings = StudySettings([dict(epochs=40)], RunSettings(BASE, DataSettings(96, split="small")), args.seeds)
+    run_study(args.photos/"train.zip", args.work/"control", settings, lambda row: publish(args.work/"control"/"results.csv", args.out/"study_control.csv", row))
+
+def curve_epochs(n, augment):
+    "Fewer photos, more epochs, about as the inverse square root, so that larger sets still see more photos; half as many again with augmentation"
+    return round(max(5, min(36, 13 * (2000 / n)**.5)) * (1.5 if augment else 1))
+
+def curves(args):
+    "From scratch, by number of photos, with and without augmentation; large sets with one seed only"
+    done = {}
+    for name, sizes, seeds in (("small", SIZES[:3], args.seeds), ("large", SIZES[3:], 1)):
+        configurations = [dict(limit=n, augment=a, epochs=curve_epochs(n, a != "none")) for n in sizes for a in ("none", "standard")]
+        settings = StudySettings(configurations, RunSettings(replace(BASE, size=64), CURVE_DATA), seeds)
+        def note(row): print_row(row); done[name] = study_rows(args.work/f"curves-{name}"); write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
+        done[name] = run_study(args.photos/"train.zip", args.work/f"curves-{name}", settings, note)
+    write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
+
+def large(args):
+    "Is it the size of the photos that keeps the mix where it is? The mix at the codelab's 150×150"
+    settings = StudySettings([MIX | dict(size=150, bs=64, lr=2e-3, epochs=50)], RunSettings(BASE, DataSettings(96, split="small")), args.seeds)
+    run_study(args.photos/"train.zip", args.work/"large", settings, lambda row: publish(args.work/"large"/"results.csv", args.out/"study_large.csv", row))
+
+def features(args):
+    "The network's last features of all photos, n×1280; computed once"
+    file = args.work/"features.npz"
+    photos = list_photos(args.photos/"train.zip")
+    if file.exists(): return photos, np.load(file)["features"]
+    speed_settings(True)
+    cache = build_cache(photos, DataSettings(160))
+    net = load_backbone(build_model(TIMM, 160, 1), args.weights).eval().to(memory_format=torch.channels_last)
+    net[-1].reset_classifier(0)
+    found = []
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for i in progress(range(0, len(photos), 64), "features"):
+            found.append(net(cache.batch([cache.rows[p] for p in photos[i:i + 64]]).float() / 255).float().numpy())
+    np.savez(file, features=np.concatenate(found))
+    return photos, np.concatenate(found)
+
+def last_layer(x, y, vx, vy, seed, steps=400):
+    "Train one dense layer on features: Adam, one cycle, whole batches of at most 512"
+    seed_everything(seed)
+    layer = torch.nn.Linear(x.shape[1], 1)
+    opt = torch.optim.AdamW(layer.parameters(), 5e-3, weight_decay=.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, 5e-3, steps)
+    for _ in range(steps):
+        i = torch.randint(len(x), (min(512, len(x)),))
+        torch.nn.functional.binary_cross_entropy_with_logits(layer(x[i])[:, 0], y[i]).backward()
+        opt.step(); opt.zero_grad(); schedule.step()
+    with torch.no_grad(): z, zt = layer(vx)[:, 0], layer(x)[:, 0]
+    return dict(accuracy=((z > 0) == (vy > .5)).float().mean().item(), train_accuracy=((zt > 0) == (y > .5)).float().mean().item(),
+                valid_loss=torch.nn.functional.binary_cross_entropy_with_logits(z, vy).item())
+
+def transfer(args):
+    "Pretrained features, the same photos and sizes; the seed draws batches and first weights"
+    photos, x = features(args)
+    x, y = torch.tensor(x), torch.tensor([float(p.label == "dog") for p in photos])
+    rows = []
+    for n in SIZES:
+        train, valid = split_photos(photos, replace(CURVE_DATA, limit=n))
+        for seed in range(args.seeds):
+            start = time.perf_counter()
+            rows.append(dict(limit=n, seed=seed, photos=len(train)) | last_layer(x[train], y[train], x[valid], y[valid], seed) | dict(seconds=round(time.perf_counter() - start, 1)))
+            print(rows[-1], flush=True)
+    write(args.out/"curves_transfer.csv", rows)
+
+def write(file, rows):
+    with open(file, "w", newline="") as f:
+        writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
+
+def publish(source, target, row):
+    "Copy a study's table to where the notebook reads it, after every run"
+    if source.exists(): target.write_bytes(source.read_bytes())
+    print_row(row)
+
+def print_row(row):
+    "One run, without its curves"
+    print({k: row.get(k) for k in row if k not in ("train_losses", "valid_losses", "accuracies", "cpu", "threads")}, flush=True)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--work", type=Path, default=cache_dir()/"study")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
+    parser.add_argument("--part", action="append", choices=("remedies", "control", "large", "curves", "transfer"))
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    for part in args.part or ["remedies", "control", "large", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
+
+if __name__ == "__main__": main()
