@@ -18,7 +18,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -329,6 +328,7 @@ def rank_correlation(
     a:Tensor, b:Tensor  # n×…
 ) -> Tensor: # n, from -1 to 1; 0 where one of them is constant
     "Spearman's rank correlation, row by row"
+    from scipy.stats import rankdata                    # here, because scipy.stats takes half a second to load
     ra, rb = (torch.from_numpy(rankdata(t.flatten(1).cpu().numpy(), axis=1)) for t in (a, b))
     ra, rb = ra - ra.mean(1, keepdim=True), rb - rb.mean(1, keepdim=True)
     return ((ra * rb).sum(1) / (ra.norm(dim=1) * rb.norm(dim=1)).clamp(min=1e-9)).float()

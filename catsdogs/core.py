@@ -177,7 +177,7 @@ def figure_png(
     import matplotlib.pyplot as plt
     from PIL import Image
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png"); plt.close(fig)
+    fig.savefig(buffer, format="png", pil_kwargs=dict(compress_level=6 if colors is None else 1)); plt.close(fig)
     if colors is None: return buffer.getvalue()
     out = io.BytesIO()
     Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(out, format="png", optimize=True)

@@ -472,16 +472,22 @@ def _climb(values_of, shape, steps, settings, seed, device):
     fourier = settings.parametrisation == "fourier"
     to_pixels, to_parameters = (lambda p: fourier_to_pixels(p, size), pixels_to_fourier) if fourier else (lambda p: p, lambda x: x)
     p = _first(n, size, settings, generator, to_parameters).to(device).requires_grad_()
-    optimizer, trace = torch.optim.Adam([p], settings.lr, eps=1e-12), []
+    moments, trace = (torch.zeros_like(p), torch.zeros_like(p)), []
     for step in range(steps):
         pixels = to_pixels(p)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             values = values_of(move(to_rgb(pixels, settings.decorrelate), settings.moves, generator))
         up, gradient = torch.autograd.grad(values.sum(), (p, pixels))
-        p.grad = -up; optimizer.step(); trace.append(values.detach())
-        if settings.regularizers.any():
-            with torch.no_grad(): p.copy_(to_parameters(settings.regularizers(to_pixels(p), gradient, step)))
+        trace.append(values.detach())
+        with torch.no_grad():
+            p += settings.lr * _adam(up, *moments, step + 1)
+            if settings.regularizers.any(): p.copy_(to_parameters(settings.regularizers(to_pixels(p), gradient, step)))
     return to_pixels(p.detach()), torch.stack(trace)
+
+def _adam(gradient, mean, square, step):
+    "The direction of Adam's step; `mean` and `square` are changed in place. By hand, because `torch.optim` loads torch's compiler, which takes longer than all pictures of a page"
+    mean.lerp_(gradient, .1); square.lerp_(gradient**2, .001)
+    return mean / (1 - .9**step) / ((square / (1 - .999**step)).sqrt() + 1e-12)
 
 def _first(n, size, settings, generator, to_parameters):
     "The parameters before the first step: faint noise, or a given picture with faint noise"

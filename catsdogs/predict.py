@@ -111,7 +111,7 @@ class Predictor:
     @torch.no_grad()
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities, on the CPU"
-        xb = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device).permute(0, 3, 1, 2)
+        xb = torch.tensor(pixels, device=self.device).permute(0, 3, 1, 2)
         return class_probabilities(self.model((xb.float().div_(255) - self.mean) / self.std)).cpu()
 
 # %% ../nbs/05b_predict.ipynb #7d58dba4

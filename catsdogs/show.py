@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -20,7 +20,7 @@ from .activations import TopImages, activations, as_batch, as_module, find_layer
 from .attribution import METHODS, attribute, plot_attribution
 from .core import COLORS, CatsDogsError, atomic_path, cache_dir, explain_os_errors, figure_png, plot_style, write_atomic
 from .evaluate import Figure, html_page, run_photos
-from .feature_visualization import preferred_images
+from .feature_visualization import AscentSettings, preferred_images
 from .photos import Photo, UnreadablePhoto, map_photos, open_photo
 from .predict import MODEL_FILE, Predictor
 
@@ -64,7 +64,7 @@ class ShowSettings:
     maps: int = 8 # feature maps of each layer
     units: int = 3 # units of each layer that are looked at closely: those that contribute most
     top: int = 6 # top images of each of these
-    search: int = 2000 # photos of the run that are searched for them, at most
+    search: int = 400 # photos of the run that are searched for them, at most
     methods: tuple = ("integrated_gradients", "hirescam", "occlusion") # of `attribute`: those that 10_attribution found to be the most faithful
     preferred: bool = True # make the picture that each of these units likes best
 
@@ -99,7 +99,7 @@ def _top_images(run, predictor, layers, settings):
     file = cache_dir()/"show"/f"top-{key}.safetensors"
     if not file.exists():
         readable = []
-        top = top_images(predictor, _batches(photos, predictor, readable), layers, settings.top)
+        top = top_images(predictor, _batches(photos, predictor, readable), layers, settings.top, fast=True)
         with atomic_path(file) as tmp: save_file(_as_tensors(top) | {"readable": torch.tensor(readable)}, tmp)
     tensors = load_file(file)
     return _from_tensors(tensors, layers, predictor), _Pictures([photos[i] for i in tensors["readable"].tolist()], predictor)
@@ -113,11 +113,11 @@ def _from_tensors(tensors, layers, predictor):
     return TopImages(tensors["n"].item(), size, *({n: tensors[f"{kind}.{n}"] for n in layers} for kind in _KEPT), {n: layer_field(predictor, n, *size) for n in layers})
 
 def _preferred(run, predictor, layer, units):
-    "The picture that each unit likes best, h×w×3, made now or read from the cache; None for a unit that nothing makes fire"
+    "The picture that each unit likes best, h×w×3, made now or read from the cache"
     folder = cache_dir()/"show"/f"preferred-{_digest(_weights_hash(run), predictor.size, layer)}"
     missing = [u for u in units if not (folder/f"{u}.png").exists()]
     if missing:
-        for u, pixels in zip(missing, preferred_images(predictor, layer, missing, predictor.size)):
+        for u, pixels in zip(missing, preferred_images(predictor, layer, missing, predictor.size, 32, AscentSettings(precision="bfloat16"))):
             with atomic_path(folder/f"{u}.png") as tmp: Image.fromarray(pixels).save(tmp, "PNG")
     return [np.asarray(Image.open(folder/f"{u}.png")) for u in units]
 
@@ -147,21 +147,34 @@ def _attribution_figure(predictor, pixels, target, methods):
         ax.set_title(METHODS[method].title)
     return fig
 
-def _unit_row(axs, pixels, heat, patches, preferred):
-    "One unit: where it fires in the picture, its top images, its preferred picture"
-    axs[0].imshow(pixels); axs[0].imshow(heat, cmap="magma", alpha=.65, vmin=0, extent=(-.5, pixels.shape[1] - .5, pixels.shape[0] - .5, -.5), interpolation="bilinear")
-    for ax, patch in zip(axs[1:], patches): ax.imshow(patch.pixels); ax.set_title(f"{patch.value:.2g}", fontsize=7, fontweight="normal", pad=1)
-    if preferred is not None: axs[-1].imshow(preferred)
+_SIDE, _GAP = 120, 6                                    # of the tiles of a layer's figure, pixels
 
-def _layer_figure(pixels, maps, rows, top, titles):
-    "A row for each unit of one layer: (unit, patches, preferred)"
+def _tile(pixels): return ImageOps.pad(Image.fromarray(pixels), (_SIDE, _SIDE), Image.Resampling.NEAREST, color="white")
+
+def _heat_tile(pixels, heat):
+    "Where a unit fires, over the picture"
+    from matplotlib import colormaps
+    heat = Image.fromarray((heat / max(heat.max(), 1e-6)).clip(0, 1)).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    return Image.blend(_tile(pixels), Image.fromarray((colormaps["magma"](np.asarray(heat))[..., :3] * 255).astype(np.uint8)), .65)
+
+def _layer_figure(pixels, maps, rows, titles):
+    "A row for each unit of one layer: (unit, patches, preferred). One picture made of tiles: an axes for each would take a second"
     import matplotlib.pyplot as plt
-    fig, axs = plt.subplots(len(rows), top + 2, figsize=(8, 1.18 * len(rows) + .25), squeeze=False)
-    if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.01, h_pad=.03, wspace=.01, hspace=.01)
-    for ax in axs.flat: ax.axis("off")
-    for line, (unit, patches, preferred), title in zip(axs, rows, titles):
-        _unit_row(line, pixels, maps[unit], patches, preferred); line[0].set_title(title, fontsize=7, pad=1, color=COLORS["train"] if "+" in title else COLORS["valid"])
-    for ax, text in zip((axs[0, 1], axs[0, -1]), ("top images →", "it likes best")): ax.text(0, 1.2, text, fontsize=7.5, transform=ax.transAxes)
+    columns, head, step = 2 + max(len(patches) for _, patches, _ in rows), 34, _SIDE + _GAP
+    sheet = Image.new("RGB", (columns * step, len(rows) * (step + 14) + head - 14), "white")
+    fig = plt.figure(figsize=(8, 8 * sheet.height / sheet.width), layout="none"); ax = fig.add_axes((0, 0, 1, 1))
+    def put(tile, row, column, text="", **style):
+        x, y = column * step, head + row * (step + 14)
+        if tile: sheet.paste(tile, (x, y))
+        ax.text(x, y - 2, text, fontsize=7, **style)
+    for i, ((unit, patches, liked), title) in enumerate(zip(rows, titles)):
+        put(_heat_tile(pixels, maps[unit]), i, 0, title, fontweight="bold", color=COLORS["train"] if "+" in title else COLORS["valid"])
+        for k, patch in enumerate(patches): put(_tile(patch.pixels), i, 1 + k, f"{patch.value:.2g}")
+        if liked is not None: put(_tile(liked), i, columns - 1)
+    ax.text(0, 12, "here", fontsize=7.5)
+    if rows[0][1]: ax.text(step, 12, "top images", fontsize=7.5)
+    if rows[0][2] is not None: ax.text((columns - 1) * step, 12, "it likes best", fontsize=7.5)
+    ax.imshow(sheet); ax.axis("off")
     return fig
 
 # %% ../nbs/12b_show.ipynb #e63c0de0
@@ -209,7 +222,7 @@ def _layer_figures(run, predictor, pixels, maps, label, settings):
         patches = [[found[0].patch(name, u, rank, found[1]) for rank in range(min(settings.top, found[0].values[name].shape[1]))] if found else [] for u in units]
         liked = _preferred(run, predictor, name, units) if settings.preferred else [None] * len(units)
         titles = [f"{u}: {share[u]:+.2f}" for u in units]
-        fig = _layer_figure(pixels, a[0].float().cpu().numpy(), list(zip(units, patches, liked)), settings.top if found else 0, titles)
+        fig = _layer_figure(pixels, a[0].float().cpu().numpy(), list(zip(units, patches, liked)), titles)
         yield Figure(f"units_{name}", figure_png(fig, colors=192), _unit_caption(name, a, label, found), "Which units speak up" if name == next(iter(maps)) else "")
 
 def _unit_caption(name, a, label, found):
