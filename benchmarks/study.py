@@ -1,11 +1,11 @@
 """The overfitting study of 08_regularize on real photos: what each remedy is worth, and what more photos are worth.
 
-Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|control|large|curves|transfer] [--seeds 3]
+Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|large|curves|transfer] [--seeds 3]
 
 PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default: the cache); stop and start again at any time, nothing finished is repeated.
 
-remedies → study.csv             codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
-                                 15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 80. First filters of seed 0: study_filters.safetensors.
+remedies, mix → study.csv        codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
+                                 15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 120. First filters of seed 0: study_filters.safetensors.
 control  → study_control.csv     plain training for 40 epochs: is it the remedy, or the number of epochs?
 large    → study_large.csv       the mix at 150×150: is it the size of the photos that limits it?
 curves   → curves_scratch.csv    the same network at 64×64 with 250 to 12,800 photos, with and without augmentation; a tenth of train.zip is judged. More epochs where there are fewer photos. Up to 1,000
@@ -13,12 +13,12 @@ curves   → curves_scratch.csv    the same network at 64×64 with 250 to 12,800
 transfer → curves_transfer.csv   a new last layer on the features of timm's mobilenet_edgetpu_100 (ImageNet weights in FILE) at 160×160, which are computed once; the same photos, the same sizes.
 """
 import argparse, csv, time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from catsdogs.core import cache_dir, progress, seed_everything, speed_settings
 from catsdogs.data import DataSettings, build_cache, split_photos
@@ -29,30 +29,43 @@ from catsdogs.predict import load_model
 from catsdogs.regularize import StudySettings, read_results, run_study, study_rows
 
 BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
-MIX = dict(augment="standard", dropout=.4, l2=3e-4, epochs=80)
-CONDITIONS = [{}, MIX, dict(augment="standard", epochs=40), dict(dropout=.5), dict(l1=.06), dict(l2=1e-3), dict(mixup=.2), dict(label_smoothing=.1), dict(model="codelab,width=0.5")]
+MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)
+CONDITIONS = [{}, dict(augment="standard", epochs=40), dict(dropout=.5), dict(l1=.06), dict(l2=1e-3), dict(mixup=.2), dict(label_smoothing=.1), dict(model="codelab,width=0.5")]
 SIZES = (250, 500, 1000, 2000, 4000, 8000, 12800)
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 CURVE_DATA = DataSettings(64, split="hash", valid=.1)
 
-def remedies(args):
-    "The conditions, seed by seed; the first filters of each are kept"
-    settings = StudySettings(CONDITIONS, RunSettings(BASE, DataSettings(96, split="small")), args.seeds, keep_models=True)
-    folder = args.work/"remedies"
+def remedies(args): _conditions(args, "remedies", CONDITIONS)
+
+def mix(args): _conditions(args, "mix", [MIX])
+
+def _conditions(args, name, configurations):
+    "Conditions seed by seed; the first filters of each are kept. The table holds those of all parts so far"
+    settings = StudySettings(configurations, RunSettings(BASE, DataSettings(96, split="small")), args.seeds, keep_models=True)
     def done(row):
-        run = folder/"runs"/f"{row['run']:04}"
+        run = args.work/name/"runs"/f"{row['run']:04}"
         if (run/"model.safetensors").exists():
             model = load_model(run)[0]
-            save_file({k: v.clone() for k, v in model.state_dict().items() if k.startswith(("0.", "1."))}, run/"filters.safetensors")
+            save_file({k: v.clone() for k, v in model.state_dict().items() if k == "0.0.weight"}, run/"filters.safetensors")
             (run/"model.safetensors").unlink()
-        publish(folder/"results.csv", args.out/"study.csv", row)
-    run_study(args.photos/"train.zip", folder, settings, done)
-    kept = {}
-    for row in read_results(folder/"results.csv"):
-        if row["seed"] == 0 and (file := folder/"runs"/f"{row['run']:04}"/"filters.safetensors").exists():
-            from safetensors.torch import load_file
-            kept |= {f"{row['run']}.{k}": v for k, v in load_file(file).items() if k == "0.0.weight"}
-    save_file(kept, args.out/"study_filters.safetensors")
+        print_row(row)
+        _publish_conditions(args)
+    run_study(args.photos/"train.zip", args.work/name, settings, done)
+    _publish_conditions(args)
+
+def _publish_conditions(args):
+    "study.csv and study_filters.safetensors, with runs numbered through"
+    rows, filters = [], {}
+    plain = asdict(BASE)
+    fields = list(dict.fromkeys(k for c in [*CONDITIONS, MIX] for k in c))
+    for folder in (args.work/"remedies", args.work/"mix"):
+        for row in study_rows(folder):
+            kept = folder/"runs"/f"{row['run']:04}"/"filters.safetensors"
+            row = {"run": len(rows)} | {k: row.get(k, plain[k]) for k in fields} | {k: v for k, v in row.items() if k not in ("run", *fields)}
+            if row["seed"] == 0 and kept.exists(): filters[f"{row['run']}.0.0.weight"] = load_file(kept)["0.0.weight"]
+            rows.append(row)
+    write(args.out/"study.csv", rows)
+    save_file(filters, args.out/"study_filters.safetensors")
 
 def control(args):
     "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation"
@@ -141,10 +154,10 @@ def main():
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--work", type=Path, default=cache_dir()/"study")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
-    parser.add_argument("--part", action="append", choices=("remedies", "control", "large", "curves", "transfer"))
+    parser.add_argument("--part", action="append", choices=("remedies", "mix", "control", "large", "curves", "transfer"))
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    for part in args.part or ["remedies", "control", "large", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
+    for part in args.part or ["remedies", "mix", "control", "large", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
 
 if __name__ == "__main__": main()

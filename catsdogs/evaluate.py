@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'run_photos', 'evaluate_run', 'plot_history', 'plot_confusion',
-           'plot_calibration', 'top_losses', 'plot_top_losses', 'Figure', 'html_page', 'write_report']
+           'plot_calibration', 'temper', 'fit_temperature', 'calibrate', 'top_losses', 'plot_top_losses', 'Figure',
+           'html_page', 'write_report']
 
 # %% ../nbs/07_evaluate.ipynb #4be05eee
 import base64, csv, html, math
@@ -162,6 +163,39 @@ def plot_calibration(
     ax.set(title="As good as it believes?", xlabel="confidence", ylabel="share right", ylim=(0, 1.03)); ax.legend(loc="lower right")
     return ax
 
+# %% ../nbs/07_evaluate.ipynb #9b668ed5
+def temper(
+    probabilities:np.ndarray,   # n×(number of classes)
+    temperature:float           # logits are divided by it
+) -> np.ndarray: # n×(number of classes)
+    "What probabilities become when their logits are divided by a temperature"
+    z = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-15, 1)) / temperature
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+def fit_temperature(
+    probabilities:np.ndarray,   # n×(number of classes)
+    targets:np.ndarray          # n true classes, as integers
+) -> float: # from 0.05 to 20
+    "The temperature with the lowest log loss (Guo et al., 2017); above 1 for a network that believes more than it knows"
+    from scipy.optimize import minimize_scalar
+    truth = np.arange(len(targets)), np.asarray(targets, dtype=int)
+    loss = lambda log_t: -np.log(temper(probabilities, math.exp(log_t))[truth].clip(1e-300)).mean()
+    return math.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded", options=dict(xatol=1e-6)).x)
+
+def calibrate(
+    run:str|Path,           # a run folder
+    evaluation:Evaluation   # of it, from `evaluate_run`
+) -> Evaluation: # the same answers, calibrated
+    "Fit a run's temperature to photos that it did not learn from, and write it into `run.json`: from now on every answer of the run is calibrated"
+    classes, predictions = evaluation.scores.classes, evaluation.predictions
+    p, targets = np.array([list(a.probabilities.values()) for a in predictions]), [classes.index(a.photo.label) for a in predictions]
+    t, info = fit_temperature(p, targets), read_info(run)
+    with explain_os_errors(f"writing into {run}"): write_info(run, {**info, "temperature": info.get("temperature", 1.) * t})
+    p = temper(p, t)
+    answers = [Prediction(a.photo, classes[q.argmax()], dict(zip(classes, q.tolist()))) for a, q in zip(predictions, p)]
+    return Evaluation(score(p, targets, classes), answers, evaluation.unreadable, evaluation.learned)
+
 # %% ../nbs/07_evaluate.ipynb #28c1290d
 def top_losses(
     predictions:list[Prediction],   # answers to photos whose class is known
@@ -247,6 +281,7 @@ def _facts(info, evaluation):
     for why in list(data.get("left_out", {}).values())[:10]: yield "Left out", why
     if evaluation.learned: yield "Not judged", f"{evaluation.learned:,} photos that it had learned from"
     for a in evaluation.unreadable[:10]: yield "Unreadable", a.error
+    if "temperature" in info: yield "Temperature", f"{info['temperature']:.2f}: logits are divided by it, so that a confidence means what it says"
     if "kept_epoch" in info: yield "Weights of", f"epoch {info['kept_epoch'] + 1} of {info['epochs']}; seed {info['seed']}"
     for key in ("speed", "hardware", "versions"):
         if key in info: yield key.capitalize(), ", ".join(f"{k} {v}" for k, v in info[key].items())

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['OPTIMIZERS', 'RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss', 'accuracy', 'Recipe', 'average_sqr_grad',
            'RMSProp', 'find_recipe', 'recipe_policy', 'DeviceMixedPrecision', 'ForgetGradients', 'SeedEpochs',
-           'KeepStatistics', 'freeze', 'cnn_learner', 'History', 'write_history', 'Checkpoint', 'read_checkpoint',
-           'restore', 'BestEpoch', 'StopEarly', 'StopDiverged', 'BatchBar', 'fit_recipe', 'RunSettings',
-           'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged', 'drawn_run']
+           'KeepStatistics', 'stages', 'freeze', 'Thaw', 'thaw_schedule', 'GrowPictures', 'cnn_learner', 'History',
+           'write_history', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'StopDiverged',
+           'BatchBar', 'fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged',
+           'drawn_run']
 
 # %% ../nbs/06_learner.ipynb #af546e36
 import csv, hashlib, io, json, os, platform, random, sys, time
@@ -18,12 +19,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Callable
 
-import fastai.callback.schedule # noqa: F401             # gives `Learner` its `fit_one_cycle` and `lr_find`
 import fastai.vision.learner # noqa: F401                # teaches fastai's `show_results` about pictures
+import numpy as np
 import torch
+import torch.nn.functional as F
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.fp16 import AMPMode, MixedPrecision
+from fastai.callback.schedule import ParamScheduler, combine_scheds, combined_cos    # and `Learner` gets its `fit_one_cycle` and `lr_find`
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback, TrackerCallback
 from fastai.learner import Learner
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat
@@ -74,7 +77,10 @@ class Recipe:
     patience: int|None = None # stop after so many epochs without a lower validation loss
     keep: str = "best" # weights of the "best" epoch, by validation loss, or of the "last"
     weights: str|None = None # pretrained ones for a timm model: a file, or "download"; None: start from nothing
-    frozen: bool = False # of a pretrained model only the last layer learns
+    frozen: int = 0 # epochs, from the first one, in which only a pretrained model's last layer learns
+    body_lr: float = 0. # largest learning rate of its other layers after that; those near the picture get a tenth
+    grow_from: int|None = None # side of the training pictures at first; they grow to `size` over two thirds of the epochs
+    mirror: bool = False # answer with the mean of what is said of the photo and of its mirror image
     dropout: float = 0. # share of the dense layers' inputs that each training step drops
     l1: float = 0. # λ of λ·Σ|w|, by soft thresholding after each step
     l2: float = 0. # λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd
@@ -90,6 +96,10 @@ class Recipe:
             if not getattr(self, name) > 0: raise CatsDogsError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.weights and not self.model.startswith("timm:"): raise CatsDogsError(f"pretrained weights are for models of timm, not for {self.model!r}: choose --model timm:NAME")
         if self.frozen and not self.weights: raise CatsDogsError("frozen is for pretrained models, whose layers have learned something already: choose --model timm:NAME --weights FILE")
+        if not 0 <= self.frozen <= self.epochs: raise CatsDogsError(f"frozen must be from 0 to the number of epochs, {self.epochs}, not {self.frozen}")
+        if 0 < self.frozen < self.epochs and not (self.body_lr > 0 and self.schedule == "one_cycle"): raise CatsDogsError("to thaw a frozen model, give body_lr and the schedule one_cycle")
+        if self.grow_from is not None and not 32 <= self.grow_from <= self.size: raise CatsDogsError(f"grow_from must be from 32 to the size of the photos, {self.size}, not {self.grow_from}")
+        if self.grow_from and check_model(self.model) in ("codelab", "classic", "dense"): raise CatsDogsError(f"{self.model} takes photos of one size only: pictures can grow for petnet and timm's models")
         for name in ("wd", "l1", "l2", "mixup"):
             if not getattr(self, name) >= 0: raise CatsDogsError(f"{name} must not be negative, not {getattr(self, name)}")
         for name in ("dropout", "label_smoothing"):
@@ -116,7 +126,8 @@ RECIPES = {"codelab": Recipe(),
            "classic": Recipe(model="classic", size=64, epochs=25, bs=32, optimizer="adam", augment="classic"),
            "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
            "petnet": Recipe(model="petnet", size=128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard"),
-           "transfer": Recipe(model="timm:resnet18", size=160, epochs=3, bs=32, lr=5e-2, optimizer="adam", schedule="one_cycle", wd=.05, weights="download", frozen=True)}
+           "race": Recipe(model="petnet", size=112, epochs=50, bs=64, lr=4e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard", mixup=.2, grow_from=64, mirror=True),
+           "transfer": Recipe(model="timm:resnet18", size=160, epochs=3, bs=32, lr=5e-2, optimizer="adam", schedule="one_cycle", wd=.05, weights="download", frozen=3)}
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
@@ -166,15 +177,54 @@ class KeepStatistics(Callback):
         for m in self.model.modules():
             if isinstance(m, nn.modules.batchnorm._BatchNorm): m.eval()
 
+def stages(
+    model:nn.Module # from `build_model("timm:NAME", …)`
+) -> list[list]: # three lists of parameters
+    "A pretrained network's layers near the picture, those near the end, and the last one"
+    head = list(model[-1].get_classifier().parameters()); last = {id(p) for p in head}
+    body = [p for p in model.parameters() if id(p) not in last]
+    return [body[:len(body) // 2], body[len(body) // 2:], head]
+
 def freeze(
-    model:nn.Module # from `build_model("timm:NAME", …)`; changed in place
+    model:nn.Module,    # from `build_model("timm:NAME", …)`; changed in place
+    frozen:bool=True    # False: thaw
 ) -> nn.Module: # `model`
-    "Withhold gradients from all layers but the last"
-    for p in model.parameters(): p.requires_grad_(False)
-    for p in model[-1].get_classifier().parameters(): p.requires_grad_(True)
+    "Withhold gradients from all layers but the last, or give them back"
+    *body, head = stages(model)
+    for p in sum(body, []): p.requires_grad_(not frozen)
+    for p in head: p.requires_grad_(True)
     return model
 
+class Thaw(Callback):
+    "All layers of a pretrained model learn from this epoch on, and only the last one before"
+    def __init__(self, epoch:int): self.first = epoch
+    def before_epoch(self): freeze(self.model, self.epoch < self.first)
+
 # %% ../nbs/06_learner.ipynb #ad185c09
+def thaw_schedule(
+    recipe:Recipe # with `frozen` below `epochs`
+) -> dict: # for fastai's `ParamScheduler`: learning rates of the three `stages`, and momentum
+    "One cycle for the last layer alone, then one for all layers"
+    share = recipe.frozen / recipe.epochs
+    first, then = np.array([0, 0, recipe.lr]), np.array([recipe.body_lr / 10, recipe.body_lr, recipe.lr / 10])
+    def halves(start, peak, end): return combine_scheds([share, 1 - share], [combined_cos(.25, start(top), peak(top), end(top)) for top in (first, then)])
+    return dict(lr=halves(lambda top: top / 25, lambda top: top, lambda top: top / 1e5), mom=halves(lambda _: .95, lambda _: .85, lambda _: .95))
+
+# %% ../nbs/06_learner.ipynb #efa9ec35
+class GrowPictures(Callback):
+    "Training pictures grow from one size to another over the first two thirds of the epochs, in steps of 16 pixels"
+    order = -5                                          # before MixUp and the model see the batch
+    def __init__(self, first:int, size:int): self.first, self.size = first, size
+    def side(self, epoch:int, epochs:int) -> int:
+        "The pictures' side in an epoch, pixels"
+        share = min(1, epoch / (epochs * 2 / 3))
+        return min(self.size, self.first + int(share * (self.size - self.first) / 16 + 1e-9) * 16) if share < 1 else self.size
+    def before_batch(self):
+        side = self.side(self.epoch, self.n_epoch)
+        if self.training and side < self.x.shape[-1]:
+            self.learn.xb = (F.interpolate(self.x.as_subclass(Tensor), (side, side), mode="bilinear", antialias=True),)
+
+# %% ../nbs/06_learner.ipynb #fad3204a
 def cnn_learner(
     dls,                            # from `photo_dataloaders`
     model:str|nn.Module="codelab",  # one of `MODELS`, or your own: n×3×size×size → logits
@@ -189,11 +239,12 @@ def cnn_learner(
     n_out = n_outputs(len(dls.vocab))
     net = build_model(model, dls.settings.size, n_out) if isinstance(model, str) else model
     if isinstance(model, str) and recipe.weights: load_backbone(net, recipe.weights)
-    if isinstance(model, str) and recipe.frozen: freeze(net)
     if recipe.dropout: insert_dropout(net, recipe.dropout)
     remedies = [cb(amount) for cb, amount in ((L2Penalty, recipe.l2), (L1Proximal, recipe.l1), (SmoothLabels, recipe.label_smoothing)) if amount]
     speed = speed_settings(fast, dls.device)
-    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + [KeepStatistics()] * recipe.frozen + ([] if seed is None else [SeedEpochs(seed)])
+    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + ([] if seed is None else [SeedEpochs(seed)])
+    if recipe.frozen: cbs += [KeepStatistics(), Thaw(recipe.frozen)]; kwargs.setdefault("splitter", stages)
+    if recipe.grow_from: cbs.append(GrowPictures(recipe.grow_from, recipe.size))
     learn = Learner(dls, net, OneLogitLoss() if n_out == 1 else CrossEntropyLossFlat(), opt_func=OPTIMIZERS[recipe.optimizer], lr=recipe.lr, wd=recipe.wd,
                     metrics=accuracy, cbs=cbs + remedies + list(L(kwargs.pop("cbs", None))), **kwargs)
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
@@ -315,9 +366,10 @@ def fit_recipe(
     cbs=()              # more callbacks, for this fit
 ) -> None:
     "Train by the learner's recipe"
-    recipe = learn.recipe
-    fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" else learn.fit
-    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=list(cbs), start_epoch=first_epoch)
+    recipe, cbs = learn.recipe, list(cbs)
+    thaws = 0 < recipe.frozen < recipe.epochs
+    fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" and not thaws else learn.fit
+    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs + [ParamScheduler(thaw_schedule(recipe))] * thaws, start_epoch=first_epoch)
 
 # %% ../nbs/06_learner.ipynb #b0efa71d
 @dataclass(frozen=True)
@@ -343,7 +395,7 @@ def _hardware(device):
 def _describe(source, settings, learn):
     "What `run.json` says of a run before it starts"
     dls, recipe = learn.dls, settings.recipe
-    return dict(model=recipe.model, classes=list(dls.vocab), size=recipe.size, method=settings.data.method, mean=[0., 0., 0.], std=[1., 1., 1.],
+    return dict(model=recipe.model, classes=list(dls.vocab), size=recipe.size, method=settings.data.method, mirror=recipe.mirror, mean=[0., 0., 0.], std=[1., 1., 1.],
                 state="training", recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(learn.speed),
                 data=dict(source=str(Path(source).resolve()), **asdict(settings.data), photos=dict(train=len(dls.train_ds), valid=len(dls.valid_ds)),
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),

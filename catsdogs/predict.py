@@ -101,7 +101,10 @@ class Predictor:
         model, self.info = load_model(run)
         self.device = device or pick_device()
         self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.mirror = self.info.get("mirror", False)                        # answer with the mean over a photo and its mirror image
         self.classes, self.size, self.method = self.info["classes"], self.info["size"], self.info["method"]
+        self.temperature = self.info.get("temperature", 1.)                 # see `calibrate`
+        if not isinstance(self.temperature, (int, float)) or not self.temperature > 0: raise CatsDogsError(f"{run}: temperature must be a number above 0, not {self.temperature!r}")
         self.mean, self.std = (torch.tensor(self.info[k], dtype=torch.float32, device=self.device).view(3, 1, 1) for k in ("mean", "std"))
 
     def pixels(self, photo) -> np.ndarray:
@@ -110,9 +113,11 @@ class Predictor:
 
     @torch.no_grad()
     def probabilities(self, pixels:np.ndarray) -> Tensor:
-        "n×size×size×3 uint8 → n×(number of classes) probabilities, on the CPU"
+        "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, on the CPU"
         xb = torch.tensor(pixels, device=self.device).permute(0, 3, 1, 2)
-        return class_probabilities(self.model((xb.float().div_(255) - self.mean) / self.std)).cpu()
+        xb = (xb.float().div_(255) - self.mean) / self.std
+        logits = (self.model(xb) + self.model(xb.flip(-1))) / 2 if self.mirror else self.model(xb)
+        return class_probabilities(logits / self.temperature).cpu()
 
 # %% ../nbs/05b_predict.ipynb #7d58dba4
 def predict_photos(

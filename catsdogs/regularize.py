@@ -279,10 +279,14 @@ def _finish(study, folder, number, row):
         else: study.tell(number, row["accuracy"])
 
 # %% ../nbs/08_regularize.ipynb #83999f17
+def _spread_over(items, n):
+    "At most n items, evenly spread: photos come sorted by class, so the first ones would be cats"
+    return [items[i * len(items) // n] for i in range(n)] if len(items) > n else items
+
 def _score_training(run, source, settings, n=1000):
     "Accuracy and loss on at most n training photos, unaugmented and without dropout; the share of weights that are zero"
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
-    photos = list(dls.train_ds.items)[::max(1, len(dls.train_ds) // n)][:n]
+    photos = _spread_over(list(dls.train_ds.items), n)
     predictor, number = Predictor(run), {c: i for i, c in enumerate(dls.vocab)}
     p = np.concatenate([predictor.probabilities(dls.cache.pixels[[dls.cache.rows[q] for q in photos[i:i + 100]]]) for i in range(0, len(photos), 100)])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))
