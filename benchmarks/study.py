@@ -1,13 +1,12 @@
 """The overfitting study of 08_regularize on real photos: what each remedy is worth, and what more photos are worth.
 
-Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|large|curves|transfer] [--seeds 3]
+Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|curves|transfer] [--seeds 3]
 
 PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default: the cache); stop and start again at any time, nothing finished is repeated.
 
 remedies, mix → study.csv        codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
                                  15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 120. First filters of seed 0: study_filters.safetensors.
-control  → study_control.csv     plain training for 40 epochs: is it the remedy, or the number of epochs?
-large    → study_large.csv       the mix at 150×150: is it the size of the photos that limits it?
+control  → study_control.csv     plain training for 40 epochs: is it the remedy, or the number of epochs? A shorter mix, at 96×96 and at 150×150: is it the size of the photos?
 curves   → curves_scratch.csv    the same network at 64×64 with 250 to 12,800 photos, with and without augmentation; a tenth of train.zip is judged. More epochs where there are fewer photos. Up to 1,000
                                  photos three seeds, above one.
 transfer → curves_transfer.csv   a new last layer on the features of timm's mobilenet_edgetpu_100 (ImageNet weights in FILE) at 160×160, which are computed once; the same photos, the same sizes.
@@ -30,6 +29,8 @@ from catsdogs.regularize import StudySettings, read_results, run_study, study_ro
 
 BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
 MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)
+SHORT_MIX = dict(augment="standard", dropout=.4, l2=3e-4, epochs=80)    # the first try
+CONTROLS = [dict(epochs=40), SHORT_MIX, SHORT_MIX | dict(size=150, bs=64, lr=2e-3, epochs=50)]
 CONDITIONS = [{}, dict(augment="standard", epochs=40), dict(dropout=.5), dict(l1=.06), dict(l2=1e-3), dict(mixup=.2), dict(label_smoothing=.1), dict(model="codelab,width=0.5")]
 SIZES = (250, 500, 1000, 2000, 4000, 8000, 12800)
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
@@ -68,9 +69,13 @@ def _publish_conditions(args):
     save_file(filters, args.out/"study_filters.safetensors")
 
 def control(args):
-    "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation"
-    settings = StudySettings([dict(epochs=40)], RunSettings(BASE, DataSettings(96, split="small")), args.seeds)
-    run_study(args.photos/"train.zip", args.work/"control", settings, lambda row: publish(args.work/"control"/"results.csv", args.out/"study_control.csv", row))
+    "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation. Is it the size of the photos? A shorter mix, and the same at 150×150, which is so slow that one seed must do"
+    rows = []
+    for i, c in enumerate(CONTROLS):
+        settings = StudySettings([c], RunSettings(BASE, DataSettings(96, split="small")), 1 if c.get("size", 96) > 96 else args.seeds)
+        for row in run_study(args.photos/"train.zip", args.work/f"control-{i}", settings, print_row):
+            rows.append({k: row.get(k, asdict(BASE)[k]) for k in ("augment", "dropout", "l2", "size", "epochs")} | {k: v for k, v in row.items() if k not in ("run", "bs", "lr", "train_accuracy", "train_loss", "zero_weights")})
+        write(args.out/"study_control.csv", rows)
 
 def curve_epochs(n, augment):
     "Fewer photos, more epochs, about as the inverse square root, so that larger sets still see more photos; half as many again with augmentation"
@@ -85,11 +90,6 @@ def curves(args):
         def note(row): print_row(row); done[name] = study_rows(args.work/f"curves-{name}"); write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
         done[name] = run_study(args.photos/"train.zip", args.work/f"curves-{name}", settings, note)
     write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
-
-def large(args):
-    "Is it the size of the photos that keeps the mix where it is? The mix at the codelab's 150×150"
-    settings = StudySettings([MIX | dict(size=150, bs=64, lr=2e-3, epochs=50)], RunSettings(BASE, DataSettings(96, split="small")), args.seeds)
-    run_study(args.photos/"train.zip", args.work/"large", settings, lambda row: publish(args.work/"large"/"results.csv", args.out/"study_large.csv", row))
 
 def features(args):
     "The network's last features of all photos, n×1280; computed once"
@@ -154,10 +154,10 @@ def main():
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--work", type=Path, default=cache_dir()/"study")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
-    parser.add_argument("--part", action="append", choices=("remedies", "mix", "control", "large", "curves", "transfer"))
+    parser.add_argument("--part", action="append", choices=("remedies", "mix", "control", "curves", "transfer"))
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    for part in args.part or ["remedies", "mix", "control", "large", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
+    for part in args.part or ["remedies", "mix", "control", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
 
 if __name__ == "__main__": main()

@@ -446,7 +446,7 @@ def top_images(
     return TopImages(n, size, {k: v[0] for k, v in found.items()}, {k: v[1] for k, v in found.items()}, places, _Fields(net, size))
 
 def plot_top_images(
-    top:TopImages,
+    top:TopImages,              # from `top_images`
     pictures,                   # what `top_images` was given, as for `picture_at`
     layers:Iterable|None=None,  # some of `top.values`; None: all
     units:int|dict=4            # how many of each layer, those that fire most (twins left out where possible); or layer → which

@@ -130,7 +130,7 @@ def train(
     path: Path = typer.Argument(..., help="Photos: a folder per class, names like cat.0.jpg, or Kaggle's zip."),
     out: Optional[Path] = typer.Option(None, help="The run folder to make.  [default: runs/MODEL]"),
     model: Optional[str] = typer.Option(None, help="codelab, classic, dense, petnet (with a width: codelab,width=0.5) or timm:NAME.  [default: the recipe's]"),
-    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet or transfer.  [default: the model's]"),
+    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race or transfer.  [default: the model's]"),
     weights: Optional[str] = typer.Option(None, help="Pretrained weights for timm:NAME: a file, or download."),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos."),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels."),
@@ -142,6 +142,10 @@ def train(
     l2: Optional[float] = typer.Option(None, help="Strength of the L2 penalty, as Keras' l2()."),
     label_smoothing: Optional[float] = typer.Option(None, help="Share of the labels' certainty to give up, as 0.1."),
     mixup: Optional[float] = typer.Option(None, help="Train on mixtures of pictures: MixUp's alpha, as 0.2."),
+    frozen: Optional[int] = typer.Option(None, help="Epochs, from the first, in which only a pretrained model's last layer learns."),
+    body_lr: Optional[float] = typer.Option(None, help="Largest learning rate of its other layers after that."),
+    grow_from: Optional[int] = typer.Option(None, help="Side of the training pictures at first; they grow to the full size."),
+    mirror: Optional[bool] = typer.Option(None, help="Answer with the mean over a photo and its mirror image."),
     keep: Optional[str] = typer.Option(None, help="Weights of the best epoch or of the last: best, last."),
     patience: Optional[int] = typer.Option(None, help="Stop after so many epochs without a better one."),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),
@@ -157,15 +161,15 @@ def train(
     from catsdogs.data import DataSettings
     from catsdogs.learner import RunSettings, find_recipe, train_run
     chosen = find_recipe(recipe, model=model, epochs=epochs, size=size, bs=bs, lr=lr, augment=augment, keep=keep, patience=patience, weights=weights,
-                         dropout=dropout, l1=l1, l2=l2, label_smoothing=label_smoothing, mixup=mixup)
+                         dropout=dropout, l1=l1, l2=l2, label_smoothing=label_smoothing, mixup=mixup, frozen=frozen, body_lr=body_lr, grow_from=grow_from, mirror=mirror)
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     settings = RunSettings(chosen, DataSettings(chosen.size, method, split, valid, limit), seed, fast)
     if not as_json: print("epoch  train_loss  valid_loss  accuracy  seconds  photos/s", flush=True)
     try: train_run(path, out, settings, resume, None if as_json else _epoch_line)
     except KeyboardInterrupt:
         print(f"\ncatsdogs: stopped; go on with the same command and --resume (--out {out})", file=sys.stderr); return 130
-    from catsdogs.evaluate import evaluate_run, write_report
-    evaluation = evaluate_run(out, None if _recorded_source(out) else path)
+    from catsdogs.evaluate import calibrate, evaluate_run, write_report
+    evaluation = calibrate(out, evaluate_run(out, None if _recorded_source(out) else path))
     report = write_report(out, evaluation)
     if as_json: print(json.dumps({**asdict(evaluation.scores), "run": str(out), "report": str(report), "peak_memory_gb": _peak_memory()}))
     else: _summary(out, evaluation, report); print(f"peak memory: {_peak_memory()} GB")
@@ -219,7 +223,7 @@ def study(
     n: int = typer.Option(20, help="How many configurations, for --design sample."),
     seeds: int = typer.Option(3, help="Runs of each configuration; may be raised later."),
     model: Optional[str] = typer.Option(None, help="What to start from: codelab, classic, dense, petnet or timm:NAME."),
-    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet or transfer.  [default: one_cycle]"),
+    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race or transfer.  [default: one_cycle]"),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos.  [default: 12]"),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels.  [default: 64]"),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),
@@ -276,12 +280,17 @@ def submit(
     path: Path = typer.Argument(..., help="Kaggle's test1.zip, its zip of zips, or a folder of photos named by number."),
     out: Path = typer.Option(Path("submission.csv"), help="The CSV file to write."),
     metric: str = typer.Option("logloss", help="logloss writes P(dog), accuracy writes 0 or 1."),
-    clip: float = typer.Option(.005, help="Keep probabilities within CLIP and 1-CLIP."),
+    clip: Optional[float] = typer.Option(None, help="Keep probabilities within CLIP and 1-CLIP.  [default: what was best for the run's validation photos]"),
+    threshold: Optional[float] = typer.Option(None, help="For accuracy: a dog from this probability on.  [default: measured, too]"),
 ) -> int:
     "Write Kaggle's submission file: id,label."
     from catsdogs import kaggle
-    done = kaggle.submit(run, path, out, metric, clip)
+    done = kaggle.submit(run, path, out, metric, clip, threshold)
     kaggle.check_submission(out)
     print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs")
+    c = done.choice
+    measured = f"chosen on {c.n:,} validation photos (" + (f"log loss {c.log_loss:.3f}" if metric == "logloss" else f"{c.accuracy:.1%} right") + " there)" if c.n else "not measured: " + (
+        "you gave it" if (clip if metric == "logloss" else threshold) is not None else "the run's validation photos are no longer there")
+    print((f"clipped at {c.clip:.4f}" if metric == "logloss" else f"1 above {c.threshold:.2f}") + ", " + measured)
     if done.unreadable: print(f"{len(done.unreadable)} photos could not be read and got one half, as {done.unreadable[0].error}")
     return 0

@@ -8,7 +8,7 @@ __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'run_photos', 'ev
            'html_page', 'write_report']
 
 # %% ../nbs/07_evaluate.ipynb #4be05eee
-import base64, csv, html, math
+import base64, csv, gzip, html, math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,10 +75,10 @@ class Evaluation:
     learned: int # photos of the source left out because the run had learned from them
 
 def _sides(run):
-    "(file, class, bytes) → 'train' or 'valid', from a run's split.csv"
-    file = Path(run)/"split.csv"
-    if not file.is_file(): return {}
-    with open(file, newline="", encoding="utf8") as f: return {(r["file"], r["class"], int(r["bytes"])): r["side"] for r in csv.DictReader(f)}
+    "(file, class, bytes) → 'train' or 'valid', from a run's split.csv or split.csv.gz"
+    file = next((f for f in (Path(run)/"split.csv", Path(run)/"split.csv.gz") if f.is_file()), None)
+    if file is None: return {}
+    with (gzip.open if file.suffix == ".gz" else open)(file, "rt", newline="", encoding="utf8") as f: return {(r["file"], r["class"], int(r["bytes"])): r["side"] for r in csv.DictReader(f)}
 
 def run_photos(
     run:str|Path,       # a run folder

@@ -36,14 +36,27 @@ def high_frequency_share(
 # %% ../nbs/11_feature_visualization.ipynb #e9c4aee4
 class Objective:
     "What pictures are asked for: one number for each picture of a batch. Objectives are added, subtracted and multiplied by numbers"
-    def parts(self) -> tuple: return ((1., self),)
-    def layers(self) -> tuple: return (self.layer,)
-    def resolve(self, model) -> "Objective": return replace(self, layer=next(iter(find_layers(model, [self.layer]))))
-    def check(self, shapes:dict) -> None: pass
-    def group(self, whole): return whole, self          # pictures whose values are computed together: those with the same objective
-    def __call__(self, outputs:dict) -> Tensor: raise NotImplementedError
+    def parts(self) -> tuple:
+        "What it is the sum of: pairs of a weight and an objective"
+        return ((1., self),)
+    def layers(self) -> tuple:
+        "Names of the layers that it reads; \"input\" and \"output\" are two of them"
+        return (self.layer,)
+    def resolve(self, model) -> "Objective":
+        "The same with full names of layers and numbers of classes"
+        return replace(self, layer=next(iter(find_layers(model, [self.layer]))))
+    def check(self, shapes:dict) -> None:
+        "Raise `CatsDogsError` if it asks for what the layers' shapes, without the batch, do not have"
+    def group(self, whole):
+        "Pictures whose objectives have the same group are computed together; by default those with the same objective `whole`"
+        return whole, self
+    def __call__(self, outputs:dict) -> Tensor:
+        "n numbers, one for each picture, from what the layers put out"
+        raise NotImplementedError
     @classmethod
-    def many(cls, terms, outputs, rows): return terms[0]({name: outputs[name][rows] for name in terms[0].layers()})
+    def many(cls, terms, outputs, rows) -> Tensor:
+        "The numbers of the pictures `rows`, each by its own of `terms`, which are of one group"
+        return terms[0]({name: outputs[name][rows] for name in terms[0].layers()})
     def __add__(self, other): return Sum(self.parts() + other.parts()) if isinstance(other, Objective) else NotImplemented
     def __sub__(self, other): return self + -1 * other if isinstance(other, Objective) else NotImplemented
     def __mul__(self, factor): return Sum(tuple((weight * factor, term) for weight, term in self.parts())) if isinstance(factor, (int, float)) else NotImplemented

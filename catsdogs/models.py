@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'conv_block', 'codelab_cnn', 'classic_cnn', 'dense_net', 'blur_pool', 'ResidualBlock', 'petnet',
-           'Standardize', 'load_backbone', 'check_model', 'build_model', 'n_outputs', 'LayerRow', 'layer_table',
-           'format_table', 'plot_model']
+           'Standardize', 'mismatch', 'load_backbone', 'check_model', 'build_model', 'n_outputs', 'LayerRow',
+           'layer_table', 'format_table', 'plot_model']
 
 # %% ../nbs/05_models.ipynb #a689ae83
-import json
+import json, pickle, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +135,17 @@ def _timm_model(name, n_out):
     except (RuntimeError, TypeError, ValueError) as e: raise CatsDogsError(f"timm has no model {name.removeprefix('timm:')!r} ({e}); `timm.list_models(\"*resnet*\")` lists what it has") from e
     return nn.Sequential(Standardize(net.default_cfg["mean"], net.default_cfg["std"]), net)
 
+def mismatch(
+    need:dict,  # name → tensor: the network's weights
+    have:dict   # name → tensor: the file's
+) -> str: # empty if they fit
+    "How the weights in a file differ from those that a network needs, in words: the first of each kind, and how many"
+    shape = lambda t: "×".join(map(str, t.shape)) or "one number"
+    other = [f"{k} is {shape(have[k])} in the file and {shape(need[k])} in the network" for k in need if k in have and have[k].shape != need[k].shape]
+    missing, more = [f"{k} is not in the file" for k in need if k not in have], [f"{k} is not in the network" for k in have if k not in need]
+    kinds = [found[0] + (f" ({len(found) - 1} more such)" if len(found) > 1 else "") for found in (other, missing, more) if found]
+    return "; ".join(kinds)
+
 def load_backbone(
     model:nn.Module,            # from `build_model("timm:NAME", …)`; changed in place
     weights:str|Path="download" # a file (safetensors, or a torch state dict), or "download": from timm's hub
@@ -145,8 +156,7 @@ def load_backbone(
     head = net.default_cfg.get("classifier") or "fc"
     heads = tuple(f"{h}." for h in ([head] if isinstance(head, str) else head))
     need = {k: v for k, v in net.state_dict().items() if not k.startswith(heads)}
-    wrong = [k for k, v in need.items() if k not in have or have[k].shape != v.shape]
-    if wrong: raise CatsDogsError(f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong[0]} is {tuple(have[wrong[0]].shape) if wrong[0] in have else 'missing'}, and {len(wrong) - 1} more")
+    if wrong := mismatch(need, {k: have[k] for k in need if k in have}): raise CatsDogsError(f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
     net.load_state_dict({k: have[k] for k in need}, strict=False)
     return model
 
@@ -160,9 +170,14 @@ def _read_weights(net, weights):
         if str(weights).endswith(".safetensors"):
             from safetensors.torch import load_file
             return load_file(weights)
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        return state.get("state_dict", state)
-    except Exception as e: raise CatsDogsError(f"{weights}: not a safetensors file or a torch state dict ({type(e).__name__})") from e
+        with warnings.catch_warnings(): warnings.simplefilter("ignore"); state = torch.load(weights, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)
+        if not all(isinstance(v, Tensor) for v in state.values()): raise TypeError("not all of it is tensors")
+        return state
+    except pickle.UnpicklingError as e:
+        if "nsupported" not in str(e): raise CatsDogsError(f"{weights}: damaged, or not a safetensors file or a torch state dict") from e
+        raise CatsDogsError(f"{weights}: refused, because it holds more than tensors: a pickle can run any program when it is opened. Get the weights as safetensors, or as a plain state dict") from e
+    except Exception as e: raise CatsDogsError(f"{weights}: damaged, or not a safetensors file or a torch state dict ({type(e).__name__})") from e
 
 # %% ../nbs/05_models.ipynb #b0a09610
 MODELS = {"codelab": codelab_cnn, "classic": classic_cnn, "dense": dense_net, "petnet": petnet}

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .core import CatsDogsError, atomic_path, pick_device, write_atomic
-from .models import build_model, n_outputs
+from .models import build_model, mismatch, n_outputs
 from .photos import Photo, UnreadablePhoto, fit_photo, map_photos, open_photo
 
 # %% ../nbs/05b_predict.ipynb #94a0062b
@@ -45,12 +45,15 @@ def write_info(
 def save_model(
     folder:str|Path,    # the run folder, made if need be
     model:nn.Module,    # as `build_model(info["model"], info["size"], …)` makes it
-    info:dict           # at least "model", "classes", "size", "method", "mean", "std"
+    info:dict,          # at least "model", "classes", "size", "method", "mean", "std"
+    half:bool=False     # write the weights as float16: half the bytes, and about three digits of each
 ) -> None:
     "Write weights and description into a run folder; a kill leaves the old files or the new ones"
     missing = [k for k in _NEEDED if k not in info]
     if missing: raise ValueError(f"info lacks {', '.join(missing)}")
-    with atomic_path(Path(folder)/MODEL_FILE) as tmp: save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, tmp)
+    weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    if half: weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+    with atomic_path(Path(folder)/MODEL_FILE) as tmp: save_file(weights, tmp)
     write_info(folder, info)
 
 # %% ../nbs/05b_predict.ipynb #95d651a8
@@ -75,11 +78,11 @@ def load_model(
     model = build_model(info["model"], info["size"], n_outputs(len(info["classes"])))
     try: weights = load_file(file)
     except (SafetensorError, OSError) as e: raise CatsDogsError(f"{file}: damaged or not a safetensors file ({e})") from e
-    need, have = ({k: tuple(v.shape) for k, v in d.items()} for d in (model.state_dict(), weights))
-    wrong = sorted(k for k in need | have if need.get(k) != have.get(k))
-    if wrong:
-        detail = f"{wrong[0]} is {have.get(wrong[0], 'missing')}, the model has {need.get(wrong[0], 'none')}"
-        raise CatsDogsError(f"{file}: does not fit a {info['model']!r} model at size {info['size']}: {detail}")
+    need = model.state_dict()
+    if wrong := mismatch(need, weights):
+        differ = {k for k in need if k not in weights or weights[k].shape != need[k].shape}
+        if set(weights) == set(need) and differ <= set(list(need)[-2:]): wrong = f"it was made for another number of classes than {len(info['classes'])} ({', '.join(info['classes'])}); {wrong}"
+        raise CatsDogsError(f"{file}: does not fit a {info['model']!r} model at size {info['size']}: {wrong}")
     model.load_state_dict(weights)
     return model.eval(), info
 

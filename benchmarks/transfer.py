@@ -1,0 +1,44 @@
+"""Transfer on the small photo set: ImageNet's features with a new last layer, and the whole network thawed after it, judged once on the test photos.
+
+Usage: python benchmarks/transfer.py PHOTOS --weights FILE [--seeds 3] [--work FOLDER] [--size 224]
+
+PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge. FILE holds the weights of timm's mobilenet_edgetpu_100.
+Stop it and start it again at any time: it goes on. Writes results/transfer.csv.
+"""
+import argparse, csv
+from pathlib import Path
+
+from catsdogs.core import cache_dir
+from catsdogs.data import DataSettings
+from catsdogs.evaluate import calibrate, evaluate_run, write_report
+from catsdogs.learner import RunSettings, find_recipe, train_run
+from catsdogs.photos import list_photos
+from catsdogs.predict import read_info
+
+MODEL = "timm:mobilenet_edgetpu_100,pad_type=same"
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--work", type=Path, default=cache_dir()/"transfer")
+    args = parser.parse_args()
+    recipes = {"thawed": find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size)}
+    recipes["frozen"] = find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size, epochs=3, frozen=3)
+    test = [p for p in list_photos(args.photos/"train.zip") if 1500 <= p.number < 2500]
+    rows = []
+    for seed in range(args.seeds):
+        for name, recipe in recipes.items():
+            run = args.work/f"{name}-{args.size}-{seed}"
+            train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(args.size, split="small"), seed), resume=True, on_epoch=lambda row: print(name, seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
+            if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
+            valid, tested = read_info(run)["scores"], evaluate_run(run, test).scores
+            history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
+            rows.append(dict(recipe=name, seed=seed, size=args.size, epochs=recipe.epochs, valid_accuracy=valid["accuracy"], valid_loss=valid["log_loss"], test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss,
+                             seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=read_info(run)["hardware"]["cpu"], threads=read_info(run)["hardware"]["threads"]))
+            print(rows[-1], flush=True)
+            with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
+
+if __name__ == "__main__": main()
