@@ -22,7 +22,7 @@ from catsdogs.models import build_model
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),
            "codelab": find_recipe("codelab", size=128), "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
-           TIMM: find_recipe("transfer", model=TIMM)}
+           TIMM: find_recipe("transfer", model=TIMM, size=160, epochs=3, frozen=3, lr=5e-2, augment="none", mirror=False)}
 
 def accuracy(name, source, split, seed, weights):
     "Train one network; its validation accuracy at the epoch with the lowest validation loss"

@@ -29,8 +29,8 @@ def main():
     recipes["frozen"] = find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size, epochs=3, frozen=3)
     test = [p for p in list_photos(args.photos/"train.zip") if 1500 <= p.number < 2500]
     rows = []
-    for seed in range(args.seeds):
-        for name, recipe in recipes.items():
+    for name, recipe in recipes.items():
+        for seed in range(args.seeds):
             run = args.work/f"{name}-{args.size}-{seed}"
             train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(args.size, split="small"), seed), resume=True, on_epoch=lambda row: print(name, seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
             if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))

@@ -127,7 +127,7 @@ RECIPES = {"codelab": Recipe(),
            "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
            "petnet": Recipe(model="petnet", size=128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard"),
            "race": Recipe(model="petnet", size=112, epochs=50, bs=64, lr=4e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard", mixup=.2, grow_from=64, mirror=True),
-           "transfer": Recipe(model="timm:resnet18", size=160, epochs=3, bs=32, lr=5e-2, optimizer="adam", schedule="one_cycle", wd=.05, weights="download", frozen=3)}
+           "transfer": Recipe(model="timm:resnet18", size=224, epochs=4, bs=32, lr=1e-2, optimizer="adam", schedule="one_cycle", wd=.05, augment="light", weights="download", frozen=1, body_lr=1e-4, mirror=True)}
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model

@@ -150,7 +150,7 @@ def load_backbone(
     model:nn.Module,            # from `build_model("timm:NAME", …)`; changed in place
     weights:str|Path="download" # a file (safetensors, or a torch state dict), or "download": from timm's hub
 ) -> nn.Module: # `model`
-    "Give a timm model its pretrained weights, all but the last layer; raises `CatsDogsError` if they do not fit, or cannot be had"
+    "Give a timm model its pretrained weights, and zeros to the last layer, which has yet to learn; raises `CatsDogsError` if they do not fit, or cannot be had"
     if not (isinstance(model, nn.Sequential) and hasattr(model[-1], "default_cfg")): raise CatsDogsError("pretrained weights are for models of timm: choose --model timm:NAME")
     net, have = model[-1], _read_weights(model[-1], weights)
     head = net.default_cfg.get("classifier") or "fc"
@@ -158,6 +158,7 @@ def load_backbone(
     need = {k: v for k, v in net.state_dict().items() if not k.startswith(heads)}
     if wrong := mismatch(need, {k: have[k] for k in need if k in have}): raise CatsDogsError(f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
     net.load_state_dict({k: have[k] for k in need}, strict=False)
+    for p in net.get_classifier().parameters(): nn.init.zeros_(p)       # timm draws it for a thousand classes: for one output its numbers are so large that the first loss is 40, not 0.69
     return model
 
 def _read_weights(net, weights):
