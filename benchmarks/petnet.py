@@ -10,15 +10,18 @@ import argparse, gzip, json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from catsdogs.core import cache_dir
 from catsdogs.data import DataSettings
 from catsdogs.evaluate import calibrate, evaluate_run, write_report
 from catsdogs.learner import RunSettings, find_recipe, train_run
 from catsdogs.photos import list_photos
-from catsdogs.predict import load_model, read_info, save_model
+from catsdogs.neither import learn_familiar
+from catsdogs.predict import FAMILIAR_FILE, load_model, read_info, save_model, write_info
 
 HERE = Path(__file__).parent
-KEPT = ("model", "classes", "size", "method", "mirror", "mean", "std", "temperature", "recipe", "seed", "fast", "speed", "versions", "hardware", "epochs", "kept_epoch", "scores")
+KEPT = ("model", "classes", "size", "method", "mirror", "mean", "std", "temperature", "recipe", "seed", "fast", "speed", "versions", "hardware", "epochs", "kept_epoch", "scores", "confidence_limit")
 
 def labelled(folder):
     "The photos of a folder whose class folders may be called cats and dogs"
@@ -29,6 +32,7 @@ def ship(run, dest, scores):
     model, info = load_model(run)
     data = {k: v for k, v in info["data"].items() if k not in ("source", "left_out")}
     save_model(dest, model, {k: info[k] for k in KEPT if k in info} | dict(state="finished", data=data), half=True)
+    (dest/FAMILIAR_FILE).write_bytes((run/FAMILIAR_FILE).read_bytes())
     with gzip.GzipFile(dest/"split.csv.gz", "wb", mtime=0) as f: f.write((run/"split.csv").read_bytes())
     (dest/"CARD.md").write_text(card(info, scores))
 
@@ -36,7 +40,7 @@ def interval(s): return f"{s['accuracy']:.1%} ({s['low']:.1%} to {s['high']:.1%}
 
 def card(info, scores):
     r, n = info["recipe"], info["data"]["photos"]
-    rows = "\n".join(f"| {name} | {interval(s)} | {s['log_loss']:.3f} | {s['calibration_error']:.1%} |" for name, s in scores.items())
+    rows = "\n".join(f"| {name} | {interval(s)} | {s['log_loss']:.3f} | {s['calibration_error']:.1%} | {s['called_neither']:.1%} |" for name, s in scores.items())
     return f"""# PetNet: cat or dog?
 
 The network that `catsdogs predict` uses when no run is given: {info['model']}, {info['size']}×{info['size']} pixels, in half precision.
@@ -46,13 +50,13 @@ The network that `catsdogs predict` uses when no run is given: {info['model']}, 
 **Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of Adam up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['grow_from']} to {r['size']} pixels; the answer is the mean over the photo and its mirror image, its logits divided by {info['temperature']:.2f}.
 Seed {info['seed']}; {info['hardware']['cpu']}, {info['hardware']['threads']} thread(s).
 
-| judged on | right (95% interval) | log loss | calibration error |
-| --- | --- | --- | --- |
+| judged on | right (95% interval) | log loss | calibration error | called neither |
+| --- | --- | --- | --- | --- |
 {rows}
 
-**What it is bad at.** It knows two words. Whatever is on a photo, it says cat or dog, and often surely: a horse, a car and noise too. Small animals in large scenes, two animals on one photo, drawings, and photos in which the animal is cut off. Photos that are much wider than high are squashed and lose their shape.
+**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise always, of photos of other things in three cases out of four (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
 
-**Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER` trains it, judges it, and writes this folder.
+**Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER --epochs {r['epochs']} --seed {info['seed']}` trains it, judges it, and writes this folder.
 """
 
 def main():
@@ -68,9 +72,13 @@ def main():
     run = args.work/f"race-{recipe.epochs}-{args.seed}"
     train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(recipe.size, split="hash", valid=.1), args.seed), resume=True, on_epoch=lambda row: print({k: round(v, 4) for k, v in row.items()}, flush=True))
     if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
-    scores = {"validation photos": asdict(evaluate_run(run).scores)}
-    if args.originals: scores["other photos, full size, odd shapes"] = asdict(evaluate_run(run, labelled(args.originals)).scores)
-    for name, s in scores.items(): print(name, interval(s), s["log_loss"])
+    if not (run/FAMILIAR_FILE).exists(): learn_familiar(run)
+    judged = {"validation photos": evaluate_run(run)}
+    if args.originals: judged["other photos, full size, odd shapes"] = evaluate_run(run, labelled(args.originals))
+    sure = np.quantile([max(a.probabilities.values()) for a in judged["validation photos"].predictions], .05)
+    write_info(run, {**read_info(run), "confidence_limit": round(float(sure), 4)})
+    scores = {name: asdict(e.scores) | {"called_neither": round(sum(a.neither for a in e.predictions) / e.scores.n, 4)} for name, e in judged.items()}
+    for name, s in scores.items(): print(name, interval(s), s["log_loss"], s["called_neither"])
     (HERE/"results"/"petnet.json").write_text(json.dumps(scores, indent=1) + "\n")
     if not args.no_ship: ship(run, HERE.parent/"catsdogs"/"petnet", scores)
 

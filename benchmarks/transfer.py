@@ -1,4 +1,4 @@
-"""Transfer on the small photo set: ImageNet's features with a new last layer, and the whole network thawed after it, judged once on the test photos.
+"""Transfer on the small photo set by the recipe `transfer`: a new last layer on ImageNet's features for one epoch, then everything, judged once on the test photos.
 
 Usage: python benchmarks/transfer.py PHOTOS --weights FILE [--seeds 3] [--work FOLDER] [--size 224]
 
@@ -25,20 +25,18 @@ def main():
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--work", type=Path, default=cache_dir()/"transfer")
     args = parser.parse_args()
-    recipes = {"thawed": find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size)}
-    recipes["frozen"] = find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size, epochs=3, frozen=3)
+    recipe = find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size)
     test = [p for p in list_photos(args.photos/"train.zip") if 1500 <= p.number < 2500]
     rows = []
-    for name, recipe in recipes.items():
-        for seed in range(args.seeds):
-            run = args.work/f"{name}-{args.size}-{seed}"
-            train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(args.size, split="small"), seed), resume=True, on_epoch=lambda row: print(name, seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
-            if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
-            valid, tested = read_info(run)["scores"], evaluate_run(run, test).scores
-            history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
-            rows.append(dict(recipe=name, seed=seed, size=args.size, epochs=recipe.epochs, valid_accuracy=valid["accuracy"], valid_loss=valid["log_loss"], test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss,
-                             seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=read_info(run)["hardware"]["cpu"], threads=read_info(run)["hardware"]["threads"]))
-            print(rows[-1], flush=True)
-            with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
+    for seed in range(args.seeds):
+        run = args.work/f"thawed-{args.size}-{seed}"
+        train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(args.size, split="small"), seed), resume=True, on_epoch=lambda row: print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
+        if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
+        info, tested = read_info(run), evaluate_run(run, test).scores
+        history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
+        rows.append(dict(seed=seed, size=args.size, epochs=recipe.epochs, kept_epoch=info["kept_epoch"], accuracies=" ".join(r["accuracy"] for r in history), valid_accuracy=info["scores"]["accuracy"], valid_loss=info["scores"]["log_loss"],
+                         test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss, seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"]))
+        print(rows[-1], flush=True)
+        with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 
 if __name__ == "__main__": main()

@@ -195,20 +195,22 @@ def evaluate(
     return 0
 
 # %% ../nbs/15_cli.ipynb #04395ca6
-@app.command(epilog="Example: catsdogs predict --run runs/codelab cat.jpg holiday-photos")
+@app.command(epilog="Example: catsdogs predict cat.jpg holiday-photos")
 def predict(
     paths: list[Path] = typer.Argument(..., help="Photos, folders, zips."),
-    run: Path = typer.Option(..., help="A run folder."),
+    run: Optional[Path] = typer.Option(None, help="A run folder.  [default: the PetNet that comes with the package]"),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line: file, label, probabilities."),
 ) -> int:
     "Name what is on photos. Status 1 if some could not be read."
     from catsdogs.photos import list_photos
-    from catsdogs.predict import Predictor, predict_photos
+    from catsdogs.predict import Predictor, predict_photos, shipped_run
     photos, bad = [p for path in paths for p in list_photos(path, part="test")], 0
-    for a in predict_photos(Predictor(run), photos):
+    predictor = Predictor(run or shipped_run())
+    for a in predict_photos(predictor, photos):
         bad += a.label is None
-        if as_json: print(json.dumps(dict(file=str(a.photo), label=a.label, probabilities=a.probabilities) | (dict(error=a.error) if a.error else {})))
+        if as_json: print(json.dumps(dict(file=str(a.photo), label=a.label, probabilities=a.probabilities) | (dict(neither=a.neither) if predictor.familiar else {}) | (dict(error=a.error) if a.error else {})))
         elif a.label is None: print(f"catsdogs: {a.error}", file=sys.stderr)
+        elif a.neither: print(f"{'neither':20} {a.photo}   (of the two, {a.label})")
         else: print(f"{a.label:12} {a.probabilities[a.label]:6.1%}  {a.photo}")
     if bad and not as_json: print(f"catsdogs: {bad} of {len(photos)} photos could not be read", file=sys.stderr)
     return int(bad > 0)
