@@ -205,7 +205,7 @@ def predict(
     from catsdogs.photos import list_photos
     from catsdogs.predict import Predictor, predict_photos, shipped_run
     photos, bad = [p for path in paths for p in list_photos(path, part="test")], 0
-    predictor = Predictor(run or shipped_run())
+    predictor = Predictor(run or shipped_run(), fast=True)
     for a in predict_photos(predictor, photos):
         bad += a.label is None
         if as_json: print(json.dumps(dict(file=str(a.photo), label=a.label, probabilities=a.probabilities) | (dict(neither=a.neither) if predictor.familiar else {}) | (dict(error=a.error) if a.error else {})))

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .core import CatsDogsError, atomic_path, pick_device, write_atomic
+from .core import CatsDogsError, atomic_path, pick_device, speed_settings, write_atomic
 from .models import build_model, mismatch, n_outputs
 from .photos import Photo, UnreadablePhoto, fit_photo, map_photos, open_photo
 
@@ -123,10 +123,13 @@ class Predictor:
     "A run's model, ready to answer; made once, used often"
     def __init__(self,
         run:str|Path,   # a run folder
-        device=None     # a `torch.device`; the default is `pick_device()`
+        device=None,    # a `torch.device`; the default is `pick_device()`
+        fast:bool=False # compute in bfloat16 where the machine can: twice as fast, and probabilities differ by up to a hundredth
     ):
         model, self.info = load_model(run)
         self.device = device or pick_device()
+        speed = speed_settings(True, self.device)                           # the allocator's settings change no number
+        self.bfloat16 = fast and speed.precision == "bfloat16"
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.mirror = self.info.get("mirror", False)                        # answer with the mean over a photo and its mirror image
         self.classes, self.size, self.method = self.info["classes"], self.info["size"], self.info["method"]
@@ -146,10 +149,11 @@ class Predictor:
         xb = (xb.float().div_(255) - self.mean) / self.std
         last = [m for m in self.model.modules() if isinstance(m, nn.Linear)][-1]
         hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1)))
-        try: logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.mirror else [xb])]
+        try:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.mirror else [xb])]
         finally: hook.remove()
         mean = lambda tensors: sum(tensors) / len(tensors)
-        return class_probabilities(mean(logits) / self.temperature).cpu(), mean(seen).float().cpu()
+        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(seen).float().cpu()
 
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"
