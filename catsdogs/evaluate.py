@@ -9,7 +9,7 @@ __all__ = ['wilson_interval', 'Scores', 'score', 'Evaluation', 'run_photos', 'ev
 
 # %% ../nbs/07_evaluate.ipynb #4be05eee
 import base64, csv, gzip, html, math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +193,7 @@ def calibrate(
     t, info = fit_temperature(p, targets), read_info(run)
     with explain_os_errors(f"writing into {run}"): write_info(run, {**info, "temperature": info.get("temperature", 1.) * t})
     p = temper(p, t)
-    answers = [Prediction(a.photo, classes[q.argmax()], dict(zip(classes, q.tolist()))) for a, q in zip(predictions, p)]
+    answers = [replace(a, label=classes[q.argmax()], probabilities=dict(zip(classes, q.tolist()))) for a, q in zip(predictions, p)]
     return Evaluation(score(p, targets, classes), answers, evaluation.unreadable, evaluation.learned)
 
 # %% ../nbs/07_evaluate.ipynb #28c1290d

@@ -48,7 +48,9 @@ def choose(
     if not len(p): raise CatsDogsError("there are no photos to choose by")
     losses = [len(p) * clipped_loss(p, dog, c) - np.log(c) for c in _CLIPS]
     right = (p[None] > _THRESHOLDS[:, None]) == dog         # thresholds×photos
-    def best(photos): shares = right[:, photos].mean(1); return _THRESHOLDS[np.flatnonzero(shares == shares.max())[np.abs(_THRESHOLDS[shares == shares.max()] - .5).argmin()]]
+    def best(photos):
+        shares = right[:, photos].mean(1); good = _THRESHOLDS[shares == shares.max()]
+        return good[np.abs(good - .5).argmin()]
     halves = np.arange(len(p)) % 2 == 0, np.arange(len(p)) % 2 == 1
     proved = sum(((p[b] > best(a)) == dog[b]).sum() for a, b in (halves, halves[::-1])) / len(p) if len(p) > 1 else 0
     plain = ((p > .5) == dog).mean()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .core import CatsDogsError, atomic_path, explain_os_errors
 from .evaluate import run_photos
-from .photos import UnreadablePhoto, map_photos
+from .photos import UnreadablePhoto, map_photos, spread_over
 from .predict import FAMILIAR_FILE, Familiar, Predictor
 
 # %% ../nbs/07b_neither.ipynb #af6d1448
@@ -46,9 +46,7 @@ def learn_familiar(
     "Measure what is familiar to a run and write it into the run folder: from now on it can answer neither; raises `CatsDogsError` if the photos are gone"
     predictor, sides = Predictor(run, device), {}
     for side in ("train", "valid"):
-        photos = run_photos(run, side)
-        photos = [photos[i * len(photos) // n] for i in range(n)] if len(photos) > n else photos
-        sides[side] = _features(predictor, photos, side)
+        sides[side] = _features(predictor, spread_over(run_photos(run, side), n), side)
     familiar = fit_familiar(*sides["train"], sides["valid"][0], false_alarms)
     with explain_os_errors(f"writing into {run}"), atomic_path(Path(run)/FAMILIAR_FILE) as tmp:
         save_file({"means": familiar.means, "precision": familiar.precision.contiguous(), "limit": torch.tensor(familiar.limit)}, tmp)

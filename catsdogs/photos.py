@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'METHODS', 'UnreadablePhoto', 'Photo', 'open_photo', 'fit_photo', 'read_layout',
-           'list_photos', 'Finding', 'map_photos', 'check_photos', 'quarantine']
+           'list_photos', 'spread_over', 'Finding', 'map_photos', 'check_photos', 'quarantine']
 
 # %% ../nbs/02b_photos.ipynb #2971afff
 import hashlib, io, os, re, shutil, zipfile, zlib
@@ -188,6 +188,14 @@ def list_photos(
     if not entries: raise CatsDogsError(f"{source}: holds no photos (files that end in {', '.join(SUFFIXES)})")
     entries.sort(key=lambda e: _natural(e[0]))
     return [Photo(label=label, split=split, **e) for (_, e), (label, split) in zip(entries, read_layout([n for n, _ in entries]))]
+
+# %% ../nbs/02b_photos.ipynb #ac84cfac
+def spread_over(
+    items:list, # sorted by class, as photos are
+    n:int       # how many to take, at most
+) -> list: # in the same order
+    "A sample of photos, evenly spread: the first ones would be cats"
+    return [items[i * len(items) // n] for i in range(n)] if len(items) > n else items
 
 # %% ../nbs/02b_photos.ipynb #90980a02
 @dataclass(frozen=True)

@@ -131,6 +131,7 @@ class Predictor:
         speed = speed_settings(True, self.device)                           # the allocator's settings change no number
         self.bfloat16 = fast and speed.precision == "bfloat16"
         self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.last = [m for m in self.model.modules() if isinstance(m, nn.Linear)][-1:]
         self.mirror = self.info.get("mirror", False)                        # answer with the mean over a photo and its mirror image
         self.classes, self.size, self.method = self.info["classes"], self.info["size"], self.info["method"]
         self.temperature = self.info.get("temperature", 1.)                 # see `calibrate`
@@ -144,16 +145,16 @@ class Predictor:
 
     @torch.no_grad()
     def look(self, pixels:np.ndarray) -> tuple[Tensor, Tensor]:
-        "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, and the n×d numbers that the last dense layer gets; on the CPU"
+        "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, and the n×d numbers that the last dense layer gets (the logits, if there is none); on the CPU"
         xb, seen = torch.tensor(pixels, device=self.device).permute(0, 3, 1, 2), []
         xb = (xb.float().div_(255) - self.mean) / self.std
-        last = [m for m in self.model.modules() if isinstance(m, nn.Linear)][-1]
-        hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1)))
+        hooks = [m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1))) for m in self.last]
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.mirror else [xb])]
-        finally: hook.remove()
+        finally:
+            for h in hooks: h.remove()
         mean = lambda tensors: sum(tensors) / len(tensors)
-        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(seen).float().cpu()
+        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(seen or logits).float().cpu()
 
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"

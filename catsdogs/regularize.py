@@ -24,7 +24,7 @@ from .core import COLORS, CatsDogsError, explain_os_errors, progress, write_atom
 from .data import DataSettings, photo_dataloaders
 from .evaluate import score
 from .learner import Diverged, Recipe, RunSettings, recorded_settings, train_run
-from .photos import list_photos
+from .photos import list_photos, spread_over
 from .predict import MODEL_FILE, Predictor, read_info
 from .remedies import sparsity
 
@@ -279,14 +279,10 @@ def _finish(study, folder, number, row):
         else: study.tell(number, row["accuracy"])
 
 # %% ../nbs/08_regularize.ipynb #83999f17
-def _spread_over(items, n):
-    "At most n items, evenly spread: photos come sorted by class, so the first ones would be cats"
-    return [items[i * len(items) // n] for i in range(n)] if len(items) > n else items
-
 def _score_training(run, source, settings, n=1000):
     "Accuracy and loss on at most n training photos, unaugmented and without dropout; the share of weights that are zero"
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
-    photos = _spread_over(list(dls.train_ds.items), n)
+    photos = spread_over(list(dls.train_ds.items), n)
     predictor, number = Predictor(run), {c: i for i, c in enumerate(dls.vocab)}
     p = np.concatenate([predictor.probabilities(dls.cache.pixels[[dls.cache.rows[q] for q in photos[i:i + 100]]]) for i in range(0, len(photos), 100)])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))

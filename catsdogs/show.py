@@ -21,7 +21,7 @@ from .attribution import METHODS, attribute, plot_attribution
 from .core import COLORS, CatsDogsError, atomic_path, cache_dir, explain_os_errors, figure_png, plot_style, write_atomic
 from .evaluate import Figure, html_page, run_photos
 from .feature_visualization import AscentSettings, preferred_images
-from .photos import Photo, UnreadablePhoto, map_photos, open_photo
+from .photos import Photo, UnreadablePhoto, map_photos, open_photo, spread_over
 from .predict import MODEL_FILE, Predictor
 
 # %% ../nbs/12b_show.ipynb #40f981e7
@@ -94,7 +94,7 @@ def _top_images(run, predictor, layers, settings):
     "Top images and the pictures that they come from, searched now or read from the cache; None if the run's photos are no longer there"
     try: photos = run_photos(run)
     except CatsDogsError: return None
-    photos = photos[::-(-len(photos) // settings.search) or 1]
+    photos = spread_over(photos, settings.search)
     key = _digest(_weights_hash(run), layers, settings.top, [(p.name, p.label, p.size, p.stamp) for p in photos])
     file = cache_dir()/"show"/f"top-{key}.safetensors"
     if not file.exists():
