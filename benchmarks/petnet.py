@@ -3,10 +3,10 @@
 Usage: python benchmarks/petnet.py PHOTOS [--originals FOLDER] [--epochs 50] [--seed 0] [--work FOLDER] [--no-ship]
 
 PHOTOS is the folder that holds Kaggle's train.zip; a tenth of its photos, chosen by a hash of their names, is never learned from and judges. ORIGINALS is a folder of other photos, a folder for each class, at full
-size and odd shapes; without it the model card has no line for them. Stop it and start it again at any time: it goes on. Writes results/petnet.json, and unless --no-ship the weights in half precision, run.json, split.csv.gz
+size and odd shapes; without it the model card has no line for them. Stop it and start it again at any time: it goes on. Writes results/petnet.json and petnet_history.csv, and unless --no-ship the weights in half precision, run.json, split.csv.gz
 and CARD.md into catsdogs/petnet.
 """
-import argparse, gzip, json
+import argparse, csv, gzip, json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,18 +27,18 @@ def labelled(folder):
     "The photos of a folder whose class folders may be called cats and dogs"
     return [replace(p, label=p.label.lower().removesuffix("s")) for p in list_photos(folder)]
 
-def ship(run, dest, scores):
+def ship(run, dest, scores, seconds):
     "Weights in half precision and what a stranger must know of them; no path of this machine"
     model, info = load_model(run)
     data = {k: v for k, v in info["data"].items() if k not in ("source", "left_out")}
     save_model(dest, model, {k: info[k] for k in KEPT if k in info} | dict(state="finished", data=data), half=True)
     (dest/FAMILIAR_FILE).write_bytes((run/FAMILIAR_FILE).read_bytes())
     with gzip.GzipFile(dest/"split.csv.gz", "wb", mtime=0) as f: f.write((run/"split.csv").read_bytes())
-    (dest/"CARD.md").write_text(card(info, scores))
+    (dest/"CARD.md").write_text(card(info, scores, seconds))
 
 def interval(s): return f"{s['accuracy']:.1%} ({s['low']:.1%} to {s['high']:.1%}) of {s['n']:,}"
 
-def card(info, scores):
+def card(info, scores, seconds):
     r, n = info["recipe"], info["data"]["photos"]
     rows = "\n".join(f"| {name} | {interval(s)} | {s['log_loss']:.3f} | {s['calibration_error']:.1%} | {s['called_neither']:.1%} |" for name, s in scores.items())
     return f"""# PetNet: cat or dog?
@@ -47,14 +47,14 @@ The network that `catsdogs predict` uses when no run is given: {info['model']}, 
 
 **Data.** {n['train']:,} photos of Kaggle's Dogs vs. Cats, squashed to a square of 180×180. Nothing else: no pretrained weights. The {n['valid']:,} validation photos (a tenth, by a hash of their names) were not learned from; they chose the epoch and the temperature.
 
-**Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of Adam up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['grow_from']} to {r['size']} pixels; the answer is the mean over the photo and its mirror image, its logits divided by {info['temperature']:.2f}.
-Seed {info['seed']}; {info['hardware']['cpu']}, {info['hardware']['threads']} thread(s).
+**Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of {r['optimizer'].title()} up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['grow_from']} to {r['grow_to'] or r['size']} pixels, a running mean of the weights over {r['average']:.0%} of the training;
+the answer is the mean over the photo and its mirror image at {r['size']} pixels, its logits divided by {info['temperature']:.2f}. Seed {info['seed']}; {seconds / 60:.0f} minutes on {info['hardware']['threads']} thread(s) of an {info['hardware']['cpu']}.
 
 | judged on | right (95% interval) | log loss | calibration error | called neither |
 | --- | --- | --- | --- | --- |
 {rows}
 
-**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise always, of photos of other things in three cases out of four (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
+**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise always, of photos of other things most of the time (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER --epochs {r['epochs']} --seed {info['seed']}` trains it, judges it, and writes this folder.
 """
@@ -79,7 +79,10 @@ def main():
     write_info(run, {**read_info(run), "confidence_limit": round(float(sure), 4)})
     scores = {name: asdict(e.scores) | {"called_neither": round(sum(a.neither for a in e.predictions) / e.scores.n, 4)} for name, e in judged.items()}
     for name, s in scores.items(): print(name, interval(s), s["log_loss"], s["called_neither"])
+    history = (run/"history.csv").read_text()
+    seconds = sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in csv.DictReader(history.splitlines()))
+    (HERE/"results"/"petnet_history.csv").write_text(history)
     (HERE/"results"/"petnet.json").write_text(json.dumps(scores, indent=1) + "\n")
-    if not args.no_ship: ship(run, HERE.parent/"catsdogs"/"petnet", scores)
+    if not args.no_ship: ship(run, HERE.parent/"catsdogs"/"petnet", scores, seconds)
 
 if __name__ == "__main__": main()

@@ -226,6 +226,7 @@ AUGMENTATIONS = {
     "light": Policy(flip=.5, brightness=.1, contrast=.1),
     "standard": Policy(flip=.5, move=.5, rotate=10, zoom=.1, crop=.2, warp=.1, brightness=.2, contrast=.2),
     "strong": Policy(flip=.5, rotate=20, shear=10, zoom=.2, crop=.3, warp=.2, brightness=.3, contrast=.3, saturation=.5, erase=.3, mixup=.4, cutmix=1.),
+    "race": Policy(flip=.5, rotate=12, crop=.4, warp=.15, brightness=.25, contrast=.25, saturation=.4, erase=.25),
 }
 
 def find_policy(

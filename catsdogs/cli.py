@@ -130,13 +130,14 @@ def train(
     path: Path = typer.Argument(..., help="Photos: a folder per class, names like cat.0.jpg, or Kaggle's zip."),
     out: Optional[Path] = typer.Option(None, help="The run folder to make.  [default: runs/MODEL]"),
     model: Optional[str] = typer.Option(None, help="codelab, classic, dense, petnet (with a width: codelab,width=0.5) or timm:NAME.  [default: the recipe's]"),
-    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race or transfer.  [default: the model's]"),
+    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race, race_small or transfer.  [default: the model's]"),
     weights: Optional[str] = typer.Option(None, help="Pretrained weights for timm:NAME: a file, or download."),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos."),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels."),
     bs: Optional[int] = typer.Option(None, help="Photos in a batch."),
     lr: Optional[float] = typer.Option(None, help="Learning rate."),
-    augment: Optional[str] = typer.Option(None, help="none, classic, classic-sheared, light, standard or strong."),
+    optimizer: Optional[str] = typer.Option(None, help="rmsprop, adam or muon."),
+    augment: Optional[str] = typer.Option(None, help="none, classic, classic-sheared, light, standard, strong or race."),
     dropout: Optional[float] = typer.Option(None, help="Share of the dense layers' inputs that each step drops, as 0.5."),
     l1: Optional[float] = typer.Option(None, help="Strength of the L1 penalty, which makes weights exactly zero."),
     l2: Optional[float] = typer.Option(None, help="Strength of the L2 penalty, as Keras' l2()."),
@@ -144,7 +145,9 @@ def train(
     mixup: Optional[float] = typer.Option(None, help="Train on mixtures of pictures: MixUp's alpha, as 0.2."),
     frozen: Optional[int] = typer.Option(None, help="Epochs, from the first, in which only a pretrained model's last layer learns."),
     body_lr: Optional[float] = typer.Option(None, help="Largest learning rate of its other layers after that."),
-    grow_from: Optional[int] = typer.Option(None, help="Side of the training pictures at first; they grow to the full size."),
+    grow_from: Optional[int] = typer.Option(None, help="Side of the training pictures at first; they grow."),
+    grow_to: Optional[int] = typer.Option(None, help="Side that they grow to; the size at which the network answers if it is not given."),
+    average: Optional[float] = typer.Option(None, help="Judge and keep a running mean of the weights that reaches back so far, as 0.05 of the training."),
     mirror: Optional[bool] = typer.Option(None, help="Answer with the mean over a photo and its mirror image."),
     keep: Optional[str] = typer.Option(None, help="Weights of the best epoch or of the last: best, last."),
     patience: Optional[int] = typer.Option(None, help="Stop after so many epochs without a better one."),
@@ -160,8 +163,8 @@ def train(
     "Train a network into a run folder, judge it, write report.html. Ctrl-C loses at most one epoch: go on with --resume."
     from catsdogs.data import DataSettings
     from catsdogs.learner import RunSettings, find_recipe, train_run
-    chosen = find_recipe(recipe, model=model, epochs=epochs, size=size, bs=bs, lr=lr, augment=augment, keep=keep, patience=patience, weights=weights,
-                         dropout=dropout, l1=l1, l2=l2, label_smoothing=label_smoothing, mixup=mixup, frozen=frozen, body_lr=body_lr, grow_from=grow_from, mirror=mirror)
+    chosen = find_recipe(recipe, model=model, epochs=epochs, size=size, bs=bs, lr=lr, optimizer=optimizer, augment=augment, keep=keep, patience=patience, weights=weights,
+                         dropout=dropout, l1=l1, l2=l2, label_smoothing=label_smoothing, mixup=mixup, frozen=frozen, body_lr=body_lr, grow_from=grow_from, grow_to=grow_to, average=average, mirror=mirror)
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     settings = RunSettings(chosen, DataSettings(chosen.size, method, split, valid, limit), seed, fast)
     if not as_json: print("epoch  train_loss  valid_loss  accuracy  seconds  photos/s", flush=True)
@@ -225,7 +228,7 @@ def study(
     n: int = typer.Option(20, help="How many configurations, for --design sample."),
     seeds: int = typer.Option(3, help="Runs of each configuration; may be raised later."),
     model: Optional[str] = typer.Option(None, help="What to start from: codelab, classic, dense, petnet or timm:NAME."),
-    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race or transfer.  [default: one_cycle]"),
+    recipe: Optional[str] = typer.Option(None, help="codelab, classic, one_cycle, petnet, race, race_small or transfer.  [default: one_cycle]"),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos.  [default: 12]"),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels.  [default: 64]"),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),

@@ -1,0 +1,90 @@
+"""PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of its ingredients is worth.
+
+Usage: python benchmarks/race.py PHOTOS [--whole | --without] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
+
+PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run.
+--whole trains the recipe as it is, 60 epochs, and writes results/race.csv. --without trains a short version of it, 20 epochs at three quarters of the size, and the same with one ingredient left out or put in, three seeds, and writes
+results/race_without.csv; the size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. Stop it and start it again at any time: it goes on; several processes share the work.
+"""
+import argparse, csv
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from catsdogs.core import cache_dir
+from catsdogs.data import DataSettings
+from catsdogs.evaluate import calibrate, evaluate_run, write_report
+from catsdogs.learner import RECIPES, RunSettings, train_run
+from catsdogs.photos import list_photos
+from catsdogs.predict import load_model, read_info, save_model
+
+VARIANTS = {                                            # name → what changes
+    "whole": {},
+    "Adam in place of Muon": dict(optimizer="adam"),
+    "Adam, a quarter of the rate": dict(optimizer="adam", lr=1e-3),
+    "no augmentation": dict(augment="none"),
+    "no MixUp": dict(mixup=0.),
+    "no averaged weights": dict(average=0.),
+    "no growing (72 throughout)": dict(grow_from=72),
+    "no weight decay": dict(wd=0.),
+    "constant rate": dict(schedule="constant", lr=1e-3),
+    "with label smoothing 0.1": dict(label_smoothing=.1),
+}
+ASKED = {"answers at 72": dict(size=72), "no mirror image": dict(mirror=False)}     # of the whole recipe's network
+
+def finish(source, run, recipe, seed):
+    "Train, calibrate"
+    train_run(source, run, RunSettings(recipe, DataSettings(recipe.size, split="small"), seed), resume=True, on_epoch=lambda row: print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True))
+    if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
+
+def judge(run, test, name, seed):
+    "A line of the table"
+    info, s = read_info(run), evaluate_run(run, test).scores
+    history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
+    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info["kept_epoch"], valid_accuracy=info["scores"]["accuracy"], valid_loss=round(info["scores"]["log_loss"], 5), test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5),
+                seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"])
+
+def ask(run, changes):
+    "The same network, asked in another way: a run folder beside the run's"
+    model, info = load_model(run)
+    other = run.with_name(f"{run.name}-{'-'.join(f'{k}{v}' for k, v in changes.items())}")
+    save_model(other, model, info | changes)
+    for file in ("history.csv", "split.csv"): (other/file).write_bytes((run/file).read_bytes())
+    write_report(other, calibrate(other, evaluate_run(other)))
+    return other
+
+def write(file, rows):
+    "Replace a table, whole"
+    with open(file, "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
+
+def race(source, work, test, recipe, variants, asked, seeds, file):
+    "Train what is missing, judge what is there"
+    for seed in range(seeds):
+        for name, changes in variants.items():
+            run = work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}"
+            run.mkdir(parents=True, exist_ok=True)
+            try:
+                with FileLock(work/f"{run.name}.lock", timeout=0): finish(source, run, replace(recipe, **changes), seed)
+            except Timeout: continue                    # another process is at it
+    runs = [(name, seed, work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}") for name in variants for seed in range(seeds)]
+    rows = [judge(run, test, name, seed) for name, seed, run in runs if read_info(run)["state"] == "finished"]
+    rows += [judge(ask(run, changes), test, name, seed) for name, changes in asked.items() for variant, seed, run in runs if variant == "whole" and read_info(run)["state"] == "finished"]
+    write(Path(__file__).parent/"results"/file, rows)
+    for row in rows: print({k: row[k] for k in ("variant", "seed", "valid_accuracy", "test_accuracy", "seconds")})
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--whole", action="store_true"); parser.add_argument("--without", action="store_true")
+    parser.add_argument("--seeds", type=int, default=3); parser.add_argument("--epochs", type=int)
+    parser.add_argument("--threads", type=int); parser.add_argument("--work", type=Path, default=cache_dir()/"race")
+    args = parser.parse_args()
+    if args.threads: torch.set_num_threads(args.threads)
+    source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.whole == args.without
+    test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
+    if args.whole or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), {"whole": {}}, {}, args.seeds, "race.csv")
+    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=84, grow_from=48, grow_to=72), VARIANTS, ASKED, args.seeds, "race_without.csv")
+
+if __name__ == "__main__": main()
