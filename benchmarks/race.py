@@ -31,6 +31,7 @@ VARIANTS = {                                            # name → what changes
     "no weight decay": dict(wd=0.),
     "constant rate": dict(schedule="constant", lr=1e-3),
     "with label smoothing 0.1": dict(label_smoothing=.1),
+    "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
 }
 ASKED = {"answers at 72": dict(size=72), "no mirror image": dict(mirror=False)}     # of the whole recipe's network
 
