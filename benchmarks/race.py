@@ -3,7 +3,7 @@
 Usage: python benchmarks/race.py PHOTOS [--whole | --without] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
 
 PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run.
---whole trains the recipe as it is, 60 epochs, and writes results/race.csv. --without trains a short version of it, 20 epochs at three quarters of the size, and the same with one ingredient left out or put in, three seeds, and writes
+--whole trains the recipe as it is, 60 epochs, and writes results/race.csv. --without trains a short version of it, 20 epochs with answers at 64 pixels, and the same with one ingredient left out or put in, three seeds, and writes
 results/race_without.csv; the size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. Stop it and start it again at any time: it goes on; several processes share the work.
 """
 import argparse, csv
@@ -27,13 +27,12 @@ VARIANTS = {                                            # name → what changes
     "no augmentation": dict(augment="none"),
     "no MixUp": dict(mixup=0.),
     "no averaged weights": dict(average=0.),
-    "no growing (72 throughout)": dict(grow_from=72),
-    "no weight decay": dict(wd=0.),
+    "no growing (56 throughout)": dict(grow_from=56),
     "constant rate": dict(schedule="constant", lr=1e-3),
     "with label smoothing 0.1": dict(label_smoothing=.1),
     "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
 }
-ASKED = {"answers at 72": dict(size=72), "no mirror image": dict(mirror=False)}     # of the whole recipe's network
+ASKED = {"answers at 56": dict(size=56), "no mirror image": dict(mirror=False)}     # of the whole recipe's network
 
 def finish(source, run, recipe, seed):
     "Train, calibrate"
@@ -86,6 +85,6 @@ def main():
     source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.whole == args.without
     test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
     if args.whole or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), {"whole": {}}, {}, args.seeds, "race.csv")
-    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=84, grow_from=48, grow_to=72), VARIANTS, ASKED, args.seeds, "race_without.csv")
+    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56), VARIANTS, ASKED, args.seeds, "race_without.csv")
 
 if __name__ == "__main__": main()
