@@ -1,10 +1,10 @@
 """PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of its ingredients is worth.
 
-Usage: python benchmarks/race.py PHOTOS [--whole | --without] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
+Usage: python benchmarks/race.py PHOTOS [--whole | --without] [--judge] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
 
 PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run.
 --whole trains the recipe as it is, 60 epochs, and writes results/race.csv. --without trains a short version of it, 20 epochs with answers at 64 pixels, and the same with one ingredient left out or put in, three seeds, and writes
-results/race_without.csv; the size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. Stop it and start it again at any time: it goes on; several processes share the work.
+results/race_without.csv; the size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. --judge trains nothing, and writes the tables of the runs that are there. Stop it and start it again at any time: it goes on; several processes share the work.
 """
 import argparse, csv
 from dataclasses import replace
@@ -59,9 +59,9 @@ def write(file, rows):
     "Replace a table, whole"
     with open(file, "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 
-def race(source, work, test, recipe, variants, asked, seeds, file):
+def race(source, work, test, recipe, variants, asked, seeds, file, trains):
     "Train what is missing, judge what is there"
-    for seed in range(seeds):
+    for seed in range(seeds if trains else 0):
         for name, changes in variants.items():
             run = work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}"
             run.mkdir(parents=True, exist_ok=True)
@@ -69,22 +69,23 @@ def race(source, work, test, recipe, variants, asked, seeds, file):
                 with FileLock(work/f"{run.name}.lock", timeout=0): finish(source, run, replace(recipe, **changes), seed)
             except Timeout: continue                    # another process is at it
     runs = [(name, seed, work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}") for name in variants for seed in range(seeds)]
-    rows = [judge(run, test, name, seed) for name, seed, run in runs if read_info(run)["state"] == "finished"]
-    rows += [judge(ask(run, changes), test, name, seed) for name, changes in asked.items() for variant, seed, run in runs if variant == "whole" and read_info(run)["state"] == "finished"]
+    done = {run for _, _, run in runs if (run/"report.html").exists()}
+    rows = [judge(run, test, name, seed) for name, seed, run in runs if run in done]
+    rows += [judge(ask(run, changes), test, name, seed) for name, changes in asked.items() for variant, seed, run in runs if variant == "whole" and run in done]
     write(Path(__file__).parent/"results"/file, rows)
     for row in rows: print({k: row[k] for k in ("variant", "seed", "valid_accuracy", "test_accuracy", "seconds")})
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--whole", action="store_true"); parser.add_argument("--without", action="store_true")
+    parser.add_argument("--whole", action="store_true"); parser.add_argument("--without", action="store_true"); parser.add_argument("--judge", action="store_true")
     parser.add_argument("--seeds", type=int, default=3); parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int); parser.add_argument("--work", type=Path, default=cache_dir()/"race")
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)
     source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.whole == args.without
     test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
-    if args.whole or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), {"whole": {}}, {}, args.seeds, "race.csv")
-    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56), VARIANTS, ASKED, args.seeds, "race_without.csv")
+    if args.whole or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), {"whole": {}}, {}, args.seeds, "race.csv", not args.judge)
+    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56), VARIANTS, ASKED, args.seeds, "race_without.csv", not args.judge)
 
 if __name__ == "__main__": main()
