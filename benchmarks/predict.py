@@ -15,7 +15,7 @@ import torch
 from catsdogs.photos import list_photos, map_photos
 from catsdogs.predict import Predictor, predict_photos, shipped_run
 
-BS = 64
+BS = 128
 
 def seconds(function):
     start = time.perf_counter(); function()

@@ -185,7 +185,7 @@ class Predictor:
 def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
-    bs:int=64                   # photos in a batch
+    bs:int=128                  # photos in a batch
 ) -> Iterator[Prediction]: # in the order of `photos`
     "Predict photos batch by batch; unreadable ones are answered with their error"
     def look(photo):
