@@ -54,7 +54,7 @@ the answer is the mean over the photo and its mirror image at {r['size']} pixels
 | --- | --- | --- | --- | --- |
 {rows}
 
-**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise always, of photos of other things most of the time (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
+**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise nearly always, of photos of other things most of the time (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER --epochs {r['epochs']} --seed {info['seed']}` trains it, judges it, and writes this folder.
 """

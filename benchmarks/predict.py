@@ -4,7 +4,7 @@ Usage: python benchmarks/predict.py PHOTOS [--rounds 5] [--photos 2000] [--run R
 
 PHOTOS is the folder with Kaggle's train.zip; photos from number 1500 on are written to files and asked about, by the network that comes with the package or by the run RUN. For one photo the command is a process of its own,
 started `rounds` times. For the folder everything happens in one process, once around first, and then in alternation: the whole (`predict_photos`), decoding and squashing alone, and the network alone on pixels that are there
-already, each in plain float32 and as `catsdogs predict` does it (bfloat16, batch normalisation folded). Writes results/predict.json.
+already, as `catsdogs predict` does it (bfloat16, layers folded), and the whole in plain float32 too. Writes results/predict.json.
 """
 import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path

@@ -73,12 +73,11 @@ def _sheet(size=96):
 
 def _inside(predictor, seed=2):
     "What each convolution makes of a cat and of a dog"
-    import torch
     from catsdogs.activations import activations, find_layers, plot_feature_maps
     convolved = [name for name in find_layers(predictor.model, None) if name.startswith("relu")][:-1]     # the last ReLU belongs to the dense layer
     for i in (0, 1):
         pixels = np.array(draw(pet_spec(i, seed), predictor.size).image)
-        xb = (torch.from_numpy(pixels).permute(2, 0, 1)[None].to(predictor.device).float() / 255 - predictor.mean) / predictor.std
+        xb = predictor.batch(pixels[None])
         yield figure_png(plot_feature_maps(pixels, activations(predictor.model, xb, convolved)), colors=128)
 
 def _chapters(predictor):

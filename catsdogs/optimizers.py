@@ -31,7 +31,7 @@ def RMSProp(
 def orthogonalize(
     matrix:Tensor,              # m×n
     dtype=torch.float32         # for the products inside; bfloat16 is enough for training
-) -> Tensor: # m×n, of `matrix`'s dtype: the same singular vectors, singular values near 1 (0.7 to 1.2)
+) -> Tensor: # m×n, of `matrix`'s dtype: the same singular vectors; singular values become 0.7 to 1.2, tiny ones somewhat less
     "The nearest matrix that turns and does not stretch, roughly: five rounds of Newton-Schulz (Jordan, 2024)"
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]

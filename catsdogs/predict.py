@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MODEL_FILE', 'INFO_FILE', 'FAMILIAR_FILE', 'class_probabilities', 'write_info', 'save_model', 'read_info',
-           'load_model', 'fold_batchnorm', 'Prediction', 'Familiar', 'read_familiar', 'Predictor', 'predict_photos',
+           'load_model', 'fold', 'Prediction', 'Familiar', 'read_familiar', 'Predictor', 'predict_photos',
            'shipped_run']
 
 # %% ../nbs/05b_predict.ipynb #b70795ef
@@ -15,13 +15,14 @@ from typing import Iterable, Iterator
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from .core import CatsDogsError, atomic_path, pick_device, speed_settings, write_atomic
-from .models import build_model, mismatch, n_outputs
+from .models import blur_pool, build_model, mismatch, n_outputs
 from .photos import Photo, UnreadablePhoto, fit_photo, map_photos, open_photo
 
 # %% ../nbs/05b_predict.ipynb #94a0062b
@@ -89,15 +90,31 @@ def load_model(
     return model.eval(), info
 
 # %% ../nbs/05b_predict.ipynb #8baba961
-def fold_batchnorm(
+class _Blur(nn.Module):
+    "What `blur_pool` computes, n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉, as one convolution; an even side gets its last but one line once more, so that nothing is missing at the border"
+    def __init__(self):
+        super().__init__()
+        line = torch.tensor([1., 2., 1.]) / 4
+        self.register_buffer("kernel", line[:, None] * line, persistent=False)
+
+    def forward(self, x):
+        (h, w), channels = x.shape[2:], x.shape[1]
+        with torch.autocast(x.device.type, enabled=False):                  # which would pad in float32
+            if h % 2 == 0 or w % 2 == 0: x = F.pad(x, (0, 1 - w % 2, 0, 1 - h % 2), "reflect")
+            return F.conv2d(x, self.kernel.to(x.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
+
+def fold(
     model:nn.Module # in evaluation mode; changed in place
 ) -> nn.Module: # `model`
-    "Make each batch normalisation that follows a convolution in an `nn.Sequential` part of it, and leave an `nn.Identity` in its place"
+    "In each `nn.Sequential`, make a batch normalisation part of the convolution before it, and `blur_pool`'s two layers one; an `nn.Identity` stays in the second one's place"
+    blur = [repr(m) for m in blur_pool()]
     for chain in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
         layers = list(chain.named_children())
-        for (a, conv), (b, norm) in zip(layers, layers[1:]):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(chain, a, fuse_conv_bn_eval(conv, norm)); setattr(chain, b, nn.Identity())
+        for (a, first), (b, second) in zip(layers, layers[1:]):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d): one = fuse_conv_bn_eval(first, second)
+            elif [repr(first), repr(second)] == blur: one = _Blur()
+            else: continue
+            setattr(chain, a, one); setattr(chain, b, nn.Identity())
     return model
 
 # %% ../nbs/05b_predict.ipynb #aad40540
@@ -138,10 +155,10 @@ class Predictor:
     def __init__(self,
         run:str|Path,   # a run folder
         device=None,    # a `torch.device`; the default is `pick_device()`
-        fast:bool=False # batch normalisation folded into the convolutions, and bfloat16 where the machine can: twice as fast, and probabilities differ by up to a hundredth
+        fast:bool=False # layers made one, see `fold`, and bfloat16 where the machine can: twice as fast, and probabilities differ by up to a hundredth
     ):
         model, self.info = load_model(run)
-        if fast: model = fold_batchnorm(model)
+        if fast: model = fold(model)
         self.device = device or pick_device()
         speed = speed_settings(True, self.device)                           # the allocator's settings change no number
         self.bfloat16 = fast and speed.precision == "bfloat16"
@@ -152,17 +169,22 @@ class Predictor:
         self.temperature = self.info.get("temperature", 1.)                 # see `calibrate`
         if not isinstance(self.temperature, (int, float)) or not self.temperature > 0: raise CatsDogsError(f"{run}: temperature must be a number above 0, not {self.temperature!r}")
         self.familiar = read_familiar(run)
-        self.mean, self.std = (torch.tensor(self.info[k], dtype=torch.float32, device=self.device).view(3, 1, 1) for k in ("mean", "std"))
+        mean, std = (torch.tensor(self.info[k], dtype=torch.float32, device=self.device).view(3, 1, 1) for k in ("mean", "std"))
+        self.scale, self.shift = 1 / (255 * std), -mean / std               # from bytes to normalised numbers in one go
 
     def pixels(self, photo) -> np.ndarray:
         "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"
         return np.asarray(fit_photo(open_photo(photo, self.size), self.size, self.method))
 
+    def batch(self, pixels:np.ndarray) -> Tensor:
+        "n×size×size×3 uint8 → n×3×size×size, normalised as in training, on the device"
+        x = torch.from_numpy(np.require(pixels, requirements="W")).to(self.device).permute(0, 3, 1, 2)
+        return torch.addcmul(self.shift, x.float(), self.scale)
+
     @torch.no_grad()
     def look(self, pixels:np.ndarray) -> tuple[Tensor, Tensor]:
         "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, and the n×d numbers that the last dense layer gets (the logits, if there is none); on the CPU"
-        xb, seen = torch.tensor(pixels, device=self.device).permute(0, 3, 1, 2), []
-        xb = xb.float().div_(255).sub_(self.mean).div_(self.std)
+        xb, seen = self.batch(pixels), []
         hooks = [m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1))) for m in self.last]
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.mirror else [xb])]
