@@ -9,7 +9,7 @@ __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'split_photos', 'Open
 # %% ../nbs/03_data.ipynb #6b711a9b
 import hashlib, json, mmap, os, shutil
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -144,11 +144,19 @@ class PhotoCache:
     rows: dict # photo → its row, for the photos that could be read
     bad: dict # photo → why it could not be read
     mapping: mmap.mmap # the memory behind `pixels`
+    held: dict = field(default_factory=dict) # device → all photos as a tensor there, see `hold`
 
     def __contains__(self, photo): return photo in self.rows
 
-    def batch(self, rows) -> torch.Tensor:
-        "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order"
+    def hold(self, device:torch.device) -> None:
+        "Copy all photos to a device; from now on batches for it are cut there"
+        pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
+        for rows in np.array_split(np.arange(len(pixels)), len(pixels) // 256 + 1): pixels[rows[0]:rows[-1] + 1] = self.batch(rows).permute(0, 2, 3, 1).to(device)
+        self.held[device] = pixels
+
+    def batch(self, rows, device=None) -> torch.Tensor:
+        "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order, on `device` if that holds the photos, else on the CPU"
+        if device in self.held: return self.held[device][torch.as_tensor(rows, device=device)].permute(0, 3, 1, 2)
         pixels = torch.from_numpy(self.pixels[rows])    # a copy
         if hasattr(mmap, "MADV_DONTNEED"): self.mapping.madvise(mmap.MADV_DONTNEED)     # else a whole epoch would count as this process's memory
         return pixels.permute(0, 3, 1, 2)
@@ -209,7 +217,7 @@ class CachedDL(TfmdDL):
     def retain(self, res, b): return res
 
     def create_batch(self, b):
-        xb = TensorImage(self.cache.batch(self.rows[b]))
+        xb = TensorImage(self.cache.batch(self.rows[b], self.device))
         return (xb,) if self.targets is None else (xb, TensorCategory(self.targets[b]))
 
     def new(self, dataset=None, cls=None, **kwargs):
@@ -236,6 +244,7 @@ def photo_dataloaders(
                       splitter=lambda items: (range(len(train)), range(len(train), len(items))), dl_type=partial(CachedDL, cache=cache))
     _check_classes(train + valid)
     dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=len(train) > bs and len(train) % bs == 1)  # a batch of one breaks batch norm
+    if dls.device.type == "cuda" and cache.pixels.nbytes < torch.cuda.mem_get_info(dls.device)[0] / 2: cache.hold(dls.device)
     dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
     return dls
 
