@@ -178,7 +178,7 @@ class Predictor:
 
     def batch(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×3×size×size, normalised as in training, on the device"
-        x = torch.from_numpy(np.require(pixels, requirements="W")).to(self.device).permute(0, 3, 1, 2)
+        x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device).permute(0, 3, 1, 2)
         return torch.addcmul(self.shift, x.float(), self.scale)
 
     @torch.no_grad()
