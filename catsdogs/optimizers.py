@@ -13,7 +13,12 @@ from fastai.optimizer import Adam, Optimizer, adam_step, average_grad, rms_prop_
 from torch import Tensor
 
 # %% ../nbs/05d_optimizers.ipynb #95124e57
-def average_sqr_grad(p, sqr_mom, sqr_avg=None, **kwargs):
+def average_sqr_grad(
+    p,              # a parameter with its gradient
+    sqr_mom,        # memory of the running mean
+    sqr_avg=None,   # the running mean until now, of p's shape
+    **kwargs
+):
     "The running mean of the squared gradient, as fastai's, kept from sinking into numbers that CPUs are slow at"
     if sqr_avg is None: sqr_avg = torch.zeros_like(p.grad)
     torch.add(torch.tensor(1e-30, device=p.device), sqr_avg, alpha=sqr_mom, out=sqr_avg).addcmul_(p.grad, p.grad, value=1 - sqr_mom)
@@ -43,7 +48,14 @@ def orthogonalize(
     return (x.T if tall else x).to(matrix.dtype)
 
 # %% ../nbs/05d_optimizers.ipynb #83c5de2f
-def muon_step(p, lr, mom, grad_avg, dtype, **kwargs):
+def muon_step(
+    p,              # a parameter with its gradient; changed in place
+    lr,             # learning rate
+    mom,            # memory of the running mean of the gradients
+    grad_avg,       # that mean, of p's shape
+    dtype,          # for the matrix products, see `orthogonalize`
+    **kwargs        # what Adam's step needs besides
+):
     "Move a convolution's weights along the orthogonalized momentum, one step ahead of it (Nesterov); all other parameters as Adam would"
     if p.ndim < 4: return adam_step(p, lr=lr, mom=mom, grad_avg=grad_avg, **kwargs)
     ahead = p.grad.lerp(grad_avg, mom).flatten(1)

@@ -61,8 +61,11 @@ class GrowPictures(Callback):
     "Training pictures grow from one size to another over the first two thirds of the epochs, in steps of 16 pixels"
     order = -5                                          # before MixUp and the model see the batch
     def __init__(self, first:int, last:int): self.first, self.last = first, last
-    def side(self, epoch:int, epochs:int) -> int:
-        "The pictures' side in an epoch, pixels"
+    def side(self,
+        epoch:int,  # which, from 0
+        epochs:int  # of how many
+    ) -> int: # pixels
+        "The pictures' side in an epoch"
         share = min(1, epoch / (epochs * 2 / 3))
         return min(self.last, self.first + int(share * (self.last - self.first) / 16 + 1e-9) * 16) if share < 1 else self.last
     def before_batch(self):
