@@ -1,10 +1,11 @@
 """PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of its ingredients is worth.
 
-Usage: python benchmarks/race.py PHOTOS [--whole | --without] [--judge] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
+Usage: python benchmarks/race.py PHOTOS [--long | --short] [--judge] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
 
 PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run.
---whole trains the recipe as it is, 60 epochs, and writes results/race.csv. --without trains a short version of it, 20 epochs with answers at 64 pixels, and the same with one ingredient left out or put in, three seeds, and writes
-results/race_without.csv; the size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. --judge trains nothing, and writes the tables of the runs that are there. Stop it and start it again at any time: it goes on; several processes share the work.
+--long trains the recipe as it is, 60 epochs, and the same without the ingredients of `LONG`, and writes results/race.csv. --short trains a short version of it, 20 epochs with answers at 64 pixels, and the same with one ingredient left
+out or put in, and writes results/race_short.csv. The size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. --judge trains nothing, and writes the
+tables of the runs that are there. Stop it and start it again at any time: it goes on; several processes share the work.
 """
 import argparse, csv
 from dataclasses import replace
@@ -20,19 +21,30 @@ from catsdogs.learner import RECIPES, RunSettings, train_run
 from catsdogs.photos import list_photos
 from catsdogs.predict import load_model, read_info, save_model
 
-VARIANTS = {                                            # name → what changes
-    "whole": {},
-    "Adam in place of Muon": dict(optimizer="adam"),
-    "Adam, a quarter of the rate": dict(optimizer="adam", lr=1e-3),
-    "no augmentation": dict(augment="none"),
-    "no MixUp": dict(mixup=0.),
-    "no averaged weights": dict(average=0.),
-    "no growing (56 throughout)": dict(grow_from=56),
-    "constant rate": dict(schedule="constant", lr=1e-3),
-    "with label smoothing 0.1": dict(label_smoothing=.1),
-    "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
-}
-ASKED = {"answers at 56": dict(size=56), "no mirror image": dict(mirror=False)}     # of the whole recipe's network
+def variants(recipe):
+    "name → what changes in the recipe"
+    return {
+        "whole": {},
+        "Adam in place of Muon": dict(optimizer="adam"),
+        "Adam, a quarter of the rate": dict(optimizer="adam", lr=recipe.lr/4),
+        "no augmentation": dict(augment="none"),
+        "no MixUp": dict(mixup=0.),
+        "no averaged weights": dict(average=0.),
+        "no growing": dict(grow_from=recipe.grow_to),
+        "constant rate": dict(schedule="constant", lr=recipe.lr/4),
+        "with label smoothing 0.1": dict(label_smoothing=.1),
+        "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
+    }
+
+LONG = "whole", "no MixUp", "no augmentation", "no growing", "Adam, a quarter of the rate"      # those that are worth eighteen minutes a seed
+
+def asked(recipe):
+    "name → what changes when the whole recipe's network is asked"
+    return {"answers at the size learned": dict(size=recipe.grow_to), "no mirror image": dict(mirror=False)}
+
+def run_folder(work, recipe, name, seed):
+    "Where a run lies"
+    return work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}"
 
 def finish(source, run, recipe, seed):
     "Train, calibrate"
@@ -43,13 +55,14 @@ def judge(run, test, name, seed):
     "A line of the table"
     info, s = read_info(run), evaluate_run(run, test).scores
     history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
-    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info["kept_epoch"], valid_accuracy=info["scores"]["accuracy"], valid_loss=round(info["scores"]["log_loss"], 5), test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5),
+    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info["kept_epoch"], valid_accuracy=info["scores"]["accuracy"], valid_loss=round(info["scores"]["log_loss"], 5), test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5), temperature=round(info["temperature"], 3),
                 seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"])
 
 def ask(run, changes):
     "The same network, asked in another way: a run folder beside the run's"
-    model, info = load_model(run)
     other = run.with_name(f"{run.name}-{'-'.join(f'{k}{v}' for k, v in changes.items())}")
+    if (other/"report.html").exists(): return other
+    model, info = load_model(run)
     save_model(other, model, info | changes)
     for file in ("history.csv", "split.csv"): (other/file).write_bytes((run/file).read_bytes())
     write_report(other, calibrate(other, evaluate_run(other)))
@@ -59,33 +72,34 @@ def write(file, rows):
     "Replace a table, whole"
     with open(file, "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 
-def race(source, work, test, recipe, variants, asked, seeds, file, trains):
+def race(source, work, test, recipe, names, seeds, file, trains):
     "Train what is missing, judge what is there"
-    for seed in range(seeds if trains else 0):
-        for name, changes in variants.items():
-            run = work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}"
-            run.mkdir(parents=True, exist_ok=True)
-            try:
-                with FileLock(work/f"{run.name}.lock", timeout=0): finish(source, run, replace(recipe, **changes), seed)
-            except Timeout: continue                    # another process is at it
-    runs = [(name, seed, work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}") for name in variants for seed in range(seeds)]
-    done = {run for _, _, run in runs if (run/"report.html").exists()}
-    rows = [judge(run, test, name, seed) for name, seed, run in runs if run in done]
-    rows += [judge(ask(run, changes), test, name, seed) for name, changes in asked.items() for variant, seed, run in runs if variant == "whole" and run in done]
+    changes = variants(recipe)
+    runs = [(name, seed, run_folder(work, recipe, name, seed)) for seed in range(seeds) for name in names]
+    for name, seed, run in runs if trains else []:
+        run.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(run.with_name(f"{run.name}.lock"), timeout=0): finish(source, run, replace(recipe, **changes[name]), seed)
+        except Timeout: continue                        # another process is at it
+    done = sorted(((name, seed, run) for name, seed, run in runs if (run/"report.html").exists()), key=lambda r: names.index(r[0]))
+    rows = [judge(run, test, name, seed) for name, seed, run in done]
+    rows += [judge(ask(run, how), test, question, seed) for question, how in asked(recipe).items() for name, seed, run in done if name == "whole"]
     write(Path(__file__).parent/"results"/file, rows)
     for row in rows: print({k: row[k] for k in ("variant", "seed", "valid_accuracy", "test_accuracy", "seconds")})
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--whole", action="store_true"); parser.add_argument("--without", action="store_true"); parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--long", action="store_true"); parser.add_argument("--short", action="store_true"); parser.add_argument("--judge", action="store_true")
     parser.add_argument("--seeds", type=int, default=3); parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int); parser.add_argument("--work", type=Path, default=cache_dir()/"race")
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)
-    source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.whole == args.without
+    source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.long == args.short
     test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
-    if args.whole or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), {"whole": {}}, {}, args.seeds, "race.csv", not args.judge)
-    if args.without or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56), VARIANTS, ASKED, args.seeds, "race_without.csv", not args.judge)
+    if args.long or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), LONG, args.seeds, "race.csv", not args.judge)
+    if args.short or both:
+        short = replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56)
+        race(source, args.work, test, short, tuple(variants(short)), args.seeds, "race_short.csv", not args.judge)
 
 if __name__ == "__main__": main()
