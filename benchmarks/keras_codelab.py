@@ -20,12 +20,13 @@ def codelab():
     return model
 
 class Print(tf.keras.callbacks.Callback):
-    "One line an epoch; the time of training is taken up to the start of validation"
-    def on_epoch_begin(self, epoch, logs=None): self.start, self.trained = time.perf_counter(), None
+    "One line an epoch; the time of training is taken up to the start of validation. Keras' loader sometimes sleeps up to five seconds before an epoch's first batch: `wait_seconds`"
+    def on_epoch_begin(self, epoch, logs=None): self.start, self.trained, self.first = time.perf_counter(), None, None
+    def on_train_batch_begin(self, batch, logs=None): self.first = self.first or time.perf_counter()
     def on_test_begin(self, logs=None): self.trained = self.trained or time.perf_counter()
     def on_epoch_end(self, epoch, logs=None):
         seconds = (self.trained or time.perf_counter()) - self.start
-        print(json.dumps({"epoch": epoch, "images_per_second": self.photos / seconds, "seconds": seconds, **{k: float(v) for k, v in logs.items()}}), flush=True)
+        print(json.dumps({"epoch": epoch, "images_per_second": self.photos / seconds, "seconds": seconds, "wait_seconds": self.first - self.start, **{k: float(v) for k, v in logs.items()}}), flush=True)
 
 def main():
     parser = argparse.ArgumentParser()

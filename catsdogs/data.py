@@ -213,7 +213,7 @@ class CachedDL(TfmdDL):
             self.targets = torch.tensor([number[p.label] for p in dataset.items])
         super().__init__(dataset, **{**kwargs, "num_workers": 0})
 
-    def create_item(self, s): return s or 0
+    def do_item(self, s): return s or 0                 # a photo's place; nothing is done photo by photo
     def retain(self, res, b): return res
 
     def create_batch(self, b):

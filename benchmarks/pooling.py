@@ -1,0 +1,66 @@
+"""What pooling costs in the codelab's training step, and what comparing bfloat16 numbers as integers (05_models, `pool_relu`) saves of it.
+
+Usage: python benchmarks/pooling.py PHOTOS [--epochs 16]
+
+One training on photos 0-999 of each class in batches of 100. In a random half of the steps somebody listens to the layers, which makes the blocks compute
+layer by layer, as PyTorch does, and takes the time of each; in the other half nobody does. Times are compared by their medians.
+"""
+import argparse, json, random, statistics, time
+from pathlib import Path
+
+from fastai.callback.core import Callback
+
+from catsdogs.data import DataSettings, photo_dataloaders
+from catsdogs.learner import cnn_learner
+from catsdogs.models import ConvBlock
+
+
+class TakeTurns(Callback):
+    "Time the steps, with listeners and without; of those with listeners also the seconds in pooling and ReLU, there and back"
+    def __init__(self): self.seconds, self.pooling, self.random = {"layer by layer": [], "at once": []}, [], random.Random(0)
+    def before_train(self): self.due = []
+
+    def passed(self, counts):
+        "Time since the last layer; added up if it `counts`"
+        now = time.perf_counter()
+        if counts: self.in_pooling += now - self.last
+        self.last = now
+
+    def listen(self, layer, starts):
+        "From a block's convolution to its ReLU, and on the way back from its ReLU to its convolution"
+        def forward(m, inputs, out):
+            self.passed(not starts)
+            if out.requires_grad: out.register_hook(lambda g: self.passed(starts))
+        return layer.register_forward_hook(forward)
+
+    def before_batch(self):
+        if not self.training: return
+        self.due = self.due or self.random.sample(list(self.seconds), 2)
+        self.turn, self.in_pooling, self.hooks = self.due.pop(), 0., []
+        if self.turn == "layer by layer": self.hooks = [self.listen(b[i], i == 0) for b in self.model if isinstance(b, ConvBlock) for i in (0, 2)]
+        self.start = self.last = time.perf_counter()
+
+    def after_batch(self):
+        if not self.training: return
+        self.seconds[self.turn].append(time.perf_counter() - self.start)
+        if self.hooks: self.pooling.append(self.in_pooling)
+        for h in self.hooks: h.remove()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path); parser.add_argument("--epochs", type=int, default=16)
+    args = parser.parse_args()
+    turns = TakeTurns()
+    learn = cnn_learner(photo_dataloaders(args.photos/"train.zip", DataSettings(split="small"), bs=100), "codelab", seed=0, cbs=turns)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(2)                                    # memory is fresh, and slow
+        for s in (*turns.seconds.values(), turns.pooling): s.clear()
+        learn.fit(args.epochs)
+    median = {k: statistics.median(s) for k, s in turns.seconds.items()}
+    saved = 1 - median["at once"] / median["layer by layer"]
+    result = dict(share_of_pooling_and_relu=statistics.median(turns.pooling) / median["layer by layer"], saved=saved, steps=len(turns.pooling), speed=str(learn.speed), seconds=median)
+    print(result)
+    (Path(__file__).parent/"results"/"pooling.json").write_text(json.dumps(result, indent=1) + "\n")
+
+if __name__ == "__main__": main()
