@@ -27,7 +27,7 @@ def _bits(x):
 
 def _pieces(*tensors):
     "The tensors in step, a few photos at a time"
-    photos = max(1, _PIECE // max(1, tensors[0][0].numel()))
+    photos = max(1, _PIECE // max(1, tensors[0].shape[1:].numel()))
     return zip(*(t.split(photos) for t in tensors))
 
 def _hand_down(gradient, first, second, to_first, to_second):
