@@ -4,7 +4,7 @@ Usage: python benchmarks/keras_ratio.py PHOTOS [--keras-python PYTHON] [--rounds
 
 Both train on photos 0-999 of each class at 150×150 in batches of 100. Keras reads JPEG files with flow_from_directory, as the codelab does; catsdogs reads
 train.zip, and its first epoch includes building the cache. Per process: the first epoch, and all photos of the others by all their seconds.
-Keras' loader (OrderedEnqueuer in 3.15) sleeps up to five seconds before some epochs. Its rate is given with these waits, as a user has it, and without.
+Keras' loader (OrderedEnqueuer in 3.15) sleeps up to five seconds (a queue read with that timeout) before some epochs. Its rate is given with these waits, as a user has it, and without.
 """
 import argparse, json, os, statistics, subprocess, sys, tempfile
 from pathlib import Path
