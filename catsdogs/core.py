@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLORS', 'CatsDogsError', 'seed_everything', 'epoch_seed', 'pick_device', 'cpu_has_bf16', 'tune_malloc',
-           'SpeedSettings', 'speed_settings', 'atomic_path', 'write_atomic', 'explain_os_errors', 'cache_dir',
-           'progress', 'plot_style', 'figure_png']
+           'resident_memory', 'trim_malloc', 'SpeedSettings', 'speed_settings', 'atomic_path', 'write_atomic',
+           'explain_os_errors', 'cache_dir', 'progress', 'plot_style', 'figure_png']
 
 # %% ../nbs/00_core.ipynb #aa7fd186
 import ctypes, errno, os, platform, random, shutil, sys, tempfile
@@ -76,6 +76,15 @@ def _mallopt(reserve):
         libc.madvise(start, (block + reserve - start) // page * page, _MADV_HUGEPAGE)   # a hint: where it is refused nothing is lost
         libc.free(block)
     return True
+
+def resident_memory() -> int: # bytes; 0 where the system does not tell (it does on Linux)
+    "Memory that this process holds now"
+    try: return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError: return 0
+
+def trim_malloc() -> bool: # whether there was any
+    "Give memory that was kept by `tune_malloc`, and that nothing uses, back to the operating system"
+    return bool(_tuned) and bool(ctypes.CDLL(None).malloc_trim(0))
 
 # %% ../nbs/00_core.ipynb #374c4c2e
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'COLUMNS', 'CHECKPOINT_FILE', 'OneLogitLoss', 'accuracy', 'Recipe', 'find_recipe', 'recipe_policy',
-           'DeviceMixedPrecision', 'ForgetGradients', 'SeedEpochs', 'cnn_learner', 'History', 'write_history',
-           'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'StopDiverged', 'BatchBar',
-           'fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged', 'drawn_run']
+           'DeviceMixedPrecision', 'ForgetGradients', 'BoundMemory', 'SeedEpochs', 'cnn_learner', 'History',
+           'write_history', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'StopDiverged',
+           'BatchBar', 'fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged',
+           'drawn_run']
 
 # %% ../nbs/06_learner.ipynb #af546e36
 import csv, hashlib, io, json, os, platform, random, sys, time
@@ -33,8 +34,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from .augment import AUGMENTATIONS, Policy, augmentations, find_policy, mix_callbacks
-from .core import (CatsDogsError, atomic_path, cache_dir, epoch_seed, explain_os_errors, progress, seed_everything,
-                           speed_settings, write_atomic)
+from .core import (CatsDogsError, atomic_path, cache_dir, epoch_seed, explain_os_errors, progress, resident_memory,
+                           seed_everything, speed_settings, trim_malloc, write_atomic)
 from .data import DataSettings, drawn_folder, photo_dataloaders
 from .drawing import Knobs
 from .models import MODELS, build_model, check_model, load_backbone, n_outputs
@@ -147,6 +148,17 @@ class ForgetGradients(Callback):
     def after_step(self):
         for p in self.model.parameters(): p.grad = None
 
+# %% ../nbs/06_learner.ipynb #aa94aaf3
+class BoundMemory(Callback):
+    "Give back what the allocator keeps unused, when the process has grown by `room` bytes; looks every so many steps"
+    def __init__(self, room:int=300 * 2**20, every:int=100): self.room, self.every = room, every
+    def before_fit(self): self.level, self.given_back = None, 0
+    def after_batch(self):
+        if not self.training or self.train_iter % self.every: return
+        now = resident_memory()
+        if self.level is None: self.level = now
+        elif now > self.level + self.room: trim_malloc(); self.level, self.given_back = None, self.given_back + 1
+
 # %% ../nbs/06_learner.ipynb #ac9ed4f1
 class SeedEpochs(Callback):
     "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
@@ -175,7 +187,7 @@ def cnn_learner(
     if recipe.dropout: insert_dropout(net, recipe.dropout)
     remedies = [cb(amount) for cb, amount in ((L2Penalty, recipe.l2), (L1Proximal, recipe.l1), (SmoothLabels, recipe.label_smoothing)) if amount]
     speed = speed_settings(fast, dls.device)
-    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + ([] if seed is None else [SeedEpochs(seed)])
+    cbs = [ChannelsLast()] * speed.channels_last + [DeviceMixedPrecision()] * (speed.precision == "bfloat16") + [ForgetGradients()] * fast + [BoundMemory()] * speed.malloc + ([] if seed is None else [SeedEpochs(seed)])
     if recipe.frozen: cbs += [KeepStatistics(), Thaw(recipe.frozen)]; kwargs.setdefault("splitter", stages)
     if recipe.grow_from: cbs.append(GrowPictures(recipe.grow_from, recipe.grow_to or recipe.size))
     if recipe.average: cbs.append(AverageWeights(recipe.average))
