@@ -157,7 +157,7 @@ class BoundMemory(Callback):
         if not self.training or self.train_iter % self.every: return
         now = resident_memory()
         if self.level is None: self.level = now
-        elif now > self.level + self.room: trim_malloc(); self.level, self.given_back = None, self.given_back + 1
+        elif now > self.level + self.room: self.level, self.given_back = None, self.given_back + trim_malloc()
 
 # %% ../nbs/06_learner.ipynb #ac9ed4f1
 class SeedEpochs(Callback):

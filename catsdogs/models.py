@@ -22,8 +22,12 @@ from .core import CatsDogsError
 _PIECE = 2**21                                          # numbers compared in one go: 4 MB
 
 def _bits(x):
-    "The same memory as integers: n×c×h×w of bfloat16, channels last, as n×h×w×c of int16, both sides even: an odd last row or column is left out"
-    return x.permute(0, 2, 3, 1).view(torch.int16)[:, :x.shape[2] // 2 * 2, :x.shape[3] // 2 * 2]
+    "The same memory as integers: n×c×h×w of bfloat16, channels last, as n×h×w×c of int16"
+    return x.permute(0, 2, 3, 1).view(torch.int16)
+
+def _windowed(x):
+    "Its bits without an odd last row or column, which are in no window"
+    return _bits(x)[:, :x.shape[2] // 2 * 2, :x.shape[3] // 2 * 2]
 
 def _pieces(*tensors):
     "The tensors in step, a few photos at a time"
@@ -40,13 +44,13 @@ class _PoolReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         "n×c×h×w → n×c×⌊h/2⌋×⌊w/2⌋"
-        bits = _bits(x)
-        out = torch.empty(len(x), bits.shape[1] // 2, bits.shape[2] // 2, x.shape[1], dtype=torch.int16)
-        for b, o in _pieces(bits, out):
+        n, c, h, w = x.shape
+        out = torch.empty(n, c, h // 2, w // 2, dtype=x.dtype, memory_format=torch.channels_last)
+        for b, o in _pieces(_windowed(x), _bits(out)):
             wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
             F.threshold_(torch.maximum(wide[:, 0::2], wide[:, 1::2], out=o), -128, 0)  # -128 is minus infinity; from -127 to -1 lies what is no number, and must not become 0
         ctx.save_for_backward(x, out)
-        return out.view(x.dtype).permute(0, 3, 1, 2)
+        return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -54,8 +58,8 @@ class _PoolReLU(torch.autograd.Function):
         "n×c×⌊h/2⌋×⌊w/2⌋ → n×c×h×w"
         x, out = ctx.saved_tensors
         to_x = torch.empty_like(x) if x.shape[2] % 2 == x.shape[3] % 2 == 0 else torch.zeros_like(x)
-        gradient = gradient.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).view(torch.int16)
-        for b, o, g, to_b in _pieces(_bits(x), out, gradient, _bits(to_x)):
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        for b, o, g, to_b in _pieces(_windowed(x), _bits(out), _bits(gradient), _windowed(to_x)):
             wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
             to_wide = torch.empty_like(wide)
             _hand_down(g * torch.gt(o, 0, out=torch.empty_like(o)), wide[:, 0::2], wide[:, 1::2], to_wide[:, 0::2], to_wide[:, 1::2])
