@@ -1,0 +1,47 @@
+"""What must never change from one version to the next: splits, seeds, drawings, and the answers of the network that ships."""
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catsdogs.core import epoch_seed
+from catsdogs.data import DataSettings, hash_fraction, split_photos
+from catsdogs.drawing import draw, draw_pet, pet_spec
+from catsdogs.photos import Photo
+from catsdogs.predict import Predictor, shipped_run
+
+GOLDEN_HASHES = [0.6516188568438607, 0.947676231755172, 0.055654675669066185]
+GOLDEN_SEEDS = [3444837047, 3329053876, 955475868]
+GOLDEN_SPLITS = {
+    "hash": (4756, 1244, '5b4a53b7c88c'),       # photos to train, photos to validate, digest of the validation positions
+    "small": (2000, 1000, 'c50f9b4c224f'),
+}
+GOLDEN_DRAWING = "cb48375ba78d"
+GOLDEN_ANSWERS = [0.01534, 0.00103, 0.00855, 0.06935, 0.62583, 0.77475]      # probability of a dog
+GOLDEN_FEATURES = [0.13457, 0.24196, 0.18824, 0.14038, 0.14838, 0.10243]
+
+def digest(a): return hashlib.blake2b(np.ascontiguousarray(a).tobytes(), digest_size=6).hexdigest()
+
+def test_hash_fraction():
+    assert [hash_fraction(f"cat.{i}.jpg") for i in range(3)] == GOLDEN_HASHES
+
+def test_epoch_seed():
+    assert [epoch_seed(42, epoch) for epoch in range(3)] == GOLDEN_SEEDS
+
+@pytest.mark.parametrize("rule", ["hash", "small"])
+def test_split(rule):
+    photos = [Photo(Path(f"{label}.{i}.jpg"), label=label) for label in ("cat", "dog") for i in range(3000)]
+    train, valid = split_photos(photos, DataSettings(split=rule))
+    assert (len(train), len(valid), digest(np.array(sorted(valid)))) == GOLDEN_SPLITS[rule]
+
+def test_drawings():
+    picture = draw(pet_spec(7, 3), 64).image
+    assert digest(picture) == GOLDEN_DRAWING
+
+def test_answers_of_the_shipped_network():
+    predictor = Predictor(shipped_run())
+    pixels = np.stack([np.asarray(draw_pet(species, i, predictor.size)) for species in ("cat", "dog") for i in range(3)])
+    probabilities, features = predictor.look(pixels)
+    np.testing.assert_allclose(probabilities[:, 1], GOLDEN_ANSWERS, atol=2e-4)
+    np.testing.assert_allclose(features.mean(1), GOLDEN_FEATURES, rtol=1e-3)
