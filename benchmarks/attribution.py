@@ -1,4 +1,4 @@
-"""The recorded experiment of 10_attribution: which maps can be trusted?
+"""The recorded experiment of interpret/attribution: which maps can be trusted?
 
 Usage: python benchmarks/attribution.py [--out benchmarks/results/attribution.csv] [--seeds 3] [--drawings 100] [--model codelab]
 
@@ -15,10 +15,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from catsdogs.attribution import (BASELINES, METHODS, attribute, deletion_insertion, drawn_truth, evidence, part_shares, randomize_layers, rank_correlation, score_maps)
-from catsdogs.drawing import pet_spec
-from catsdogs.learner import drawn_run, find_recipe
-from catsdogs.predict import Predictor
+from catsdogs.interpret.attribution_scores import BASELINES, deletion_insertion, drawn_truth, evidence, part_shares, randomize_layers, rank_correlation, score_maps
+from catsdogs.interpret.attribution import METHODS, attribute
+from catsdogs.drawing.dataset import pet_spec
+from catsdogs.training.train import drawn_run
+from catsdogs.training.recipes import find_recipe
+from catsdogs.runs.predict import Predictor
 
 UNSEEN = 1010                                           # the set of the drawings; the networks learned from set 0
 VARIANTS = {"IG, black": ("integrated_gradients", dict(baseline=0., steps=16)), "IG, grey": ("integrated_gradients", dict(baseline=.5, steps=16)), "occlusion, black": ("occlusion", dict(baseline=0.)),

@@ -13,11 +13,12 @@ import torch
 from fastai.callback.core import Callback
 from fastai.vision.augment import aug_transforms
 
-from catsdogs.augment import AUGMENTATIONS, augmentations, mix_callbacks
+from catsdogs.data.augment import AUGMENTATIONS, augmentations, mix_callbacks
 from catsdogs.core import seed_everything
-from catsdogs.data import DataSettings, photo_dataloaders
-from catsdogs.drawing import draw_pets
-from catsdogs.learner import cnn_learner
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.drawing.dataset import draw_pets
+from catsdogs.training.learner import cnn_learner
 
 BASE = "none"
 

@@ -1,4 +1,4 @@
-"""The recorded experiment of 06_learner: the codelab's recipe, by network, number of photos and number format.
+"""The recorded experiment of training/train: the codelab's recipe, by network, number of photos and number format.
 
 Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3] [--only small|all] [--model codelab|dense]
 
@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from catsdogs.data import DataSettings
-from catsdogs.learner import RunSettings, find_recipe, train_run
-from catsdogs.predict import read_info
+from catsdogs.data.splits import DataSettings
+from catsdogs.training.train import RunSettings, train_run
+from catsdogs.training.recipes import find_recipe
+from catsdogs.runs.folder import read_info
 
 PLAN = [("small", "codelab", "fast"), ("small", "codelab", "float32"), ("small", "dense", "fast"), ("all", "codelab", "fast"), ("all", "dense", "fast")]
 

@@ -1,4 +1,4 @@
-"""The recorded experiment of 12_dissection: when do units learn to detect parts, and what do the remedies against overfitting do to them?
+"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do the remedies against overfitting do to them?
 
 Usage: python benchmarks/dissection.py [--out benchmarks/results/dissection.csv] [--seeds 3] [--only none,dropout]
 
@@ -16,11 +16,17 @@ import numpy as np
 import pandas as pd
 from fastai.callback.core import Callback
 
-from catsdogs.augment import augmentations, mix_callbacks
-from catsdogs.data import DataSettings, drawn_folder, photo_dataloaders
-from catsdogs.dissection import CONCEPTS, dissect, label_drawings
-from catsdogs.drawing import TRAITS, Knobs, draw, pet_spec, swap_traits
-from catsdogs.learner import RECIPES, Recipe, cnn_learner, fit_recipe
+from catsdogs.data.augment import augmentations, mix_callbacks
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.drawn import drawn_folder
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.interpret.dissection import CONCEPTS, dissect, label_drawings
+from catsdogs.drawing.pets import TRAITS, swap_traits
+from catsdogs.drawing.dataset import Knobs, pet_spec
+from catsdogs.drawing.scenes import draw
+from catsdogs.training.recipes import RECIPES, Recipe
+from catsdogs.training.learner import cnn_learner
+from catsdogs.training.train import fit_recipe
 
 SIZE, DRAWINGS = 128, 1000
 BASE = replace(RECIPES["one_cycle"], size=SIZE, epochs=12, lr=2e-3, bs=32, wd=0.)

@@ -1,4 +1,4 @@
-"""The recorded experiment of 02_drawing: are the drawings as hard as they should be, and does what is learned on them carry over to photos?
+"""The recorded experiment of drawing/dataset: are the drawings as hard as they should be, and does what is learned on them carry over to photos?
 
 Usage: python benchmarks/drawn.py [PHOTOS] [--out benchmarks/results/drawn.csv] [--seeds 3]
 
@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from catsdogs.data import DataSettings, photo_dataloaders
-from catsdogs.drawing import draw_pets
-from catsdogs.evaluate import evaluate_run
-from catsdogs.learner import RunSettings, find_recipe, train_run
-from catsdogs.photos import list_photos
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.drawing.dataset import draw_pets
+from catsdogs.evaluation.evaluate import evaluate_run
+from catsdogs.training.train import RunSettings, train_run
+from catsdogs.training.recipes import find_recipe
+from catsdogs.data.photos import list_photos
 
 SIZE, TRAIN, VALID = 128, 2000, 1000
 DENSE = dict(model="dense", lr=1e-4, epochs=15, bs=100)    # the recipe that served the dense network best, see codelab.py
@@ -56,7 +58,7 @@ def one_seed(seed, folder, photos, done):
 
 def scored(run, model, n, both):
     "Training and validation accuracy of the weights that were kept"
-    from catsdogs.predict import Predictor, predict_photos
+    from catsdogs.runs.predict import Predictor, predict_photos
     right = {part: np.mean([a.label == a.photo.label for a in predict_photos(Predictor(run), [p for p in both if p.split == part])]) for part in ("train", "valid")}
     return {"model": model, "n_train": n, "train_accuracy": right["train"], "valid_accuracy": right["valid"]}
 

@@ -1,4 +1,4 @@
-"""How long it takes to look inside: the speed table of notebooks 09_activations and following.
+"""How long it takes to look inside: the speed table of notebooks interpret/layers and following.
 
 Usage: python benchmarks/inside.py PHOTOS --top [--limit N] [--out benchmarks/results]      top nine of every unit of every layer → inside_top.json
 
@@ -10,11 +10,15 @@ from pathlib import Path
 
 import torch
 
-from catsdogs.activations import picture_batches, run_model, top_images
-from catsdogs.core import cpu_has_bf16, seed_everything
-from catsdogs.data import DataSettings, build_cache
-from catsdogs.models import build_model
-from catsdogs.photos import list_photos
+from catsdogs.interpret.pictures import picture_batches
+from catsdogs.models.hooks import run_model
+from catsdogs.interpret.top_images import top_images
+from catsdogs.speed import cpu_has_bf16
+from catsdogs.core import seed_everything
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.cache import build_cache
+from catsdogs.models.zoo import build_model
+from catsdogs.data.photos import list_photos
 
 NETWORKS = {"codelab": 150, "petnet": 128}
 

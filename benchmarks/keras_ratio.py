@@ -12,8 +12,11 @@ from pathlib import Path
 OURS = """
 import json, sys, time
 start = time.perf_counter()
-from catsdogs.data import DataSettings, photo_dataloaders
-from catsdogs.learner import History, cnn_learner, find_recipe
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.training.callbacks import History
+from catsdogs.training.learner import cnn_learner
+from catsdogs.training.recipes import find_recipe
 imported = time.perf_counter()
 dls = photo_dataloaders(sys.argv[1], DataSettings(split="small"), bs=100)
 cached = time.perf_counter()
@@ -40,7 +43,7 @@ def after_first(n, rates, waits=()):
 
 def unpack(zip_file, folder):
     "Photos 0-999 of each class as files, for flow_from_directory"
-    from catsdogs.photos import list_photos
+    from catsdogs.data.photos import list_photos
     for p in list_photos(zip_file):
         side = "train" if p.number < 1000 else "validation" if p.number < 1500 else None
         if side: f = folder/side/f"{p.label}s"/p.name; f.parent.mkdir(parents=True, exist_ok=True); f.write_bytes(p.read())

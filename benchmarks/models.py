@@ -1,4 +1,4 @@
-"""The table of 05_models: what each network costs, and how good it gets on drawings and on the small photo set.
+"""The table of models/zoo: what each network costs, and how good it gets on drawings and on the small photo set.
 
 Usage: python benchmarks/models.py PHOTOS [--weights FILE] [--out benchmarks/results] [--seeds 3]      accuracy → models.csv
        python benchmarks/models.py --speed [--out benchmarks/results]                                   speed    → models_speed.json
@@ -14,10 +14,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from catsdogs.core import pick_device, speed_settings
-from catsdogs.data import DataSettings, drawn_folder, photo_dataloaders
-from catsdogs.learner import cnn_learner, find_recipe, freeze
-from catsdogs.models import build_model
+from catsdogs.speed import pick_device, speed_settings
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.drawn import drawn_folder
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.training.callbacks import freeze
+from catsdogs.training.learner import cnn_learner
+from catsdogs.training.recipes import find_recipe
+from catsdogs.models.zoo import build_model
 
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),

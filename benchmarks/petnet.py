@@ -13,12 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from catsdogs.core import cache_dir
-from catsdogs.data import DataSettings
-from catsdogs.evaluate import calibrate, evaluate_run, write_report
-from catsdogs.learner import RunSettings, find_recipe, train_run
-from catsdogs.photos import list_photos
-from catsdogs.neither import learn_familiar
-from catsdogs.predict import FAMILIAR_FILE, load_model, read_info, save_model, write_info
+from catsdogs.data.splits import DataSettings
+from catsdogs.evaluation.calibration import calibrate
+from catsdogs.evaluation.evaluate import evaluate_run
+from catsdogs.evaluation.report import write_report
+from catsdogs.training.train import RunSettings, train_run
+from catsdogs.training.recipes import find_recipe
+from catsdogs.data.photos import list_photos
+from catsdogs.evaluation.ood import learn_familiar
+from catsdogs.runs.predict import FAMILIAR_FILE
+from catsdogs.runs.folder import load_model, read_info, save_model, write_info
 
 HERE = Path(__file__).parent
 KEPT = ("model", "classes", "size", "method", "mirror", "mean", "std", "temperature", "recipe", "seed", "fast", "speed", "versions", "hardware", "epochs", "kept_epoch", "scores", "confidence_limit")
@@ -54,7 +58,7 @@ the answer is the mean over the photo and its mirror image at {r['size']} pixels
 | --- | --- | --- | --- | --- |
 {rows}
 
-**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise nearly always, of photos of other things most of the time (07b_neither measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
+**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise nearly always, of photos of other things most of the time (evaluation/ood measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER --epochs {r['epochs']} --seed {info['seed']}` trains it, judges it, and writes this folder.
 """

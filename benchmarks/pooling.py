@@ -1,4 +1,4 @@
-"""What pooling costs in the codelab's training step, and what comparing bfloat16 numbers as integers (05_models, `pool_relu`) saves of it.
+"""What pooling costs in the codelab's training step, and what comparing bfloat16 numbers as integers (models/zoo, `pool_relu`) saves of it.
 
 Usage: python benchmarks/pooling.py PHOTOS [--epochs 16]
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from fastai.callback.core import Callback
 
-from catsdogs.data import DataSettings, photo_dataloaders
-from catsdogs.learner import cnn_learner
-from catsdogs.models import ConvBlock
+from catsdogs.data.splits import DataSettings
+from catsdogs.data.dataloaders import photo_dataloaders
+from catsdogs.training.learner import cnn_learner
+from catsdogs.models.layers import ConvBlock
 
 
 class TakeTurns(Callback):

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from catsdogs.photos import list_photos, map_photos
-from catsdogs.predict import Predictor, predict_photos, shipped_run
+from catsdogs.data.photos import list_photos, map_photos
+from catsdogs.runs.predict import Predictor, predict_photos
+from catsdogs.runs.folder import shipped_run
 
 BS = 128
 

@@ -15,11 +15,14 @@ import torch
 from filelock import FileLock, Timeout
 
 from catsdogs.core import cache_dir
-from catsdogs.data import DataSettings
-from catsdogs.evaluate import calibrate, evaluate_run, write_report
-from catsdogs.learner import RECIPES, RunSettings, train_run
-from catsdogs.photos import list_photos
-from catsdogs.predict import load_model, read_info, save_model
+from catsdogs.data.splits import DataSettings
+from catsdogs.evaluation.calibration import calibrate
+from catsdogs.evaluation.evaluate import evaluate_run
+from catsdogs.evaluation.report import write_report
+from catsdogs.training.recipes import RECIPES
+from catsdogs.training.train import RunSettings, train_run
+from catsdogs.data.photos import list_photos
+from catsdogs.runs.folder import load_model, read_info, save_model
 
 def variants(recipe):
     "name → what changes in the recipe"

@@ -8,7 +8,7 @@ among the run's validation photos (1,000 of the small set) and makes the preferr
 import argparse, json, os, platform, subprocess, sys, tempfile, time
 from pathlib import Path
 
-from catsdogs.photos import list_photos
+from catsdogs.data.photos import list_photos
 
 def seconds(*args, env):
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The overfitting study of 08_regularize on real photos: what each remedy is worth, and what more photos are worth.
+"""The overfitting study of study/effects on real photos: what each remedy is worth, and what more photos are worth.
 
 Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|curves|transfer] [--seeds 3]
 
@@ -19,13 +19,17 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from catsdogs.core import cache_dir, progress, seed_everything, speed_settings
-from catsdogs.data import DataSettings, build_cache, split_photos
-from catsdogs.learner import RunSettings, find_recipe
-from catsdogs.models import build_model, load_backbone
-from catsdogs.photos import list_photos
-from catsdogs.predict import load_model
-from catsdogs.regularize import StudySettings, read_results, run_study, study_rows
+from catsdogs.core import cache_dir, progress, seed_everything
+from catsdogs.speed import speed_settings
+from catsdogs.data.splits import DataSettings, split_photos
+from catsdogs.data.cache import build_cache
+from catsdogs.training.train import RunSettings
+from catsdogs.training.recipes import find_recipe
+from catsdogs.models.zoo import build_model
+from catsdogs.models.pretrained import load_backbone
+from catsdogs.data.photos import list_photos
+from catsdogs.runs.folder import load_model
+from catsdogs.study.study import StudySettings, read_results, run_study, study_rows
 
 BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
 MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)

@@ -9,11 +9,14 @@ import argparse, csv
 from pathlib import Path
 
 from catsdogs.core import cache_dir
-from catsdogs.data import DataSettings
-from catsdogs.evaluate import calibrate, evaluate_run, write_report
-from catsdogs.learner import RunSettings, find_recipe, train_run
-from catsdogs.photos import list_photos
-from catsdogs.predict import read_info
+from catsdogs.data.splits import DataSettings
+from catsdogs.evaluation.calibration import calibrate
+from catsdogs.evaluation.evaluate import evaluate_run
+from catsdogs.evaluation.report import write_report
+from catsdogs.training.train import RunSettings, train_run
+from catsdogs.training.recipes import find_recipe
+from catsdogs.data.photos import list_photos
+from catsdogs.runs.folder import read_info
 
 MODEL = "timm:mobilenet_edgetpu_100,pad_type=same"
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
-from catsdogs.activations import list_layers, watch
-from catsdogs.core import seed_everything, speed_settings
-from catsdogs.feature_visualization import AscentSettings, Channel, Unit, _climb, preferred_images, visualize
-from catsdogs.models import build_model
+from catsdogs.models.hooks import list_layers, watch
+from catsdogs.core import seed_everything
+from catsdogs.speed import speed_settings
+from catsdogs.interpret.feature_visualization import AscentSettings, Channel, Unit, _climb, preferred_images, visualize
+from catsdogs.models.zoo import build_model
 
 SIZE, SETTINGS = 150, AscentSettings()
 

@@ -29,7 +29,7 @@ def catsdogs(folder):
 @pytest.fixture(scope="session")
 def drawn(folder, catsdogs):
     "A run folder, trained on 200 drawings"
-    from catsdogs.drawing import draw_pets
+    from catsdogs.drawing.dataset import draw_pets
     done = catsdogs("train", draw_pets(folder/"pets", n=200, size=64), "--model", "classic", "--epochs", "2", "--out", folder/"drawn")
     assert done.returncode == 0, done.stderr
     return folder/"drawn"

@@ -21,7 +21,7 @@ def unchanged(*commands):
 
 def snapshot():
     "What the notebooks and the package hold"
-    files = [*(root/"nbs").glob("*.ipynb"), *(root/"catsdogs").glob("*.py")]
+    files = [*(root/"nbs").rglob("*.ipynb"), *(root/"catsdogs").rglob("*.py")]
     return {f: f.read_bytes() for f in files}
 
 def run(command): return subprocess.run(command, cwd=root, env=env).returncode

@@ -1,10 +1,10 @@
-"""The widgets of 01_convolution in a browser: every knob against PyTorch, buttons, keys, and a page without scripts."""
+"""The widgets of models/convolution in a browser: every knob against PyTorch, buttons, keys, and a page without scripts."""
 import itertools, random
 
 import pytest, torch
 import torch.nn.functional as F
 
-from catsdogs.convolution import conv_explorer_html, output_size, sliding_window_html
+from catsdogs.models.convolution import conv_explorer_html, output_size, sliding_window_html
 from catsdogs.core import CatsDogsError
 
 image = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))

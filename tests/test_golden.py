@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from catsdogs.core import epoch_seed
-from catsdogs.data import DataSettings, hash_fraction, split_photos
-from catsdogs.drawing import draw, draw_pet, pet_spec
-from catsdogs.photos import Photo
-from catsdogs.predict import Predictor, shipped_run
+from catsdogs.data.splits import DataSettings, hash_fraction, split_photos
+from catsdogs.drawing.scenes import draw
+from catsdogs.drawing.dataset import draw_pet, pet_spec
+from catsdogs.data.photos import Photo
+from catsdogs.runs.predict import Predictor
+from catsdogs.runs.folder import shipped_run
 
 GOLDEN_HASHES = [0.6516188568438607, 0.947676231755172, 0.055654675669066185]
 GOLDEN_SEEDS = [3444837047, 3329053876, 955475868]

@@ -4,9 +4,9 @@ import csv, importlib, json, pkgutil
 import catsdogs as package
 
 def test_every_module_imports():
-    names = [m.name for m in pkgutil.iter_modules(package.__path__)]
-    assert {"core", "data", "learner", "cli"} <= set(names)
-    for name in names: importlib.import_module(f"catsdogs.{name}")
+    names = [m.name for m in pkgutil.walk_packages(package.__path__, "catsdogs.")]
+    assert {"catsdogs.core", "catsdogs.data.photos", "catsdogs.training.learner", "catsdogs.cli"} <= set(names)
+    for name in names: importlib.import_module(name)
 
 def test_run_folder(drawn):
     rows = list(csv.DictReader(open(drawn/"history.csv")))
@@ -23,7 +23,7 @@ def test_predict_as_json(drawn, folder, catsdogs):
     assert all(abs(sum(a["probabilities"].values()) - 1) < 1e-5 for a in answers)
 
 def test_more_than_two_classes(folder, catsdogs):
-    from catsdogs.drawing import draw_pet
+    from catsdogs.drawing.dataset import draw_pet
     for species in ("cat", "dog"):
         for i in range(40):
             for label, turn in ((species, 0), (f"upside-down {species}", 180)):

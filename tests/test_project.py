@@ -12,7 +12,7 @@ def test_no_data_is_committed():
     assert not [f for f in committed() if re.search(r"\.(jpe?g|png|gif|webp|zip|pth?|pkl|u8)$", f) and f != "nbs/images/demo.png"]    # drawings, and figures of them
     assert sum((root/f).stat().st_size for f in committed()) < 10e6
 
-@pytest.mark.parametrize("path", sorted((root/"nbs").glob("*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))
 def test_notebook_is_light_and_was_run(path):
     cells = json.loads(path.read_text(encoding="utf8"))["cells"]
     outputs = [o for c in cells for o in c.get("outputs", [])]
@@ -29,7 +29,7 @@ def test_submission_from_photos(photos, folder, catsdogs):
     assert scores["n"] > 3000 and scores["accuracy"] > .65      # better than a coin by far, even so small and short
     done = catsdogs("submit", run, photos/"test1.zip", "--out", out)
     assert done.returncode == 0, done.stderr
-    from catsdogs.kaggle import check_submission
+    from catsdogs.evaluation.kaggle import check_submission
     assert check_submission(out, photos/"sampleSubmission.csv") == 3997
 
 def test_report_in_a_browser(drawn, browser):
@@ -66,7 +66,7 @@ def lab(tmp_path):
 def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     "A reader opens the chapter on models, runs all cells, and sees no error"
     page = browser.new_page(viewport=dict(width=1300, height=1000))
-    page.goto(f"{lab}/lab/tree/nbs/05_models.ipynb")
+    page.goto(f"{lab}/lab/tree/nbs/library/models/zoo.ipynb")
     page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
     page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)     # the kernel has started: only then can it restart
     page.get_by_role("menuitem", name="Kernel").click()
@@ -74,7 +74,7 @@ def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     def saved():
         page.keyboard.press("Control+s"); page.wait_for_timeout(1000)
-        return [c for c in json.loads((tmp_path/"nbs"/"05_models.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
+        return [c for c in json.loads((tmp_path/"nbs"/"library"/"models"/"zoo.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     for _ in range(60):
         cells = saved()
         if all(c["execution_count"] for c in cells) and cells[-1]["execution_count"] == len(cells): break
