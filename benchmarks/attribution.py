@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from catsdogs.interpret.attribution_scores import BASELINES, deletion_insertion, drawn_truth, evidence, part_shares, randomize_layers, rank_correlation, score_maps
-from catsdogs.interpret.attribution import METHODS, attribute
+from catsdogs.interpret.attribution_scores import BASELINES, deletion_insertion, drawn_truth, class_logit, part_shares, randomize_layers, rank_correlation, score_maps
+from catsdogs.interpret.attribution import ATTRIBUTION_METHODS, attribute
 from catsdogs.drawing.dataset import pet_spec
 from catsdogs.training.train import drawn_run
 from catsdogs.training.recipes import find_recipe
@@ -29,7 +29,7 @@ QUICK = {"integrated_gradients": dict(steps=16), "smoothgrad": dict(samples=16),
 
 def ways(model):
     "Name → function of network, pictures and classes that makes maps"
-    named = {m: (m, QUICK.get(m, {})) for m in METHODS} | {n: (m, QUICK.get(m, {}) | o) for n, (m, o) in VARIANTS.items() if model == "codelab" or "layer" not in o}
+    named = {m: (m, QUICK.get(m, {})) for m in ATTRIBUTION_METHODS} | {n: (m, QUICK.get(m, {}) | o) for n, (m, o) in VARIANTS.items() if model == "codelab" or "layer" not in o}
     baselines = {b: (lambda net, xb, classes, b=b: BASELINES[b](xb)) for b in BASELINES}
     return baselines | {n: (lambda net, xb, classes, m=m, o=o: attribute(net, xb, m, classes, **o)) for n, (m, o) in named.items()}
 
@@ -54,7 +54,7 @@ def main():
 def one_network(name, predictor, truth, done, few=12):
     "Yield the rows of one network that are not `done`"
     net, labels = predictor.model, torch.tensor([s.species == "dog" for s in truth.specs]).long()
-    classes = torch.where(evidence(net, truth.xb, torch.ones(len(labels), dtype=torch.long)) > 0, 1, 0)
+    classes = torch.where(class_logit(net, truth.xb, torch.ones(len(labels), dtype=torch.long)) > 0, 1, 0)
     forgetful = [randomize_layers(net, k) for k in range(1, 6)]
     chance = []
     for method, way in ways(name).items():

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/augment_cost.py [--rounds 7] [--photos 850] [--threads 1]
 
-Real epochs of `cnn_learner` on drawings, with batches cut from the cache; the validation that ends each epoch is not counted. Each round trains one epoch with every policy
+Real epochs of `photo_learner` on drawings, with batches cut from the cache; the validation that ends each epoch is not counted. Each round trains one epoch with every policy
 in turn, and one without augmentation before, between and after them: cost = 1 - throughput with / mean throughput of the two neighbours without, once by the clock on the wall and once
 by processor time (other programs on the machine disturb the first more). "fastai" is fastai's own `aug_transforms` at the strengths of "standard".
 """
@@ -18,7 +18,7 @@ from catsdogs.core import seed_everything
 from catsdogs.data.splits import DataSettings
 from catsdogs.data.dataloaders import photo_dataloaders
 from catsdogs.drawing.dataset import draw_pets
-from catsdogs.training.learner import cnn_learner
+from catsdogs.training.learner import photo_learner
 
 BASE = "none"
 
@@ -38,7 +38,7 @@ def make_learners(folder, photos):
     learners = {}
     for name, (tfms, cbs) in arms().items():
         dls = photo_dataloaders(folder/"pets", DataSettings(150, valid=.05), bs=100, batch_tfms=tfms)
-        learners[name] = cnn_learner(dls, "codelab", "codelab", seed=0, cbs=[Clock(), *cbs])
+        learners[name] = photo_learner(dls, "codelab", "codelab", seed=0, cbs=[Clock(), *cbs])
     return learners
 
 def epoch(learn):

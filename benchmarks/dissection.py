@@ -22,10 +22,10 @@ from catsdogs.data.drawn import drawn_folder
 from catsdogs.data.dataloaders import photo_dataloaders
 from catsdogs.interpret.dissection import CONCEPTS, dissect, label_drawings
 from catsdogs.drawing.pets import TRAITS, swap_traits
-from catsdogs.drawing.dataset import Knobs, pet_spec
+from catsdogs.drawing.dataset import Variation, pet_spec
 from catsdogs.drawing.scenes import draw
 from catsdogs.training.recipes import RECIPES, Recipe
-from catsdogs.training.learner import cnn_learner
+from catsdogs.training.learner import photo_learner
 from catsdogs.training.train import fit_recipe
 
 SIZE, DRAWINGS = 128, 1000
@@ -36,7 +36,7 @@ EPOCHS = {"none": (1, 2, 4, 8, 12)}
 
 def ears_only(i, seed):
     "A head whose ears alone tell the species: cats' are pricked, dogs' droop; its other traits are tossed for, and so is its place"
-    spec, rng = pet_spec(i, seed, Knobs(clutter=0, occlusion=0.)), np.random.default_rng([seed, i])
+    spec, rng = pet_spec(i, seed, Variation(clutter=0, occlusion=0.)), np.random.default_rng([seed, i])
     if rng.random() < .5: spec = swap_traits(spec, pet_spec(i ^ 1, seed), *(t for t in TRAITS if t != "ears"))
     x, y = rng.uniform(.35, .65, 2).tolist()
     return replace(spec, ears="pricked" if spec.species == "cat" else "drooping", ear_length=.9, pose="face", scale=.6, x=x, y=y)
@@ -79,7 +79,7 @@ def one_run(condition, seed, drawings):
     "Train one network; yield all its rows"
     recipe, rows = replace(BASE, **CONDITIONS[condition]), []
     dls = photo_dataloaders(photos_of(condition), DataSettings(SIZE), recipe.bs, augmentations(recipe.augment))
-    learn = cnn_learner(dls, recipe.model, recipe, seed=seed, cbs=mix_callbacks(recipe.augment))
+    learn = photo_learner(dls, recipe.model, recipe, seed=seed, cbs=mix_callbacks(recipe.augment))
     def report(epoch, model): rows.extend(dict(condition=condition, seed=seed, epoch=epoch, **r) for r in rows_of(model, *drawings))
     score = lambda: round(float(learn.validate()[1]), 4)
     with learn.no_bar(), learn.no_logging():

@@ -15,12 +15,12 @@ start = time.perf_counter()
 from catsdogs.data.splits import DataSettings
 from catsdogs.data.dataloaders import photo_dataloaders
 from catsdogs.training.callbacks import History
-from catsdogs.training.learner import cnn_learner
+from catsdogs.training.learner import photo_learner
 from catsdogs.training.recipes import find_recipe
 imported = time.perf_counter()
 dls = photo_dataloaders(sys.argv[1], DataSettings(split="small"), bs=100)
 cached = time.perf_counter()
-learn = cnn_learner(dls, "codelab", seed=0, cbs=History())
+learn = photo_learner(dls, "codelab", seed=0, cbs=History())
 with learn.no_bar(), learn.no_logging(): learn.fit(int(sys.argv[2]))
 rows = learn.history.rows
 n = len(dls.train_ds)

@@ -19,7 +19,7 @@ from catsdogs.data.splits import DataSettings
 from catsdogs.data.drawn import drawn_folder
 from catsdogs.data.dataloaders import photo_dataloaders
 from catsdogs.training.callbacks import freeze
-from catsdogs.training.learner import cnn_learner
+from catsdogs.training.learner import photo_learner
 from catsdogs.training.recipes import find_recipe
 from catsdogs.models.zoo import build_model
 
@@ -33,7 +33,7 @@ def accuracy(name, source, split, seed, weights):
     recipe = RECIPES[name]
     dls = photo_dataloaders(source, DataSettings(recipe.size, split=split), bs=recipe.bs)
     if name == TIMM: recipe = replace(recipe, weights=str(weights))
-    learn = cnn_learner(dls, name, recipe, seed=seed)
+    learn = photo_learner(dls, name, recipe, seed=seed)
     with learn.no_bar(), learn.no_logging():
         if recipe.schedule == "one_cycle": learn.fit_one_cycle(recipe.epochs, recipe.lr)
         else: learn.fit(recipe.epochs)

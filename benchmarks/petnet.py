@@ -20,8 +20,8 @@ from catsdogs.evaluation.report import write_report
 from catsdogs.training.train import RunSettings, train_run
 from catsdogs.training.recipes import find_recipe
 from catsdogs.data.photos import list_photos
-from catsdogs.evaluation.ood import learn_familiar
-from catsdogs.runs.predict import FAMILIAR_FILE
+from catsdogs.evaluation.ood import fit_ood
+from catsdogs.runs.predict import OOD_FILE
 from catsdogs.runs.folder import load_model, read_info, save_model, write_info
 
 HERE = Path(__file__).parent
@@ -36,7 +36,7 @@ def ship(run, dest, scores, seconds):
     model, info = load_model(run)
     data = {k: v for k, v in info["data"].items() if k not in ("source", "left_out")}
     save_model(dest, model, {k: info[k] for k in KEPT if k in info} | dict(state="finished", data=data), half=True)
-    (dest/FAMILIAR_FILE).write_bytes((run/FAMILIAR_FILE).read_bytes())
+    (dest/OOD_FILE).write_bytes((run/OOD_FILE).read_bytes())
     with gzip.GzipFile(dest/"split.csv.gz", "wb", mtime=0) as f: f.write((run/"split.csv").read_bytes())
     (dest/"CARD.md").write_text(card(info, scores, seconds))
 
@@ -76,7 +76,7 @@ def main():
     run = args.work/f"race-{recipe.epochs}-{args.seed}"
     train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(recipe.size, split="hash", valid=.1), args.seed), resume=True, on_epoch=lambda row: print({k: round(v, 4) for k, v in row.items()}, flush=True))
     if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
-    if not (run/FAMILIAR_FILE).exists(): learn_familiar(run)
+    if not (run/OOD_FILE).exists(): fit_ood(run)
     judged = {"validation photos": evaluate_run(run)}
     if args.originals: judged["other photos, full size, odd shapes"] = evaluate_run(run, labelled(args.originals))
     sure = np.quantile([max(a.probabilities.values()) for a in judged["validation photos"].predictions], .05)

@@ -12,7 +12,7 @@ from fastai.callback.core import Callback
 
 from catsdogs.data.splits import DataSettings
 from catsdogs.data.dataloaders import photo_dataloaders
-from catsdogs.training.learner import cnn_learner
+from catsdogs.training.learner import photo_learner
 from catsdogs.models.layers import ConvBlock
 
 
@@ -53,7 +53,7 @@ def main():
     parser.add_argument("photos", type=Path); parser.add_argument("--epochs", type=int, default=16)
     args = parser.parse_args()
     turns = TakeTurns()
-    learn = cnn_learner(photo_dataloaders(args.photos/"train.zip", DataSettings(split="small"), bs=100), "codelab", seed=0, cbs=turns)
+    learn = photo_learner(photo_dataloaders(args.photos/"train.zip", DataSettings(split="small"), bs=100), "codelab", seed=0, cbs=turns)
     with learn.no_bar(), learn.no_logging():
         learn.fit(2)                                    # memory is fresh, and slow
         for s in (*turns.seconds.values(), turns.pooling): s.clear()

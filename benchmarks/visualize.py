@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from catsdogs.models.hooks import list_layers, watch
+from catsdogs.models.hooks import list_layers, capture_outputs
 from catsdogs.core import seed_everything
 from catsdogs.speed import speed_settings
 from catsdogs.interpret.feature_visualization import AscentSettings, Channel, Unit, _climb, preferred_images, visualize
@@ -24,7 +24,7 @@ SIZE, SETTINGS = 150, AscentSettings()
 def loop(model, layer, units, steps):
     "One unit at a time, the whole network"
     for unit in units:
-        with watch(model, [layer]) as kept:
+        with capture_outputs(model, [layer]) as kept:
             def value(xb):
                 model(xb); a = kept[layer]
                 return a[:, unit, a.shape[2] // 2, a.shape[3] // 2]

@@ -69,7 +69,7 @@ def _has_screen():
     return sys.stdout.isatty() and (sys.platform in ("win32", "darwin") or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
 
 # %% ../nbs/library/app/cli.ipynb #8a61e460
-@app.command(epilog="Example: catsdogs data drawn pets --n 2000 --size 128 --knob occlusion=0 --knob sofa_cats=1")
+@app.command(epilog="Example: catsdogs data drawn pets --n 2000 --size 128 --variation occlusion=0 --variation sofa_cats=1")
 def data(
     source: str = typer.Argument(..., help="drawn: cats and dogs, drawn here."),
     dest: Path = typer.Argument(..., help="The folder to make; it must not exist, or be empty."),
@@ -79,10 +79,10 @@ def data(
     knob: list[str] = typer.Option([], help="NAME=VALUE, may be repeated: place, scale, rotation, light, clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
 ) -> int:
     "Write a data set: a folder for each class, masks of the body parts beside, drawings.csv with every specification."
-    from catsdogs.drawing.dataset import draw_pets, make_knobs
+    from catsdogs.drawing.dataset import draw_pets, make_variation
     if source != "drawn": raise CatsDogsError(f"unknown source {source!r}: choose drawn")
-    if bad := next((k for k in knob if "=" not in k), None): raise CatsDogsError(f"--knob {bad}: write NAME=VALUE, as in --knob occlusion=0.5")
-    draw_pets(dest, n, size, seed, make_knobs(**dict(k.split("=", 1) for k in knob)))
+    if bad := next((k for k in knob if "=" not in k), None): raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
+    draw_pets(dest, n, size, seed, make_variation(**dict(k.split("=", 1) for k in knob)))
     print(f"{dest}: {n:,} drawings of {size}×{size}, masks, drawings.csv")
     return 0
 
@@ -244,7 +244,7 @@ def study(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object for each run, nothing else."),
 ) -> int:
     "What is each remedy against overfitting worth? Trains every configuration with several seeds; answers with 95% intervals."
-    from catsdogs.study.design import grid, one_at_a_time, read_fields, sample
+    from catsdogs.study.design import full_grid, one_at_a_time, read_fields, random_sample
     from catsdogs.study.effects import format_answers
     from catsdogs.study.study import run_study, settings_of, StudySettings
     from catsdogs.data.splits import DataSettings
@@ -252,7 +252,7 @@ def study(
     from catsdogs.training.train import RunSettings
     from catsdogs.training.recipes import find_recipe
     fields = read_fields(vary)
-    designs = dict(grid=lambda: grid(**fields), each=lambda: one_at_a_time(**fields), sample=lambda: sample(n, **fields))
+    designs = dict(grid=lambda: full_grid(**fields), each=lambda: one_at_a_time(**fields), sample=lambda: random_sample(n, **fields))
     if design not in designs: raise CatsDogsError(f"unknown design {design!r}: choose one of {', '.join(designs)}")
     if path is not None and (path/"run.json").is_file(): source, base = settings_of(path, epochs=epochs, size=size, model=model)
     else:

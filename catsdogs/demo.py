@@ -18,7 +18,7 @@ from .data.splits import DataSettings
 from .data.drawn import drawn_folder
 from .drawing.shapes import PARTS
 from .drawing.pets import TRAITS, swap_traits
-from .drawing.dataset import Knobs, draw_pixels, pet_spec
+from .drawing.dataset import Variation, draw_pixels, pet_spec
 from .drawing.scenes import draw
 
 # %% ../nbs/library/app/demo.ipynb #5f1f6e14
@@ -34,7 +34,7 @@ def trait_effects(
     predictor,              # a `Predictor` that knows the classes cat and dog
     pairs:int=60,           # how many pairs of a cat and a dog
     seed:int=1,             # which set of drawings
-    knobs:Knobs=Knobs()     # how varied
+    knobs:Variation=Variation()     # how varied
 ) -> list[TraitEffect]: # the strongest first, then all of them together
     "Give cats a dog's trait and dogs a cat's, one at a time; raises `CatsDogsError` if the classes are not cat and dog"
     if set(predictor.classes) != {"cat", "dog"}: raise CatsDogsError(f"traits tell cats from dogs, but this run knows {', '.join(predictor.classes)}")
@@ -69,7 +69,7 @@ def _sheet(size=96):
     fig, axs = plt.subplots(3, 8, figsize=(8, 3.5))
     if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.01, h_pad=.02, wspace=.01, hspace=.02)
     for i, ax in enumerate(axs[:2].flat): ax.imshow(draw(pet_spec(2 * (i % 8) + i // 8, 2), size).image)
-    drawing = draw(pet_spec(1, 2, Knobs(occlusion=0.)), size)
+    drawing = draw(pet_spec(1, 2, Variation(occlusion=0.)), size)
     axs[2, 0].imshow(drawing.image); axs[2, 1].imshow(drawing.labels, cmap=ListedColormap(plt.get_cmap("tab20").colors[:len(PARTS)]), vmin=-.5, vmax=len(PARTS) - .5)
     for ax, part in zip(axs[2, 2:], ("head", "left ear", "eyes", "muzzle", "nose", "body")): ax.imshow(drawing.mask(part), cmap="gray", vmin=0, vmax=1); ax.set_title(part, fontsize=8, fontweight="normal", pad=2)
     axs[0, 0].set_title("cats"); axs[1, 0].set_title("dogs"); axs[2, 0].set_title("and the truth")

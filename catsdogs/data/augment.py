@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'KERAS', 'rotation', 'shearing', 'scaling', 'translation', 'perspective', 'sampling_grid',
-           'resample_', 'relight', 'draw_boxes', 'erase_', 'Policy', 'draw_matrices', 'draw_light', 'Augment',
+           'resample_', 'relight', 'sample_boxes', 'erase_', 'Policy', 'sample_matrices', 'sample_light', 'Augment',
            'find_policy', 'augmentations', 'MixUpOrCutMix', 'mix_callbacks', 'keras_policy']
 
 # %% ../../nbs/library/data/augment.ipynb #abd49fe5
@@ -111,7 +111,7 @@ def relight(
         out = grey.lerp(out, saturation.view(-1, 1, 1, 1).to(x))
     return out.clamp_(0, 1)
 
-def draw_boxes(
+def sample_boxes(
     n:int,          # pictures
     share:float,    # of them that lose a rectangle, 0 to 1
     area:float,     # its largest area, as a share of the picture's
@@ -129,7 +129,7 @@ def draw_boxes(
 
 def erase_(
     x:Tensor,           # n×c×h×w from 0 to 1; changed in place
-    boxes:list[tuple]   # from `draw_boxes`
+    boxes:list[tuple]   # from `sample_boxes`
 ) -> Tensor: # x
     "Put noise in place of rectangles"
     for i, top, left, h, w in boxes: x[i, :, top:top + h, left:left + w] = torch.rand(x.shape[1], h, w).to(x)
@@ -181,7 +181,7 @@ def _still(n, share):
     count = int(share * n + rounding)
     return (torch.arange(n) - int(start * n)) % n >= count
 
-def draw_matrices(
+def sample_matrices(
     policy:Policy,  # its geometric fields are used
     n:int,          # pictures
     size:tuple      # their height and width
@@ -197,7 +197,7 @@ def draw_matrices(
     mirror, upside = (1 - 2 * (torch.rand(n) < share).float() for share in (p.flip, p.vertical_flip))
     return m @ scaling(mirror, upside)
 
-def draw_light(
+def sample_light(
     policy:Policy,  # brightness, contrast, offset and saturation are used
     n:int           # pictures
 ) -> tuple: # gains, biases and saturations for `relight`: n numbers each; None for saturation if it is off
@@ -215,9 +215,9 @@ class Augment(Transform):
         "A new batch: light first, so that what `fill` adds is not relit, then places, then erasing"
         p, n, size = self.policy, len(x), tuple(x.shape[-2:])
         if not x.is_floating_point(): raise CatsDogsError(f"augmentation needs numbers from 0 to 1, not {x.dtype}: put fastai's IntToFloatTensor before it")
-        x = relight(x.as_subclass(Tensor), *draw_light(p, n))
-        x = resample_(x, draw_matrices(p, n, size), p.fill, p.interpolation)
-        return TensorImage(erase_(x, draw_boxes(n, p.erase, p.erase_area, size)))
+        x = relight(x.as_subclass(Tensor), *sample_light(p, n))
+        x = resample_(x, sample_matrices(p, n, size), p.fill, p.interpolation)
+        return TensorImage(erase_(x, sample_boxes(n, p.erase, p.erase_area, size)))
 
 AUGMENTATIONS = {
     "none": Policy(),

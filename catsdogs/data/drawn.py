@@ -16,14 +16,14 @@ from filelock import FileLock
 from ..core import source_digest, cache_dir, explain_os_errors
 from .dataloaders import photo_dataloaders
 from .splits import DataSettings
-from ..drawing.dataset import draw_pets, Knobs
+from ..drawing.dataset import draw_pets, Variation
 
 # %% ../../nbs/library/data/drawn.ipynb #5f4b5e52
 def drawn_folder(
     n:int=2000,             # how many, half of them cats
     size:int=128,           # side, pixels
     seed:int=0,             # which set
-    knobs:Knobs=Knobs()     # how varied
+    knobs:Variation=Variation()     # how varied
 ) -> Path: # as `draw_pets` makes them
     "A folder of drawings in the cache, drawn now if it is not there yet; safe to call from several processes"
     key = hashlib.blake2b(source_digest("drawing").encode() + json.dumps([n, size, seed, asdict(knobs)]).encode(), digest_size=6).hexdigest()
@@ -39,7 +39,7 @@ def drawn_dataloaders(
     n:int=2000,             # how many drawings, training and validation together
     size:int=128,           # their side, pixels
     seed:int=0,             # which set
-    knobs:Knobs=Knobs(),    # how varied
+    knobs:Variation=Variation(),    # how varied
     bs:int=64,              # drawings in a batch
     batch_tfms=()           # fastai batch transforms, as augmentation
 ) -> DataLoaders:

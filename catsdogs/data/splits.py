@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ..core import CatsDogsError
-from .photos import METHODS, Photo
+from .photos import RESIZE_METHODS, Photo
 
 # %% ../../nbs/library/data/splits.ipynb #4e5b3716
 def hash_fraction(
@@ -33,7 +33,7 @@ class DataSettings:
 
     def __post_init__(self):
         if not 8 <= self.size <= 2048: raise CatsDogsError(f"size {self.size} is outside 8 to 2048 pixels")
-        if self.method not in METHODS: raise CatsDogsError(f"unknown resize method {self.method!r}: choose one of {', '.join(METHODS)}")
+        if self.method not in RESIZE_METHODS: raise CatsDogsError(f"unknown resize method {self.method!r}: choose one of {', '.join(RESIZE_METHODS)}")
         if self.split not in SPLIT_RULES: raise CatsDogsError(f"unknown split {self.split!r}: choose one of {', '.join(SPLIT_RULES)}")
         if not 0 < self.valid < 1: raise CatsDogsError(f"the share of validation photos must lie between 0 and 1, not {self.valid}")
         if self.limit is not None and self.limit < 2: raise CatsDogsError(f"limit {self.limit}: at least 2 photos are needed to train")

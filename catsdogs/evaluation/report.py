@@ -53,7 +53,7 @@ def plot_confusion(
     if len(m) <= 20:
         for (i, j), n in np.ndenumerate(m): ax.text(j, i, f"{n}\n{share[i, j]:.0%}", ha="center", va="center", color="white" if share[i, j] > .6 else "black")
     ticks = range(len(m))
-    ax.set(title="Who is taken for whom", xlabel="answer", ylabel="truth", xticks=ticks, yticks=ticks, xticklabels=scores.classes, yticklabels=scores.classes)
+    ax.set(title="Confusion matrix", xlabel="answer", ylabel="truth", xticks=ticks, yticks=ticks, xticklabels=scores.classes, yticklabels=scores.classes)
     return ax
 
 # %% ../../nbs/library/evaluation/report.ipynb #28c1290d

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TRAIT_PARTS', 'BASELINES', 'PANELS', 'Truth', 'drawn_truth', 'pointing', 'mass_share', 'rank_correlation',
-           'deletion_insertion', 'evidence', 'swap_effects', 'part_shares', 'randomize_layers', 'MapScore',
-           'score_maps', 'estimate', 'lead', 'plot_scores']
+           'deletion_insertion', 'class_logit', 'swap_effects', 'part_shares', 'randomize_layers', 'MapScore',
+           'score_maps', 'bootstrap_mean', 'paired_gain', 'plot_scores']
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #70082017
 import copy
@@ -20,8 +20,8 @@ from ..core import CatsDogsError, progress
 from ..drawing.pets import PetSpec, swap_traits, TRAITS
 from ..drawing.scenes import draw, HEAD
 from ..drawing.shapes import PARTS
-from .attribution import METHODS, replacement, Score
-from ..models.hooks import as_batch, as_module, to_model, watch
+from .attribution import ATTRIBUTION_METHODS, replacement, Score
+from ..models.hooks import as_batch, as_module, to_model, capture_outputs
 from ..runs.predict import class_probabilities
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #9f3ebf72
@@ -92,7 +92,7 @@ def deletion_insertion(
     net, gone = as_module(model), replacement(xb, baseline)
     rank = F.adaptive_avg_pool2d(maps[:, None].double(), tiles).flatten(1).argsort(1, descending=True).argsort(1)
     curves = [[], []]
-    with watch(net, []):
+    with capture_outputs(net, []):
         for done in torch.linspace(0, tiles * tiles, steps + 1).round().long():
             first = F.interpolate((rank < done).float().view(-1, 1, tiles, tiles), xb.shape[2:], mode="nearest")
             for curve, keep in zip(curves, (1 - first, first)): curve.append(_probability(net, gone + keep * (xb - gone), classes))
@@ -101,14 +101,14 @@ def deletion_insertion(
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #02f8a6a4
 TRAIT_PARTS = {"ears": ("left ear", "right ear"), "muzzle": ("muzzle", "mouth"), "nose": ("nose",), "eyes": ("eyes",), "whiskers": ("whiskers",), "head": ("head",), "tail": ("tail",)}
 
-def evidence(
+def class_logit(
     model,          # as in `as_module`
     xb:Tensor,      # n×c×h×w
     classes:Tensor  # n numbers
 ) -> Tensor: # n logits
     "What a network says for a class: with one logit z, z for class 1 and -z for class 0"
     net = as_module(model)
-    with watch(net, []), torch.no_grad(): return torch.cat([Score(net, {})(x) for x in to_model(net, xb).split(64)]).float().cpu().gather(1, classes[:, None])[:, 0]
+    with capture_outputs(net, []), torch.no_grad(): return torch.cat([Score(net, {})(x) for x in to_model(net, xb).split(64)]).float().cpu().gather(1, classes[:, None])[:, 0]
 
 def swap_effects(
     model,                  # as in `as_module`
@@ -117,8 +117,8 @@ def swap_effects(
     classes:Tensor          # n numbers: evidence for what
 ) -> Tensor: # n×(number of traits): evidence that is lost when the animal gets that trait of the other's, all else unchanged
     "Which of the traits that make the species really count for a network, by experiment"
-    size, before = truth.xb.shape[-1], evidence(model, truth.xb, classes)
-    def after(trait): return evidence(model, as_batch([draw(swap_traits(s, o, trait), size).image for s, o in zip(truth.specs, others)]), classes)
+    size, before = truth.xb.shape[-1], class_logit(model, truth.xb, classes)
+    def after(trait): return class_logit(model, as_batch([draw(swap_traits(s, o, trait), size).image for s, o in zip(truth.specs, others)]), classes)
     return torch.stack([before - after(t) for t in progress(TRAITS, "swapping traits")], 1)
 
 def part_shares(
@@ -187,7 +187,7 @@ def score_maps(
         traits = rank_correlation(torch.stack([mass_share(maps[:m], o) / o.mean((1, 2)).clamp(min=1e-6) for o in on], 1), effects)
     return MapScore(method, *(pointing(maps, m) for m in masks), *(mass_share(maps, m) for m in masks), down, up, up - down, traits)
 
-def estimate(
+def bootstrap_mean(
     values:Tensor,  # one for each drawing
     seed:int=0      # of the resampling
 ) -> tuple[float, float, float]: # mean, and the ends of its 95% interval
@@ -197,14 +197,14 @@ def estimate(
     return v.mean().item(), *draws.quantile(torch.tensor([.025, .975])).tolist()
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #47098fb7
-def lead(
+def paired_gain(
     score:MapScore,             # of a method
     baselines:list[MapScore],   # of maps that know nothing of the network, on the same drawings
     name:str                    # which score
 ) -> tuple[float, float, float]: # mean difference, drawing by drawing, to the best baseline, and its 95% interval
     "How far a method is ahead of the best baseline"
     best = max((getattr(b, name) for b in baselines), key=lambda v: v.mean())
-    return estimate(getattr(score, name).float() - best.float())
+    return bootstrap_mean(getattr(score, name).float() - best.float())
 
 PANELS = {"gap": "insertion - deletion", "head_mass": "mass on the head", "animal_point": "points at the animal", "traits": "agrees with\nthe experiment"}
 
@@ -216,9 +216,9 @@ def plot_scores(
     baselines = [s for s in scores if s.method in BASELINES]
     for ax, (name, title) in zip(axs, PANELS.items()):
         for i, s in enumerate(scores):
-            mean, low, high = estimate(getattr(s, name))
-            color = "#888888" if s in baselines else "#009E73" if lead(s, baselines, name)[1] > 0 else "#D55E00"
+            mean, low, high = bootstrap_mean(getattr(s, name))
+            color = "#888888" if s in baselines else "#009E73" if paired_gain(s, baselines, name)[1] > 0 else "#D55E00"
             ax.plot([low, high], [i, i], color=color, lw=2); ax.plot(mean, i, "o", color=color, ms=5)
         ax.axvline(max(getattr(b, name).mean() for b in baselines), color="#888888", lw=.8, ls="--")
-        ax.set(yticks=range(len(scores)), yticklabels=[METHODS[s.method].title if s.method in METHODS else s.method for s in scores] if ax is axs[0] else [], ylim=(len(scores) - .5, -.5)); ax.set_title(title, fontsize=9)
+        ax.set(yticks=range(len(scores)), yticklabels=[ATTRIBUTION_METHODS[s.method].title if s.method in ATTRIBUTION_METHODS else s.method for s in scores] if ax is axs[0] else [], ylim=(len(scores) - .5, -.5)); ax.set_title(title, fontsize=9)
     return axs

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLOUR_MIX', 'high_frequency_share', 'Objective', 'Sum', 'Unit', 'Channel', 'Direction', 'Layer', 'Class',
            'Diversity', 'Match', 'Smoothness', 'outputs_of', 'seen_by', 'canvas_size', 'spectrum_scale',
-           'fourier_to_pixels', 'pixels_to_fourier', 'to_rgb', 'from_rgb', 'Moves', 'move', 'decay', 'blur',
+           'fourier_to_pixels', 'pixels_to_fourier', 'to_rgb', 'from_rgb', 'Moves', 'jitter', 'decay', 'blur',
            'clip_small_norms', 'clip_small_contributions', 'Regularizers', 'AscentSettings', 'Result', 'visualize',
            'plot_pictures', 'Inversion', 'invert', 'preferred_images']
 
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.hooks import as_batch, as_module, find_layers, to_model, watch
+from ..models.hooks import as_batch, as_module, find_layers, to_model, capture_outputs
 from ..core import CatsDogsError
 from ..speed import tune_malloc
 
@@ -223,7 +223,7 @@ def outputs_of(
             count += 1
             if count == limit: raise _Enough
         return hook
-    with watch(net, names) as kept:
+    with capture_outputs(net, names) as kept:
         try:
             for name, layer in find_layers(net, names).items(): hooks.append(layer.register_forward_hook(note(name)))
             shapes = _try_size(run, kept, layers, size)
@@ -331,7 +331,7 @@ class Moves:
     def __post_init__(self):
         if min(self.jitter, self.scale, self.rotation, self.pad) < 0 or self.scale >= 1: raise CatsDogsError(f"moves must not be negative, and scale less than 1: {self}")
 
-def move(
+def jitter(
     xb:Tensor,                 # n×3×s×s
     moves:Moves,               # how far
     generator:torch.Generator  # where the randomness comes from
@@ -490,7 +490,7 @@ def _climb(values_of, shape, steps, settings, seed, device):
     for step in range(steps):
         pixels = to_pixels(p)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            values = values_of(move(to_rgb(pixels, settings.decorrelate), settings.moves, generator))
+            values = values_of(jitter(to_rgb(pixels, settings.decorrelate), settings.moves, generator))
         up, gradient = torch.autograd.grad(values.sum(), (p, pixels))
         trace.append(values.detach())
         with torch.no_grad():

@@ -17,16 +17,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .top_images import TopImages, top_images
-from ..models.hooks import activations, as_batch, as_module, find_layers, watch
+from ..models.hooks import activations, as_batch, as_module, find_layers, capture_outputs
 from ..models.receptive_field import layer_field
 from .layers import plot_feature_maps
-from .attribution import METHODS, attribute, plot_attribution
+from .attribution import ATTRIBUTION_METHODS, attribute, plot_attribution
 from ..plotting import COLORS, figure_png, plot_style
 from ..core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from ..plotting import Figure, html_page
 from ..evaluation.evaluate import run_photos
 from .feature_visualization import AscentSettings, preferred_images
-from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, spread_over
+from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, evenly_spaced
 from ..runs.folder import MODEL_FILE
 from ..runs.predict import Predictor
 
@@ -58,7 +58,7 @@ def contributions(
     target:int      # a class, as its number
 ) -> dict[str, Tensor]: # name → n×units: activation times gradient of the class's score, summed over the map
     "How much each unit speaks for a class, to first order"
-    with watch(model, layers) as kept, torch.enable_grad():
+    with capture_outputs(model, layers) as kept, torch.enable_grad():
         score = class_score(as_module(model)(xb.clone().requires_grad_()), target)
         grads = torch.autograd.grad(score.sum(), list(kept.values()))
     return {name: (a * g).flatten(2).sum(2).detach() if a.ndim == 4 else (a * g).detach() for (name, a), g in zip(kept.items(), grads)}
@@ -77,7 +77,7 @@ class ShowSettings:
     def __post_init__(self):
         for name in ("maps", "units", "top", "search"):
             if getattr(self, name) < 1: raise CatsDogsError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if unknown := [m for m in self.methods if m not in METHODS]: raise CatsDogsError(f"unknown method {unknown[0]!r}: choose one of {', '.join(METHODS)}")
+        if unknown := [m for m in self.methods if m not in ATTRIBUTION_METHODS]: raise CatsDogsError(f"unknown method {unknown[0]!r}: choose one of {', '.join(ATTRIBUTION_METHODS)}")
 
 def _digest(*parts): return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
 
@@ -100,7 +100,7 @@ def _top_images(run, predictor, layers, settings):
     "Top images and the pictures that they come from, searched now or read from the cache; None if the run's photos are no longer there"
     try: photos = run_photos(run)
     except CatsDogsError: return None
-    photos = spread_over(photos, settings.search)
+    photos = evenly_spaced(photos, settings.search)
     key = _digest(_weights_hash(run), layers, settings.top, [(p.name, p.label, p.size, p.stamp) for p in photos])
     file = cache_dir()/"show"/f"top-{key}.safetensors"
     if not file.exists():
@@ -148,9 +148,9 @@ def _attribution_figure(predictor, pixels, target, methods):
     fig, axs = plt.subplots(1, len(methods) + 1, figsize=(8, 8 / (len(methods) + 1) + .3))
     axs[0].imshow(pixels); axs[0].set_title("the picture"); axs[0].axis("off")
     for ax, method in zip(axs[1:], methods):
-        fine = METHODS[method].colors != "one"    # such maps are so fine that little is seen of them unblurred
-        plot_attribution(pixels, attribute(predictor, as_batch(pixels), method, target)[0], ax, METHODS[method].signed, smooth=1.5 * fine)
-        ax.set_title(METHODS[method].title)
+        fine = ATTRIBUTION_METHODS[method].colors != "one"    # such maps are so fine that little is seen of them unblurred
+        plot_attribution(pixels, attribute(predictor, as_batch(pixels), method, target)[0], ax, ATTRIBUTION_METHODS[method].signed, smooth=1.5 * fine)
+        ax.set_title(ATTRIBUTION_METHODS[method].title)
     return fig
 
 _SIDE, _GAP = 120, 6                                    # of the tiles of a layer's figure, pixels

@@ -17,7 +17,7 @@ import torch
 from ..core import CatsDogsError, progress
 from .layers import tile_pictures
 from .pictures import check_same_size, picture_at, picture_batches
-from ..models.hooks import as_module, by_unit, check_unit, computing_layers, no_gradients, run_model, watch
+from ..models.hooks import as_module, by_unit, check_unit, computing_layers, no_gradients, run_model, capture_outputs
 from ..models.receptive_field import layer_field
 
 # %% ../../nbs/library/interpret/top_images.ipynb #2a182175
@@ -97,7 +97,7 @@ def top_images(
         maps, widths[name] = by_unit(name, out), out.shape[-1]
         empty = lambda value, dtype: torch.full((maps.shape[1], k), value, dtype=dtype, device=out.device)
         return _merge(best.get(name) or (empty(-torch.inf, torch.float32), empty(-1, torch.long), empty(0, torch.long)), numbers, maps)
-    with watch(net, layers, reduce) as kept, no_gradients(net, fast) as device:
+    with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast) as device:
         for numbers, xb in progress(picture_batches(pictures, bs), "top images"):
             size, n, numbers = check_same_size(size, xb), n + len(xb), numbers.to(device)
             run_model(net, xb)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
 from ..data.dataloaders import photo_dataloaders
-from ..data.photos import list_photos, spread_over
+from ..data.photos import list_photos, evenly_spaced
 from ..evaluation.metrics import score
 from ..runs.folder import MODEL_FILE, read_info
 from ..runs.predict import Predictor
@@ -136,7 +136,7 @@ def _finish(study, folder, number, row):
 def _score_training(run, source, settings, n=1000):
     "Accuracy and loss on at most n training photos, unaugmented and without dropout; the share of weights that are zero"
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
-    photos = spread_over(list(dls.train_ds.items), n)
+    photos = evenly_spaced(list(dls.train_ds.items), n)
     predictor, number = Predictor(run), {c: i for i, c in enumerate(dls.vocab)}
     p = np.concatenate([predictor.probabilities(dls.cache.pixels[[dls.cache.rows[q] for q in photos[i:i + 100]]]) for i in range(0, len(photos), 100)])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))

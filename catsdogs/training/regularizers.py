@@ -95,7 +95,7 @@ class SmoothLabels(Callback):
         "Find the loss, before MixUp wraps it"
         loss = self.learn.loss_func
         self.loss = next((o for o in (loss, getattr(loss, "func", None)) if hasattr(o, "label_smoothing")), None)
-        if self.loss is None: raise CatsDogsError(f"label smoothing: {type(loss).__name__} has no labels to smooth; use the loss of `cnn_learner`")
+        if self.loss is None: raise CatsDogsError(f"label smoothing: {type(loss).__name__} has no labels to smooth; use the loss of `photo_learner`")
 
     def before_train(self):
         "Smooth"

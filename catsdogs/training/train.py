@@ -23,16 +23,16 @@ from ..data.augment import augmentations, mix_callbacks
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.splits import DataSettings
-from ..drawing.dataset import Knobs
+from ..drawing.dataset import Variation
 from ..runs.folder import INFO_FILE, read_info, save_model, write_info
-from .callbacks import BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore, StopDiverged, StopEarly
-from .callbacks import thaw_schedule, write_history
-from .learner import cnn_learner
+from .callbacks import BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore, TerminateOnDivergence, StopEarly
+from .callbacks import unfreeze_schedule, write_history
+from .learner import photo_learner
 from .recipes import Recipe, recipe_policy, RECIPES
 
 # %% ../../nbs/library/training/train.ipynb #f5a5774b
 def fit_recipe(
-    learn:Learner,      # from `cnn_learner`
+    learn:Learner,      # from `photo_learner`
     first_epoch:int=0,  # where to go on, after `restore`
     cbs=()              # more callbacks, for this fit
 ) -> None:
@@ -40,7 +40,7 @@ def fit_recipe(
     recipe, cbs = learn.recipe, list(cbs)
     thaws = 0 < recipe.frozen < recipe.epochs
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" and not thaws else learn.fit
-    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs + [ParamScheduler(thaw_schedule(recipe.epochs, recipe.frozen, recipe.lr, recipe.body_lr))] * thaws, start_epoch=first_epoch)
+    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs + [ParamScheduler(unfreeze_schedule(recipe.epochs, recipe.frozen, recipe.lr, recipe.body_lr))] * thaws, start_epoch=first_epoch)
 
 # %% ../../nbs/library/training/train.ipynb #b0efa71d
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def train_run(
     if old: settings = recorded_settings(old)
     recipe = settings.recipe
     dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(recipe_policy(recipe)))
-    learn = cnn_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe_policy(recipe)))
+    learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe_policy(recipe)))
     info = _describe(source, settings, learn)
     if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
@@ -144,7 +144,7 @@ def _fit_run(learn, out, state, on_epoch):
     recipe, rows = learn.recipe, state["rows"] if state else []
     if state: restore(learn, state); write_history(out, rows)
     best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(out), StopDiverged(), BatchBar()] + [best] * (recipe.keep == "best")
+    cbs = [History(rows, on_epoch), Checkpoint(out), TerminateOnDivergence(), BatchBar()] + [best] * (recipe.keep == "best")
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
@@ -157,7 +157,7 @@ def drawn_run(
     recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),  # how to train; its `size` is that of the drawings, pixels
     n:int=2400,                                                                 # drawings, a fifth of them for validation
     seed:int=42,                                                                # first weights, shuffling, augmentation
-    knobs:Knobs=Knobs()                                                         # how varied the drawings are
+    knobs:Variation=Variation()                                                         # how varied the drawings are
 ) -> Path: # a finished run folder; treat it as read-only
     "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
     photos = drawn_folder(n, recipe.size, knobs=knobs)
