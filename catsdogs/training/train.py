@@ -161,7 +161,7 @@ def drawn_run(
 ) -> Path: # a finished run folder; treat it as read-only
     "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
     photos = drawn_folder(n, recipe.size, knobs=knobs)
-    code = source_digest("models", "training", "data/augment.py").encode()
+    code = source_digest("models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
     key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed]).encode(), digest_size=6).hexdigest()
     run = cache_dir()/"runs"/f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}"
     run.parent.mkdir(parents=True, exist_ok=True)
