@@ -135,7 +135,7 @@ def _cam(score, x, chosen, kept, layer, relu, average):
 def _geometry(net, name):
     "For each side of a layer's maps, where in the picture the middle of what its first number sees is, and how far it is to its neighbour's; None if that is not known"
     (layer,), modules = find_layers(net, [name]).values(), dict(net.named_modules())
-    try: rows = [next(r for r in receptive_field(net, axis) if modules[r.name or ""] is layer) for axis in (0, 1)]
+    try: rows = [next(r for r in receptive_field(net, axis) if modules[r.path] is layer) for axis in (0, 1)]
     except (CatsDogsError, StopIteration): return None
     return None if rows[0].size is None else [(r.start + r.size / 2, r.jump) for r in rows]
 

@@ -24,7 +24,7 @@ from ..plotting import COLORS
 from ..core import CatsDogsError
 from ..drawing.scenes import HEAD, Drawing
 from ..drawing.shapes import PARTS
-from ..models.receptive_field import footprint, receptive_field
+from ..models.receptive_field import effective_receptive_field, receptive_field
 
 # %% ../../nbs/library/interpret/dissection.ipynb #20dffa87
 CONCEPTS = {**{p: (p,) for p in PARTS}, "head": HEAD, "ears": ("left ear", "right ear"), "face": ("muzzle", "mouth", "nose", "eyes", "whiskers"), "animal": PARTS[1:]}
@@ -102,7 +102,7 @@ def _measured_centres(model, layer, xb):
     with torch.no_grad(): sides = upto(xb).shape[2:]
     if sides == size: return (0., 1.), (0., 1.)
     near, far = ([s // 4 for s in sides], [s - 1 - s // 4 for s in sides])
-    weight = [footprint(upto, xb, *place).float().cpu() for place in (near, far)]
+    weight = [effective_receptive_field(upto, xb, *place).float().cpu() for place in (near, far)]
     centres = []
     for axis, (a, b, n, s) in enumerate(zip(near, far, sides, size)):
         at = [(w.sum(1 - axis) @ torch.arange(s).float() / w.sum()).item() for w in weight]

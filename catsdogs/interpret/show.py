@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .top_images import TopImages, top_images
 from ..models.hooks import activations, as_batch, as_module, find_layers, capture_outputs
-from ..models.receptive_field import layer_field
+from ..models.receptive_field import receptive_field_of
 from .layers import plot_feature_maps
 from .attribution import ATTRIBUTION_METHODS, attribute, plot_attribution
 from ..plotting import COLORS, figure_png, plot_style
@@ -116,7 +116,7 @@ def _as_tensors(top): return {"n": torch.tensor(top.n)} | {f"{kind}.{name}": t.c
 
 def _from_tensors(tensors, layers, predictor):
     size = (predictor.size, predictor.size)
-    return TopImages(tensors["n"].item(), size, *({n: tensors[f"{kind}.{n}"] for n in layers} for kind in _KEPT), {n: layer_field(predictor, n, *size) for n in layers})
+    return TopImages(tensors["n"].item(), size, *({n: tensors[f"{kind}.{n}"] for n in layers} for kind in _KEPT), {n: receptive_field_of(predictor, n, size) for n in layers})
 
 def _preferred(run, predictor, layer, units):
     "The picture that each unit likes best, h×w×3, made now or read from the cache"

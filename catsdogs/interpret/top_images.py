@@ -18,7 +18,7 @@ from ..core import CatsDogsError, progress
 from .layers import tile_pictures
 from .pictures import check_same_size, picture_at, picture_batches
 from ..models.hooks import as_module, by_unit, check_unit, computing_layers, no_gradients, run_model, capture_outputs
-from ..models.receptive_field import layer_field
+from ..models.receptive_field import receptive_field_of
 
 # %% ../../nbs/library/interpret/top_images.ipynb #2a182175
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Patch:
     window: tuple # top, bottom, left, right of the receptive field in the picture, before it was clipped
 
 class _Fields(dict):
-    "Layer → its `Field`, worked out when first asked for"
+    "Layer → its `ReceptiveField`, worked out when first asked for"
     def __init__(self, model, size): self.model, self.side = model, size
     def __missing__(self, name):
-        self[name] = layer_field(self.model, name, *self.side)
+        self[name] = receptive_field_of(self.model, name, self.side)
         return self[name]
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TopImages:
     values: dict # layer → units×k activations, float32
     images: dict # layer → units×k numbers of the pictures
     places: dict # layer → units×k×2: row and column in the unit's map; for a dense layer 0, 0
-    fields: dict # layer → `Field`, or None where every number sees the whole picture
+    fields: dict # layer → `ReceptiveField`
 
     def best(self, layer:str, unit:int) -> tuple[Tensor, Tensor, Tensor]:
         "values, images, places of one unit; raises `CatsDogsError` for a layer or unit that is not there"
@@ -61,7 +61,9 @@ class TopImages:
         values, images, places = self.best(layer, unit)
         if not 0 <= rank < len(values): raise CatsDogsError(f"rank {rank} is outside 0 to {len(values) - 1}: that many top images were kept")
         field, (h, w) = self.fields[layer], self.size
-        top, bottom, left, right = window = field.window(*places[rank].tolist()) if field else (0, h, 0, w)
+        covers = field.size[0] > 2 * h and field.size[1] > 2 * w             # every place sees all of the picture, and much padding
+        window = (0, h, 0, w) if covers else field.window(places[rank].tolist())
+        top, bottom, left, right = window
         pixels = picture_at(pictures, images[rank].item())
         if pixels.shape[:2] != self.size: raise CatsDogsError(f"pictures of {pixels.shape[0]}×{pixels.shape[1]}, but the top images were found in pictures of {h}×{w}: give the same ones")
         return Patch(pixels[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)], values[rank].item(), images[rank].item(), window)
