@@ -80,7 +80,7 @@ def data(
     n: int = typer.Option(2000, help="How many pictures, half of them cats."),
     size: int = typer.Option(128, help="Their side, pixels; 16 to 1024."),
     seed: int = typer.Option(0, help="Which set; two sets share no picture."),
-    knob: list[str] = typer.Option([], help="NAME=VALUE, may be repeated: place, scale, rotation, light, clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
+    knob: list[str] = typer.Option([], "--variation", help="NAME=VALUE, may be repeated: place, scale, rotation, light, clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
 ) -> int:
     "Write a data set: a folder for each class, masks of the body parts beside, drawings.csv with every specification."
     from catsdogs.drawing.dataset import draw_pets, make_variation

@@ -57,8 +57,8 @@ def translation(
     return _matrices(len(x), xw=x, yw=y)
 
 def perspective(
-    x:Tensor,           # n numbers: 0.2 brings the left side nearer by a fifth
-    y:Tensor            # n numbers: 0.2 brings the upper side nearer
+    x:Tensor,           # n numbers: 0.2 brings the right side nearer by a fifth, -0.2 the left
+    y:Tensor            # n numbers: 0.2 brings the lower side nearer, -0.2 the upper
 ) -> Tensor: # n×3×3; |x| + |y| must be less than 1
     "See the picture from the side"
     return _matrices(len(x), wx=x, wy=y)

@@ -97,7 +97,15 @@ def _fill_cache(file, photos, settings):
 
 def _make_room(folder, needed):
     "Remove the caches that were not used for longest, as long as all together would pass `$CATSDOGS_CACHE_GB` (default 10)"
-    room = float(os.environ.get("CATSDOGS_CACHE_GB", 10)) * 1e9 - needed
+    room = _cache_limit() - needed
     for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):
         room -= old.stat().st_size
-        if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
+        if room >= 0: continue
+        old.with_suffix(".json").unlink(missing_ok=True)    # first, so that half a cache is never taken for one
+        old.unlink(missing_ok=True)
+
+def _cache_limit():
+    "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
+    asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
+    try: return float(asked) * 1e9
+    except ValueError as e: raise CatsDogsError(f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e
