@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from fastai.callback.core import Callback
 
-from catsdogs.data.augment import augmentations, mix_callbacks
 from catsdogs.data.splits import DataSettings
 from catsdogs.data.drawn import drawn_folder
 from catsdogs.data.dataloaders import photo_dataloaders
@@ -78,8 +77,8 @@ def rows_of(model, fit, judge):
 def one_run(condition, seed, drawings):
     "Train one network; yield all its rows"
     recipe, rows = replace(BASE, **CONDITIONS[condition]), []
-    dls = photo_dataloaders(photos_of(condition), DataSettings(SIZE), recipe.bs, augmentations(recipe.augment))
-    learn = photo_learner(dls, recipe.model, recipe, seed=seed, cbs=mix_callbacks(recipe.augment))
+    dls = photo_dataloaders(photos_of(condition), DataSettings(SIZE), recipe.bs)
+    learn = photo_learner(dls, recipe.model, recipe, seed=seed)
     def report(epoch, model): rows.extend(dict(condition=condition, seed=seed, epoch=epoch, **r) for r in rows_of(model, *drawings))
     score = lambda: round(float(learn.validate()[1]), 4)
     with learn.no_bar(), learn.no_logging():

@@ -47,12 +47,12 @@ def one_seed(seed, folder, photos, done):
     if ("logistic", TRAIN) not in done: yield logistic(both)
     for model, n, recipe in (("dense", TRAIN, find_recipe("one_cycle", size=SIZE, **DENSE)), ("codelab", TRAIN, find_recipe("codelab", size=SIZE)), ("codelab", 200, find_recipe("codelab", size=SIZE))):
         if (model, n) in done: continue
-        run = train_run(drawn[n], folder/f"{model}-{n}-{seed}", RunSettings(recipe, DataSettings(SIZE), seed))
+        run = train_run(drawn[n], folder/f"{model}-{n}-{seed}", RunSettings(recipe, seed=seed))
         row = scored(run, model, n, list_photos(drawn[n]))
         if photos and n == TRAIN and model == "codelab": row["photo_accuracy"] = evaluate_run(run, [p for p in list_photos(photos/"train.zip") if 1000 <= p.number < 2500]).scores.accuracy
         yield row
     if photos and ("codelab on photos", TRAIN) not in done:
-        run = train_run(photos/"train.zip", folder/f"photos-{seed}", RunSettings(find_recipe("codelab", size=SIZE), DataSettings(SIZE, split="small"), seed))
+        run = train_run(photos/"train.zip", folder/f"photos-{seed}", RunSettings(find_recipe("codelab", size=SIZE), DataSettings(split="small"), seed))
         row = {"model": "codelab on photos", "n_train": TRAIN, "valid_accuracy": evaluate_run(run).scores.accuracy}
         yield row | {"drawing_accuracy": evaluate_run(run, [p for p in both if p.split == "valid"]).scores.accuracy}
 

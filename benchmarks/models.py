@@ -26,7 +26,7 @@ from catsdogs.models.zoo import build_model
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),
            "codelab": find_recipe("codelab", size=128), "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
-           TIMM: find_recipe("transfer", model=TIMM, size=160, epochs=3, frozen=3, lr=5e-2, augment="none", mirror=False)}
+           TIMM: find_recipe("transfer", model=TIMM, size=160, epochs=3, freeze_epochs=3, lr=5e-2, augment="none", flip_tta=False)}
 
 def accuracy(name, source, split, seed, weights):
     "Train one network; its validation accuracy at the epoch with the lowest validation loss"
@@ -48,7 +48,7 @@ def speed(rounds=5, bs=64):
             model = build_model(name, recipe.size, 1).to(memory_format=torch.channels_last)
             x, y = torch.rand(bs, 3, recipe.size, recipe.size).contiguous(memory_format=torch.channels_last), torch.ones(bs, 1)
             opt = torch.optim.AdamW(model.parameters(), 1e-4)
-            if recipe.frozen: freeze(model)
+            if recipe.freeze_epochs: freeze(model)
             def step():
                 with torch.autocast("cpu", dtype=torch.bfloat16): out = model(x)
                 torch.nn.functional.binary_cross_entropy_with_logits(out.float(), y).backward(); opt.step(); opt.zero_grad()

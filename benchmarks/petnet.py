@@ -25,7 +25,7 @@ from catsdogs.runs.predict import OOD_FILE
 from catsdogs.runs.folder import load_model, read_info, save_model, write_info
 
 HERE = Path(__file__).parent
-KEPT = ("model", "classes", "size", "method", "mirror", "mean", "std", "temperature", "recipe", "seed", "fast", "speed", "versions", "hardware", "epochs", "kept_epoch", "scores", "confidence_limit")
+KEPT = ("model", "classes", "size", "method", "flip_tta", "mean", "std", "temperature", "recipe", "seed", "fast", "speed", "versions", "hardware", "epochs", "kept_epoch", "scores", "confidence_limit")
 
 def labelled(folder):
     "The photos of a folder whose class folders may be called cats and dogs"
@@ -51,7 +51,7 @@ The network that `catsdogs predict` uses when no run is given: {info['model']}, 
 
 **Data.** {n['train']:,} photos of Kaggle's Dogs vs. Cats, squashed to a square of 180×180. Nothing else: no pretrained weights. The {n['valid']:,} validation photos (a tenth, by a hash of their names) were not learned from; they chose the epoch and the temperature.
 
-**Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of {r['optimizer'].title()} up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['grow_from']} to {r['grow_to'] or r['size']} pixels, a running mean of the weights over {r['average']:.0%} of the training;
+**Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of {r['optimizer'].title()} up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['resize_from']} to {r['resize_to'] or r['size']} pixels, a running mean of the weights over {r['ema']:.0%} of the training;
 the answer is the mean over the photo and its mirror image at {r['size']} pixels, its logits divided by {info['temperature']:.2f}. Seed {info['seed']}; {seconds / 60:.0f} minutes on {info['hardware']['threads']} thread(s) of an {info['hardware']['cpu']}.
 
 | judged on | right (95% interval) | log loss | calibration error | called neither |
@@ -74,7 +74,7 @@ def main():
     args = parser.parse_args()
     recipe = find_recipe("race", epochs=args.epochs)
     run = args.work/f"race-{recipe.epochs}-{args.seed}"
-    train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(recipe.size, split="hash", valid=.1), args.seed), resume=True, on_epoch=lambda row: print({k: round(v, 4) for k, v in row.items()}, flush=True))
+    train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(split="hash", valid=.1), args.seed), resume=True, on_epoch=lambda row: print({k: round(v, 4) for k, v in row.items()}, flush=True))
     if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
     if not (run/OOD_FILE).exists(): fit_ood(run)
     judged = {"validation photos": evaluate_run(run)}

@@ -32,8 +32,8 @@ def variants(recipe):
         "Adam, a quarter of the rate": dict(optimizer="adam", lr=recipe.lr/4),
         "no augmentation": dict(augment="none"),
         "no MixUp": dict(mixup=0.),
-        "no averaged weights": dict(average=0.),
-        "no growing": dict(grow_from=recipe.grow_to),
+        "no averaged weights": dict(ema=0.),
+        "no growing": dict(resize_from=recipe.resize_to),
         "constant rate": dict(schedule="constant", lr=recipe.lr/4),
         "with label smoothing 0.1": dict(label_smoothing=.1),
         "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
@@ -43,7 +43,7 @@ LONG = "whole", "no MixUp", "no augmentation", "no growing", "Adam, a quarter of
 
 def asked(recipe):
     "name → what changes when the whole recipe's network is asked"
-    return {"answers at the size learned": dict(size=recipe.grow_to), "no mirror image": dict(mirror=False)}
+    return {"answers at the size learned": dict(size=recipe.resize_to), "no mirror image": dict(flip_tta=False)}
 
 def run_folder(work, recipe, name, seed):
     "Where a run lies"
@@ -51,7 +51,7 @@ def run_folder(work, recipe, name, seed):
 
 def finish(source, run, recipe, seed):
     "Train, calibrate"
-    train_run(source, run, RunSettings(recipe, DataSettings(recipe.size, split="small"), seed), resume=True, on_epoch=lambda row: print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True))
+    train_run(source, run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=lambda row: print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True))
     if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
 
 def judge(run, test, name, seed):
@@ -102,7 +102,7 @@ def main():
     test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
     if args.long or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), LONG, args.seeds, "race.csv", not args.judge)
     if args.short or both:
-        short = replace(recipe, epochs=args.epochs or 20, size=64, grow_from=40, grow_to=56)
+        short = replace(recipe, epochs=args.epochs or 20, size=64, resize_from=40, resize_to=56)
         race(source, args.work, test, short, tuple(variants(short)), args.seeds, "race_short.csv", not args.judge)
 
 if __name__ == "__main__": main()

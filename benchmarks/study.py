@@ -46,7 +46,7 @@ def mix(args): _conditions(args, "mix", [MIX])
 
 def _conditions(args, name, configurations):
     "Conditions seed by seed; the first filters of each are kept. The table holds those of all parts so far"
-    settings = StudySettings(configurations, RunSettings(BASE, DataSettings(96, split="small")), args.seeds, keep_models=True)
+    settings = StudySettings(configurations, RunSettings(BASE, DataSettings(split="small")), args.seeds, keep_models=True)
     def done(row):
         run = args.work/name/"runs"/f"{row['run']:04}"
         if (run/"model.safetensors").exists():
@@ -76,7 +76,7 @@ def control(args):
     "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation. Is it the size of the photos? A shorter mix, and the same at 150×150, which is so slow that one seed must do"
     rows = []
     for i, c in enumerate(CONTROLS):
-        settings = StudySettings([c], RunSettings(BASE, DataSettings(96, split="small")), 1 if c.get("size", 96) > 96 else args.seeds)
+        settings = StudySettings([c], RunSettings(BASE, DataSettings(split="small")), 1 if c.get("size", 96) > 96 else args.seeds)
         for row in run_study(args.photos/"train.zip", args.work/f"control-{i}", settings, print_row):
             rows.append({k: row.get(k, asdict(BASE)[k]) for k in ("augment", "dropout", "l2", "size", "epochs")} | {k: v for k, v in row.items() if k not in ("run", "bs", "lr", "train_accuracy", "train_loss", "zero_weights")})
         write(args.out/"study_control.csv", rows)

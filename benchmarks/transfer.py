@@ -33,7 +33,7 @@ def main():
     rows = []
     for seed in range(args.seeds):
         run = args.work/f"thawed-{args.size}-{seed}"
-        train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(args.size, split="small"), seed), resume=True, on_epoch=lambda row: print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
+        train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=lambda row: print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
         if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
         info, tested = read_info(run), evaluate_run(run, test).scores
         history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))

@@ -14,7 +14,6 @@ import numpy as np
 
 from .core import CatsDogsError
 from .plotting import COLORS, figure_png, plot_style
-from .data.splits import DataSettings
 from .data.drawn import drawn_folder
 from .drawing.shapes import PARTS
 from .drawing.pets import TRAITS, swap_traits
@@ -118,7 +117,7 @@ def run_demo(
     on_step(f"drawing {n:,} cats and dogs")
     folder = drawn_folder(n, size)
     on_step(f"training the codelab's CNN for {epochs} epochs")
-    train_run(folder, out, RunSettings(find_recipe("codelab", size=size, epochs=epochs), DataSettings(size), seed=42), Path(out, "run.json").exists() and not Path(out, "model.safetensors").exists(), on_epoch)
+    train_run(folder, out, RunSettings(find_recipe("codelab", size=size, epochs=epochs), seed=42), Path(out, "run.json").exists() and not Path(out, "model.safetensors").exists(), on_epoch)
     on_step("judging it on drawings that it has not seen")
     evaluation = evaluate_run(out)
     on_step("looking inside: layers, and what it goes by")

@@ -18,7 +18,7 @@ from fastai.torch_core import TensorImage
 from fasttransform import Transform
 from torch import Tensor
 
-from ..core import CatsDogsError
+from ..core import CatsDogsError, Registry, unknown_name
 
 # %% ../../nbs/library/data/augment.ipynb #5ee030fd
 def _matrices(n, **entries):
@@ -57,8 +57,8 @@ def translation(
     return _matrices(len(x), xw=x, yw=y)
 
 def perspective(
-    x:Tensor,           # n numbers: 0.2 brings the left side nearer by a fifth
-    y:Tensor            # n numbers: 0.2 brings the upper side nearer
+    x:Tensor,           # n numbers: 0.2 brings the right side nearer by a fifth, -0.2 the left
+    y:Tensor            # n numbers: 0.2 brings the lower side nearer, -0.2 the upper
 ) -> Tensor: # n×3×3; |x| + |y| must be less than 1
     "See the picture from the side"
     return _matrices(len(x), wx=x, wy=y)
@@ -219,7 +219,7 @@ class Augment(Transform):
         x = resample_(x, sample_matrices(p, n, size), p.fill, p.interpolation)
         return TensorImage(erase_(x, sample_boxes(n, p.erase, p.erase_area, size)))
 
-AUGMENTATIONS = {
+AUGMENTATIONS = Registry("augmentation", {
     "none": Policy(),
     "classic": Policy(flip=.5, shear=.2, zoom=.2, fill="border"),
     "classic-sheared": Policy(flip=.5, shear=11.5, zoom=.2, fill="border"),
@@ -227,14 +227,17 @@ AUGMENTATIONS = {
     "standard": Policy(flip=.5, move=.5, rotate=10, zoom=.1, crop=.2, warp=.1, brightness=.2, contrast=.2),
     "strong": Policy(flip=.5, rotate=20, shear=10, zoom=.2, crop=.3, warp=.2, brightness=.3, contrast=.3, saturation=.5, erase=.3, mixup=.4, cutmix=1.),
     "race": Policy(flip=.5, rotate=12, crop=.4, warp=.15, brightness=.25, contrast=.25, saturation=.4, erase=.25),
-}
+})
 
 def find_policy(
-    policy:str|Policy # one of `AUGMENTATIONS`, or your own
+    policy:str|Policy|dict # one of `AUGMENTATIONS`, your own, or the fields of your own as a run records them
 ) -> Policy:
     "A policy by name; raises `CatsDogsError` for an unknown one"
     if isinstance(policy, Policy): return policy
-    if policy not in AUGMENTATIONS: raise CatsDogsError(f"unknown augmentation {policy!r}: choose one of {', '.join(AUGMENTATIONS)}")
+    if isinstance(policy, dict):
+        unknown = [name for name in policy if name not in Policy.__dataclass_fields__]
+        if unknown: raise CatsDogsError(unknown_name("field of an augmentation policy", unknown[0], Policy.__dataclass_fields__))
+        return Policy(**policy)
     return AUGMENTATIONS[policy]
 
 def augmentations(

@@ -9,12 +9,13 @@ __all__ = ['PhotoCache', 'build_cache']
 import hashlib, json, mmap, os
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from filelock import FileLock
 import numpy as np
 import torch
 
-from ..core import atomic_path, cache_dir, explain_os_errors, write_atomic
+from ..core import atomic_path, cache_dir, CatsDogsError, explain_os_errors, write_atomic
 from .photos import fit_photo, map_photos, open_photo, Photo, UnreadablePhoto
 from .splits import DataSettings
 
@@ -30,9 +31,14 @@ class PhotoCache:
     rows: dict # photo → its row, for the photos that could be read
     bad: dict # photo → why it could not be read
     mapping: mmap.mmap # the memory behind `pixels`
+    file: Path # where they are stored
     held: dict = field(default_factory=dict) # device → all photos as a tensor there, see `hold`
 
     def __contains__(self, photo): return photo in self.rows
+
+    def __reduce__(self):
+        "Copies and pickles hold no pixels: they map the same file again"
+        return _map_cache, (self.file, self.pixels.shape, self.rows, self.bad)
 
     def hold(self, device:torch.device) -> None:
         "Copy all photos to a device; from now on batches for it are cut there"
@@ -61,9 +67,18 @@ def build_cache(
             if not file.with_suffix(".json").exists() or not file.exists(): _fill_cache(file, photos, settings)
             os.utime(file)                              # used now: the last to be thrown away
             bad = {int(i): why for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
-            with open(file, "rb") as f: mapping = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
-    pixels = np.frombuffer(mapping, np.uint8).reshape(len(photos), settings.size, settings.size, 3)
-    return PhotoCache(pixels, {p: i for i, p in enumerate(photos) if i not in bad}, {photos[i]: why for i, why in bad.items()}, mapping)
+            rows = {p: i for i, p in enumerate(photos) if i not in bad}
+            shape = (len(photos), settings.size, settings.size, 3)
+            return _map_cache(file, shape, rows, {photos[i]: why for i, why in bad.items()})
+
+def _map_cache(file, shape, rows, bad):
+    "Map a file of pixels into memory"
+    try:
+        with open(file, "rb") as f: mapping = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError as e:
+        raise CatsDogsError(f"{file}: this photo cache is gone; make the data loaders again") from e
+    pixels = np.frombuffer(mapping, np.uint8).reshape(shape)
+    return PhotoCache(pixels, rows, bad, mapping, file)
 
 def _decode(photo, settings):
     try: return np.asarray(fit_photo(open_photo(photo, settings.size), settings.size, settings.method)), None
@@ -82,7 +97,15 @@ def _fill_cache(file, photos, settings):
 
 def _make_room(folder, needed):
     "Remove the caches that were not used for longest, as long as all together would pass `$CATSDOGS_CACHE_GB` (default 10)"
-    room = float(os.environ.get("CATSDOGS_CACHE_GB", 10)) * 1e9 - needed
+    room = _cache_limit() - needed
     for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):
         room -= old.stat().st_size
-        if room < 0: old.with_suffix(".json").unlink(missing_ok=True); old.unlink(missing_ok=True)
+        if room >= 0: continue
+        old.with_suffix(".json").unlink(missing_ok=True)    # first, so that half a cache is never taken for one
+        old.unlink(missing_ok=True)
+
+def _cache_limit():
+    "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
+    asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
+    try: return float(asked) * 1e9
+    except ValueError as e: raise CatsDogsError(f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e

@@ -9,9 +9,11 @@ __all__ = ['SPLIT_RULES', 'hash_fraction', 'DataSettings', 'check_classes', 'spl
 import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 
-from ..core import CatsDogsError
+from ..core import CatsDogsError, registered_names, Registry
 from .photos import RESIZE_METHODS, Photo
+from ..settings import check_settings, setting
 
 # %% ../../nbs/library/data/splits.ipynb #4e5b3716
 def hash_fraction(
@@ -24,30 +26,39 @@ def hash_fraction(
 # %% ../../nbs/library/data/splits.ipynb #a4f5024e
 @dataclass(frozen=True)
 class DataSettings:
-    "What makes photos into training data; a run records it"
-    size: int = 150 # side of the square photos, pixels
-    method: str = "squash" # how they become square: "squash", "crop" or "pad"
-    split: str = "auto" # "auto": by folders if they say, else "hash"; "hash"; "small": by Kaggle's numbers
-    valid: float = .2 # share of validation photos, for "hash"
-    limit: int|None = None # train on at most so many photos, evenly from the classes; validation is kept whole
+    "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
+    size: int = setting(150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
+    method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
+    split: str = setting("auto", "{names}. auto: by folders if they say, else hash; small: Kaggle's photos 0-999 to train "
+        "and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
+    valid: float = setting(.2, "share of validation photos", above=0, below=1)
+    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole", low=2)
 
-    def __post_init__(self):
-        if not 8 <= self.size <= 2048: raise CatsDogsError(f"size {self.size} is outside 8 to 2048 pixels")
-        if self.method not in RESIZE_METHODS: raise CatsDogsError(f"unknown resize method {self.method!r}: choose one of {', '.join(RESIZE_METHODS)}")
-        if self.split not in SPLIT_RULES: raise CatsDogsError(f"unknown split {self.split!r}: choose one of {', '.join(SPLIT_RULES)}")
-        if not 0 < self.valid < 1: raise CatsDogsError(f"the share of validation photos must lie between 0 and 1, not {self.valid}")
-        if self.limit is not None and self.limit < 2: raise CatsDogsError(f"limit {self.limit}: at least 2 photos are needed to train")
-
-SPLIT_RULES = ("auto", "hash", "small")
+    def __post_init__(self): check_settings(self)
 
 # %% ../../nbs/library/data/splits.ipynb #478188c5
-def _sides(photos, settings):
-    "For each photo 'train', 'valid', or None if it takes part in neither"
-    folders_say = any(p.split == "valid" for p in photos)
-    def by_hash(p): return "valid" if hash_fraction(p.name) < settings.valid else "train"
-    def auto(p): return p.split if folders_say or p.split == "test" else by_hash(p)
-    def small(p): return None if p.number is None or p.number >= 1500 else "train" if p.number < 1000 else "valid"
-    return [dict(auto=auto, hash=by_hash, small=small)[settings.split](p) for p in photos]
+def _by_hash(photos, settings):
+    "By the hash of each photo's name"
+    return ["valid" if hash_fraction(p.name) < settings.valid else "train" for p in photos]
+
+def _auto(photos, settings):
+    "By the folders, if they say which photos validate; else by hash, without the photos in folders called test"
+    if any(p.split == "valid" for p in photos): return [p.split for p in photos]
+    hashed = _by_hash(photos, settings)
+    return [p.split if p.split == "test" else side for p, side in zip(photos, hashed)]
+
+def _small(photos, settings):
+    "Chollet's small set: the first thousand of each class train, the next five hundred validate"
+    def side(number):
+        if number is None or number >= 1500: return None
+        return "train" if number < 1000 else "valid"
+    return [side(p.number) for p in photos]
+
+SPLIT_RULES = Registry("split", {
+    "auto": _auto,
+    "hash": _by_hash,
+    "small": _small,
+})
 
 def check_classes(photos):
     unknown = [p for p in photos if p.label is None]
@@ -64,7 +75,7 @@ def split_photos(
     "Split photos deterministically, stratified by class, stable when photos are added; raises `CatsDogsError` for classes that cannot be split"
     check_classes(photos)
     by_class = defaultdict(lambda: defaultdict(list))
-    for i, (photo, side) in enumerate(zip(photos, _sides(photos, settings))): by_class[photo.label][side].append(i)
+    for i, (photo, side) in enumerate(zip(photos, SPLIT_RULES[settings.split](photos, settings))): by_class[photo.label][side].append(i)
     train, valid = [], []
     for label, side in by_class.items(): _share(label, side, photos, train, valid)
     return _limited(photos, sorted(train), settings.limit), sorted(valid)

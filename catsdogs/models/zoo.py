@@ -8,7 +8,7 @@ __all__ = ['MODELS', 'codelab_cnn', 'classic_cnn', 'dense_net', 'petnet', 'check
 # %% ../../nbs/library/models/zoo.ipynb #00479dc9
 from torch import nn
 
-from ..core import CatsDogsError
+from ..core import CatsDogsError, Registry, unknown_name
 from .layers import conv_block, conv_bn, ResidualBlock
 from .pretrained import parse_options, timm_model
 
@@ -70,7 +70,12 @@ def petnet(
     return nn.Sequential(*conv_bn(3, channels[0], 5, 2), nn.ReLU(inplace=True), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(.2), nn.Linear(channels[-1], n_out))
 
 # %% ../../nbs/library/models/zoo.ipynb #b0a09610
-MODELS = {"codelab": codelab_cnn, "classic": classic_cnn, "dense": dense_net, "petnet": petnet}
+MODELS = Registry("model", {
+    "codelab": codelab_cnn,
+    "classic": classic_cnn,
+    "dense": dense_net,
+    "petnet": petnet,
+})
 
 def check_model(
     name:str # as for `build_model`
@@ -78,7 +83,7 @@ def check_model(
     "Check a model's name and, for our own models, its options; raises `CatsDogsError` for what `build_model` would not understand"
     if name.startswith("timm:"): return name.split(",")[0]
     family, *options = name.split(",")
-    if family not in MODELS: raise CatsDogsError(f"unknown model {family!r}: choose one of {', '.join(MODELS)}, timm:NAME")
+    if family not in MODELS: raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]))
     for option in options:
         key, _, value = option.partition("=")
         try: right = key == "width" and 0 < float(value) <= 16

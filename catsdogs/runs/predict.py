@@ -78,7 +78,7 @@ class Predictor:
         self.bfloat16 = fast and speed.precision == "bfloat16"
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.last = [m for m in self.model.modules() if isinstance(m, nn.Linear)][-1:]
-        self.mirror = self.info.get("mirror", False)                        # answer with the mean over a photo and its mirror image
+        self.flip_tta = self.info.get("flip_tta", False)                    # answer with the mean over a photo and its mirror image
         self.classes, self.size, self.method = self.info["classes"], self.info["size"], self.info["method"]
         self.temperature = self.info.get("temperature", 1.)                 # see `calibrate`
         if not isinstance(self.temperature, (int, float)) or not self.temperature > 0: raise CatsDogsError(f"{run}: temperature must be a number above 0, not {self.temperature!r}")
@@ -101,7 +101,7 @@ class Predictor:
         xb, seen = self.batch(pixels), []
         hooks = [m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1))) for m in self.last]
         try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.mirror else [xb])]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.flip_tta else [xb])]
         finally:
             for h in hooks: h.remove()
         mean = lambda tensors: sum(tensors) / len(tensors)

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from ..core import CatsDogsError
 from ..data.splits import DataSettings
+from ..settings import limits_of
 from ..training.recipes import Recipe
 
 # %% ../../nbs/library/study/design.ipynb #dc6310af
@@ -69,7 +70,7 @@ def random_sample(
     return [study.ask(kinds).params for _ in range(n)]
 
 # %% ../../nbs/library/study/design.ipynb #62d9542f
-_LOGARITHMIC = ("lr", "wd", "l1", "l2")
+def _is_logarithmic(name): return name in limits_of(Recipe) and limits_of(Recipe)[name].log
 
 def _value(text):
     try: return json.loads(text)
@@ -84,7 +85,7 @@ def read_fields(
         name, equals, values = text.partition("=")
         if not equals or not values: raise CatsDogsError(f"{text!r}: write FIELD=VALUE,VALUE, as in dropout=0,0.5")
         low, dots, high = (_value(v) for v in values.partition(".."))
-        if dots and all(isinstance(v, (int, float)) for v in (low, high)): fields[name] = Range(low, high, name in _LOGARITHMIC); continue
+        if dots and all(isinstance(v, (int, float)) for v in (low, high)): fields[name] = Range(low, high, _is_logarithmic(name)); continue
         parts = []
         for part in values.split(","):
             if "=" in part and parts: parts[-1] += f",{part}"            # an option of a model: codelab,width=0.5

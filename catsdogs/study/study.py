@@ -47,7 +47,7 @@ def configure(
     if configuration: check_fields({k: [v] for k, v in configuration.items()})
     try: recipe, data = (replace(old, **{k: v for k, v in configuration.items() if k in old.__dataclass_fields__}) for old in (base.recipe, base.data))
     except TypeError as e: raise CatsDogsError(f"a value in {configuration} is of the wrong kind ({e})") from e
-    return RunSettings(recipe, replace(data, size=recipe.size), seed, base.fast)
+    return RunSettings(recipe, data, seed, base.fast)
 
 def settings_of(
     run:str|Path,   # a run folder

@@ -61,16 +61,20 @@ class Unfreeze(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #6be90947
 def unfreeze_schedule(
-    epochs:int,     # of the whole training
-    frozen:int,     # epochs, from the first one, in which only the last layer learns; at least 1, and fewer than `epochs`
-    lr:float,       # largest learning rate of the last layer
-    body_lr:float   # largest learning rate of the layers before it, once they learn; those near the picture get a tenth
+    epochs:int,         # of the whole training
+    freeze_epochs:int,  # epochs, from the first, in which only the last layer learns; at least 1, and fewer than `epochs`
+    lr:float,           # largest learning rate of the last layer
+    backbone_lr:float   # largest one of the layers before it, once they learn; those near the picture get a tenth
 ) -> dict: # for fastai's `ParamScheduler`: learning rates of the three `backbone_splitter`, and momentum
     "One cycle for the last layer alone, then one for all layers"
-    share = frozen / epochs
-    first, then = np.array([0, 0, lr]), np.array([body_lr / 10, body_lr, lr / 10])
-    def halves(start, peak, end): return combine_scheds([share, 1 - share], [combined_cos(.25, start(top), peak(top), end(top)) for top in (first, then)])
-    return dict(lr=halves(lambda top: top / 25, lambda top: top, lambda top: top / 1e5), mom=halves(lambda _: .95, lambda _: .85, lambda _: .95))
+    share = freeze_epochs / epochs
+    first, then = np.array([0, 0, lr]), np.array([backbone_lr / 10, backbone_lr, lr / 10])
+    def halves(start, peak, end):
+        "One curve for each of the two cycles"
+        curves = [combined_cos(.25, start(top), peak(top), end(top)) for top in (first, then)]
+        return combine_scheds([share, 1 - share], curves)
+    return dict(lr=halves(lambda top: top / 25, lambda top: top, lambda top: top / 1e5),
+                mom=halves(lambda _: .95, lambda _: .85, lambda _: .95))
 
 # %% ../../nbs/library/training/callbacks.ipynb #e9893862
 class ProgressiveResizing(Callback):

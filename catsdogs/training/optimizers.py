@@ -12,6 +12,8 @@ import torch
 from fastai.optimizer import Adam, Optimizer, adam_step, average_grad, step_stat, weight_decay
 from torch import Tensor
 
+from ..core import Registry
+
 # %% ../../nbs/library/training/optimizers.ipynb #95124e57
 def _average(sqr_avg, grad, sqr_mom):
     "Bring a running mean of squares up to date, in place; the smallest it becomes is 10⁻³⁰"
@@ -89,4 +91,8 @@ def Muon(
     steps = [weight_decay, partial(average_grad, dampening=True), average_sqr_grad, step_stat, partial(muon_step, dtype=dtype)]
     return Optimizer(params, steps, lr=lr, wd=wd, mom=mom, sqr_mom=.99, eps=1e-5)
 
-OPTIMIZERS = {"rmsprop": KerasRMSProp, "adam": partial(Adam, sqr_mom=.999, eps=1e-7), "muon": Muon}
+OPTIMIZERS = Registry("optimizer", {
+    "rmsprop": KerasRMSProp,
+    "adam": partial(Adam, sqr_mom=.999, eps=1e-7),
+    "muon": Muon,
+})

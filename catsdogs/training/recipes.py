@@ -6,82 +6,129 @@
 __all__ = ['RECIPES', 'Recipe', 'find_recipe', 'recipe_policy']
 
 # %% ../../nbs/library/training/recipes.ipynb #a21d9eca
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ..core import CatsDogsError
-from ..data.augment import AUGMENTATIONS, find_policy, Policy
-from ..models.zoo import check_model
-from .optimizers import OPTIMIZERS
+from ..core import CatsDogsError, registered_names, Registry, unknown_name
+from ..settings import check_settings, setting
 
 # %% ../../nbs/library/training/recipes.ipynb #c377f191
+if TYPE_CHECKING: from catsdogs.data.augment import Policy
+
+# %% ../../nbs/library/training/recipes.ipynb #new647354881
+def _named(module, registry): return partial(registered_names, module, registry)
+
 @dataclass(frozen=True)
 class Recipe:
-    "How to train; a run records it"
-    model: str = "codelab" # one of `MODELS`, also with a width, as "codelab,width=0.5"; or "timm:NAME"
-    size: int = 150 # side of the photos, pixels
-    epochs: int = 15 # passes over the training photos
-    bs: int = 100 # photos in a batch
-    lr: float = 1e-3 # learning rate; the largest one for "one_cycle"
-    optimizer: str = "rmsprop" # one of `OPTIMIZERS`
-    schedule: str = "constant" # "constant" or "one_cycle"
-    wd: float = 0. # weight decay, decoupled as in AdamW
-    augment: str = "none" # one of `AUGMENTATIONS`
-    patience: int|None = None # stop after so many epochs without a lower validation loss
-    keep: str = "best" # weights of the "best" epoch, by validation loss, or of the "last"
-    weights: str|None = None # pretrained ones for a timm model: a file, or "download"; None: start from nothing
-    frozen: int = 0 # epochs, from the first one, in which only a pretrained model's last layer learns
-    body_lr: float = 0. # largest learning rate of its other layers after that; those near the picture get a tenth
-    grow_from: int|None = None # side of the training pictures at first; they grow over two thirds of the epochs
-    grow_to: int|None = None # up to this side; None: to `size`, at which the network is judged and answers
-    average: float = 0. # share of the training that a running mean of the weights reaches back; it is judged and kept; 0: the weights themselves
-    mirror: bool = False # answer with the mean of what is said of the photo and of its mirror image
-    dropout: float = 0. # share of the dense layers' inputs that each training step drops
-    l1: float = 0. # λ of λ·Σ|w|, by soft thresholding after each step
-    l2: float = 0. # λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd
-    label_smoothing: float = 0. # ε: labels are ε/2 and 1-ε/2 in the training loss
-    mixup: float = 0. # α of MixUp, whatever `augment` says; 0: as `augment` says
+    "How to train; a run records it. Raises `CatsDogsError` for a value that makes no sense"
+    model: str = setting("codelab", "{names} (with a width: codelab,width=0.5) or timm:NAME",
+        names=_named("models.zoo", "MODELS"), open=True)
+    size: int = setting(150, "side of the photos, pixels", low=8, high=2048)
+    epochs: int = setting(15, "passes over the training photos", above=0)
+    bs: int = setting(100, "photos in a batch", above=0)
+    lr: float = setting(1e-3, "learning rate; with one_cycle the largest one", above=0, log=True)
+    optimizer: str = setting("rmsprop", "{names}", names=_named("training.optimizers", "OPTIMIZERS"))
+    schedule: str = setting("constant", "{names}; with one_cycle the learning rate rises and falls once",
+        names=("constant", "one_cycle"))
+    wd: float = setting(0., "weight decay, decoupled as in AdamW", low=0, log=True)
+    augment: "str|Policy" = setting("none", "{names}; in Python also a `Policy` of your own",
+        names=_named("data.augment", "AUGMENTATIONS"))
+    patience: int|None = setting(None, "stop after so many epochs without a lower validation loss", low=1)
+    keep: str = setting("best", "weights of which epoch are kept: {names}; the best has the lowest validation loss",
+        names=("best", "last"))
+    weights: str|None = setting(None, "pretrained weights for timm:NAME: a file, or download")
+    freeze_epochs: int = setting(0, "epochs, from the first, in which only a pretrained model's last layer learns", low=0)
+    backbone_lr: float = setting(0., "largest learning rate of its other layers after that; the layers near the picture "
+        "get a tenth", low=0, log=True)
+    resize_from: int|None = setting(None, "side of the training pictures at first; they grow over two thirds of the epochs",
+        low=32)
+    resize_to: int|None = setting(None, "side that they grow to; without it `size`, at which the network answers", low=32)
+    ema: float = setting(0., "judge and keep a running mean of the weights that reaches back over this share of the "
+        "training, as 0.05", low=0, below=1)
+    flip_tta: bool = setting(False, "answer with the mean over a photo and its mirror image")
+    dropout: float = setting(0., "share of the dense layers' inputs that each training step drops, as 0.5", low=0, below=1)
+    l1: float = setting(0., "λ of λ·Σ|w|, by soft thresholding after each step: makes weights exactly zero", low=0, log=True)
+    l2: float = setting(0., "λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd", low=0, log=True)
+    label_smoothing: float = setting(0., "ε: labels are ε/2 and 1-ε/2 in the training loss, as 0.1", low=0, below=1)
+    mixup: float = setting(0., "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says", low=0, high=100)
 
     def __post_init__(self):
-        check_model(self.model)
-        choices = dict(optimizer=OPTIMIZERS, schedule=("constant", "one_cycle"), augment=AUGMENTATIONS, keep=("best", "last"))
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed: raise CatsDogsError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
-        for name in ("epochs", "bs", "lr"):
-            if not getattr(self, name) > 0: raise CatsDogsError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.weights and not self.model.startswith("timm:"): raise CatsDogsError(f"pretrained weights are for models of timm, not for {self.model!r}: choose --model timm:NAME")
-        if self.frozen and not self.weights: raise CatsDogsError("frozen is for pretrained models, whose layers have learned something already: choose --model timm:NAME --weights FILE")
-        if not 0 <= self.frozen <= self.epochs: raise CatsDogsError(f"frozen must be from 0 to the number of epochs, {self.epochs}, not {self.frozen}")
-        if 0 < self.frozen < self.epochs and not (self.body_lr > 0 and self.schedule == "one_cycle"): raise CatsDogsError("to thaw a frozen model, give body_lr and the schedule one_cycle")
-        if self.grow_from is not None and not 32 <= self.grow_from <= self.size: raise CatsDogsError(f"grow_from must be from 32 to the size of the photos, {self.size}, not {self.grow_from}")
-        if self.grow_to is not None and not (self.grow_from and self.grow_from <= self.grow_to <= self.size): raise CatsDogsError(f"grow_to goes with grow_from, and must be from it to the size of the photos, {self.size}, not {self.grow_to}")
-        if self.grow_from and check_model(self.model) in ("codelab", "classic", "dense"): raise CatsDogsError(f"{self.model} takes photos of one size only: pictures can grow for petnet and timm's models")
-        for name in ("wd", "l1", "l2", "mixup"):
-            if not getattr(self, name) >= 0: raise CatsDogsError(f"{name} must not be negative, not {getattr(self, name)}")
-        for name in ("dropout", "label_smoothing", "average"):
-            if not 0 <= getattr(self, name) < 1: raise CatsDogsError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
-        if self.patience is not None and self.patience < 1: raise CatsDogsError(f"patience must be at least 1, not {self.patience}")
+        check_settings(self)
+        for rule in (_check_model, _check_augment, _check_weights, _check_freezing, _check_resizing): rule(self)
 
-RECIPES = {"codelab": Recipe(),
-           "classic": Recipe(model="classic", size=64, epochs=25, bs=32, optimizer="adam", augment="classic"),
-           "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
-           "petnet": Recipe(model="petnet", size=128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05, augment="standard"),
-           "race": Recipe(model="petnet", size=112, epochs=50, bs=64, lr=4e-3, optimizer="muon", schedule="one_cycle", wd=.1, augment="race", mixup=.2, grow_from=64, grow_to=96, average=.05, mirror=True),
-           "transfer": Recipe(model="timm:resnet18", size=224, epochs=4, bs=32, lr=1e-2, optimizer="adam", schedule="one_cycle", wd=.05, augment="light", weights="download", frozen=1, body_lr=1e-4, mirror=True)}
-RECIPES["race_small"] = replace(RECIPES["race"], epochs=60, bs=32)
+# %% ../../nbs/library/training/recipes.ipynb #new870300408
+_PLAIN_NAME = re.compile(r"timm:[\w.]+")
+
+def _check_model(recipe):
+    if recipe.model in registered_names("models.zoo", "MODELS") or _PLAIN_NAME.fullmatch(recipe.model): return
+    from catsdogs.models.zoo import check_model         # knows the options of models, and needs PyTorch
+    check_model(recipe.model)
+
+def _check_augment(recipe):
+    known = registered_names("data.augment", "AUGMENTATIONS")
+    if isinstance(recipe.augment, str) and recipe.augment in known: return
+    if isinstance(recipe.augment, str): raise CatsDogsError(unknown_name("augmentation", recipe.augment, known))
+    from catsdogs.data.augment import find_policy
+    object.__setattr__(recipe, "augment", find_policy(recipe.augment))
+
+def _check_weights(recipe):
+    if recipe.weights and not recipe.model.startswith("timm:"):
+        raise CatsDogsError(f"pretrained weights are for models of timm, not for {recipe.model!r}: choose the model timm:NAME")
+
+def _check_freezing(recipe):
+    frozen = recipe.freeze_epochs
+    if frozen and not recipe.weights:
+        raise CatsDogsError("freeze_epochs is for pretrained models, whose layers have learned something already: "
+                            "choose the model timm:NAME and give its weights")
+    if frozen > recipe.epochs:
+        raise CatsDogsError(f"freeze_epochs must be from 0 to the number of epochs, {recipe.epochs}, not {frozen}")
+    if 0 < frozen < recipe.epochs and not (recipe.backbone_lr and recipe.schedule == "one_cycle"):
+        raise CatsDogsError("to go on with all layers after freeze_epochs, give backbone_lr and the schedule one_cycle")
+
+def _check_resizing(recipe):
+    first, last, size = recipe.resize_from, recipe.resize_to, recipe.size
+    if first is not None and first > size:
+        raise CatsDogsError(f"resize_from must be from 32 to the size of the photos, {size}, not {first}")
+    if last is not None and (first is None or not first <= last <= size):
+        raise CatsDogsError(f"resize_to goes with resize_from, and must be from it to the size of the photos, {size}, not {last}")
+    if first is not None and recipe.model.split(",")[0] in ("codelab", "classic", "dense"):
+        raise CatsDogsError(f"{recipe.model} takes photos of one size only: pictures can grow for petnet and timm's models")
+
+
+# %% ../../nbs/library/training/recipes.ipynb #new106295040
+_RACE = Recipe("petnet", 112, epochs=50, bs=64, lr=4e-3, optimizer="muon", schedule="one_cycle", wd=.1, augment="race",
+               mixup=.2, resize_from=64, resize_to=96, ema=.05, flip_tta=True)
+
+RECIPES = Registry("recipe", {
+    "codelab": Recipe(),
+    "classic": Recipe("classic", 64, epochs=25, bs=32, optimizer="adam", augment="classic"),
+    "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
+    "petnet": Recipe("petnet", 128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05,
+                     augment="standard"),
+    "race": _RACE,
+    "race_small": replace(_RACE, epochs=60, bs=32),
+    "transfer": Recipe("timm:resnet18", 224, epochs=4, bs=32, lr=1e-2, optimizer="adam", schedule="one_cycle", wd=.05,
+                       augment="light", weights="download", freeze_epochs=1, backbone_lr=1e-4, flip_tta=True),
+})
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
     **changes           # fields to change; those that are None are left as they are
 ) -> Recipe:
-    "A named recipe with some fields changed; raises `CatsDogsError` for an unknown name or value"
-    model = (changes.get("model") or "").split(",")[0]
+    "A named recipe with some fields changed; raises `CatsDogsError` for an unknown name, field or value"
+    model = str(changes.get("model") or "").split(",")[0]
+    known = [f.name for f in fields(Recipe)]
+    unknown = [k for k in changes if k not in known]
+    if unknown: raise CatsDogsError(unknown_name("field of a recipe", unknown[0], known))
     name = name or (model if model in RECIPES else "transfer" if model.startswith("timm:") else "codelab")
-    if name not in RECIPES: raise CatsDogsError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
 def recipe_policy(
     recipe:Recipe # `augment` and `mixup` are used
-) -> Policy:
+) -> "Policy":
     "The augmentation that a recipe asks for"
+    from catsdogs.data.augment import find_policy       # needs PyTorch
     policy = find_policy(recipe.augment)
     return replace(policy, mixup=recipe.mixup) if recipe.mixup else policy

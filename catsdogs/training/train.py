@@ -19,16 +19,15 @@ from filelock import FileLock, Timeout
 import torch
 
 from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors, write_atomic
-from ..data.augment import augmentations, mix_callbacks
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.splits import DataSettings
 from ..drawing.dataset import Variation
 from ..runs.folder import INFO_FILE, read_info, save_model, write_info
 from .callbacks import BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore, TerminateOnDivergence, StopEarly
-from .callbacks import unfreeze_schedule, write_history
+from .callbacks import Unfreeze, unfreeze_schedule, write_history
 from .learner import photo_learner
-from .recipes import Recipe, recipe_policy, RECIPES
+from .recipes import Recipe, RECIPES
 
 # %% ../../nbs/library/training/train.ipynb #f5a5774b
 def fit_recipe(
@@ -38,18 +37,22 @@ def fit_recipe(
 ) -> None:
     "Train by the learner's recipe"
     recipe, cbs = learn.recipe, list(cbs)
-    thaws = 0 < recipe.frozen < recipe.epochs
+    thaws = 0 < recipe.freeze_epochs < recipe.epochs
+    if recipe.freeze_epochs: cbs.append(Unfreeze(recipe.freeze_epochs))
+    if thaws: cbs.append(ParamScheduler(unfreeze_schedule(recipe.epochs, recipe.freeze_epochs, recipe.lr, recipe.backbone_lr)))
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" and not thaws else learn.fit
-    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs + [ParamScheduler(unfreeze_schedule(recipe.epochs, recipe.frozen, recipe.lr, recipe.body_lr))] * thaws, start_epoch=first_epoch)
+    fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs, start_epoch=first_epoch)
 
 # %% ../../nbs/library/training/train.ipynb #b0efa71d
 @dataclass(frozen=True)
 class RunSettings:
     "Everything that decides the outcome of a run, besides the photos"
     recipe: Recipe = Recipe()
-    data: DataSettings = DataSettings() # its `size` is replaced by the recipe's
+    data: DataSettings = DataSettings() # its `size` becomes the recipe's
     seed: int = 42 # first weights, shuffling, augmentation
     fast: bool = True # use the speed settings of this machine
+
+    def __post_init__(self): object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 def data_fingerprint(
     dls # from `photo_dataloaders`
@@ -66,7 +69,7 @@ def _hardware(device):
 def _describe(source, settings, learn):
     "What `run.json` says of a run before it starts"
     dls, recipe = learn.dls, settings.recipe
-    return dict(model=recipe.model, classes=list(dls.vocab), size=recipe.size, method=settings.data.method, mirror=recipe.mirror, mean=[0., 0., 0.], std=[1., 1., 1.],
+    return dict(model=recipe.model, classes=list(dls.vocab), size=recipe.size, method=settings.data.method, flip_tta=recipe.flip_tta, mean=[0., 0., 0.], std=[1., 1., 1.],
                 state="training", recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(learn.speed),
                 data=dict(source=str(Path(source).resolve()), **asdict(settings.data), photos=dict(train=len(dls.train_ds), valid=len(dls.valid_ds)),
                           left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
@@ -86,8 +89,8 @@ def train_run(
     if old and old["state"] == "finished": return out
     if old: settings = recorded_settings(old)
     recipe = settings.recipe
-    dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(recipe_policy(recipe)))
-    learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(recipe_policy(recipe)))
+    dls = photo_dataloaders(source, settings.data, bs=recipe.bs)
+    learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
     info = _describe(source, settings, learn)
     if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
@@ -95,7 +98,7 @@ def train_run(
         if not old: write_info(out, info)
         if not (out/"split.csv").exists(): _write_split(out, dls)
         kept = _fit_run(learn, out, read_checkpoint(out), on_epoch)
-        save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept, "diverged": learn.stop_diverged.diverged})
+        save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept, "diverged": learn.terminate_on_divergence.diverged})
         for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
     return out
 
@@ -165,4 +168,4 @@ def drawn_run(
     key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed]).encode(), digest_size=6).hexdigest()
     run = cache_dir()/"runs"/f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}"
     run.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.with_suffix(".lock")): return train_run(photos, run, RunSettings(recipe, DataSettings(recipe.size), seed), resume=True)
+    with FileLock(run.with_suffix(".lock")): return train_run(photos, run, RunSettings(recipe, seed=seed), resume=True)
