@@ -16,7 +16,6 @@ import pandas as pd
 from catsdogs.data.splits import DataSettings
 from catsdogs.training.train import RunSettings, train_run
 from catsdogs.training.recipes import find_recipe
-from catsdogs.runs.folder import read_info
 
 PLAN = [("small", "codelab", "fast"), ("small", "codelab", "float32"), ("small", "dense", "fast"), ("all", "codelab", "fast"), ("all", "dense", "fast")]
 
@@ -37,8 +36,8 @@ def main():
             settings = RunSettings(recipe, DataSettings(split="small" if photos == "small" else "auto"), seed, precision == "fast")
             with tempfile.TemporaryDirectory() as d:
                 run = train_run(args.photos/"train.zip", Path(d)/"run", settings)
-                rows = pd.read_csv(run/"history.csv").assign(photos=photos, model=model, precision=precision, seed=seed)
-                print(photos, model, precision, seed, rows.iloc[-1][["train_loss", "valid_loss", "accuracy", "images_per_second"]].round(3).to_dict(), read_info(run)["hardware"], flush=True)
+                rows = pd.read_csv(run.path/"history.csv").assign(photos=photos, model=model, precision=precision, seed=seed)
+                print(photos, model, precision, seed, rows.iloc[-1][["train_loss", "valid_loss", "accuracy", "images_per_second"]].round(3).to_dict(), run.info.hardware, flush=True)
             table = pd.concat([table, rows[["photos", "model", "precision", "seed", *[c for c in rows if c not in ("photos", "model", "precision", "seed")]]]])
             args.out.parent.mkdir(parents=True, exist_ok=True)
             table.to_csv(args.out, index=False)

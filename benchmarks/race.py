@@ -7,7 +7,7 @@ PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each clas
 out or put in, and writes results/race_short.csv. The size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. --judge trains nothing, and writes the
 tables of the runs that are there. Stop it and start it again at any time: it goes on; several processes share the work.
 """
-import argparse, csv
+import argparse, csv, shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +16,12 @@ from filelock import FileLock, Timeout
 
 from catsdogs.core import cache_dir
 from catsdogs.data.splits import DataSettings
-from catsdogs.evaluation.calibration import calibrate
 from catsdogs.evaluation.evaluate import evaluate_run
-from catsdogs.evaluation.report import write_report
+from catsdogs.evaluation.report import finish_run
 from catsdogs.training.recipes import RECIPES
 from catsdogs.training.train import RunSettings, train_run
 from catsdogs.data.photos import list_photos
-from catsdogs.runs.folder import load_model, read_info, save_model
+from catsdogs.runs.folder import Run
 
 def variants(recipe):
     "name → what changes in the recipe"
@@ -49,27 +48,26 @@ def run_folder(work, recipe, name, seed):
     "Where a run lies"
     return work/f"{recipe.epochs}-{name.replace(' ', '-').replace(',', '')}-{seed}"
 
-def finish(source, run, recipe, seed):
-    "Train, calibrate"
-    train_run(source, run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=lambda row: print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True))
-    if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
+def train(source, run, recipe, seed):
+    "Train, judge, calibrate"
+    def show(row): print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True)
+    train_run(source, run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=show)
 
 def judge(run, test, name, seed):
     "A line of the table"
-    info, s = read_info(run), evaluate_run(run, test).scores
-    history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
-    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info["kept_epoch"], valid_accuracy=info["scores"]["accuracy"], valid_loss=round(info["scores"]["log_loss"], 5), test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5), temperature=round(info["temperature"], 3),
-                seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"])
+    info, s, history = run.info, evaluate_run(run, test).scores, run.history()
+    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info.kept_epoch, valid_accuracy=info.scores.accuracy, valid_loss=round(info.scores.log_loss, 5),
+                test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5), temperature=round(info.temperature, 3),
+                seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)), cpu=info.hardware["cpu"], threads=info.hardware["threads"])
 
 def ask(run, changes):
     "The same network, asked in another way: a run folder beside the run's"
-    other = run.with_name(f"{run.name}-{'-'.join(f'{k}{v}' for k, v in changes.items())}")
-    if (other/"report.html").exists(): return other
-    model, info = load_model(run)
-    save_model(other, model, info | changes)
-    for file in ("history.csv", "split.csv"): (other/file).write_bytes((run/file).read_bytes())
-    write_report(other, calibrate(other, evaluate_run(other)))
-    return other
+    other = run.path.with_name(f"{run.path.name}-{'-'.join(f'{k}{v}' for k, v in changes.items())}")
+    if (other/"report.html").exists(): return Run.open(other)
+    shutil.copytree(run.path, other)
+    Run.open(other).update(**changes)
+    (other/"report.html").unlink()
+    return finish_run(other)
 
 def write(file, rows):
     "Replace a table, whole"
@@ -82,9 +80,9 @@ def race(source, work, test, recipe, names, seeds, file, trains):
     for name, seed, run in runs if trains else []:
         run.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(run.with_name(f"{run.name}.lock"), timeout=0): finish(source, run, replace(recipe, **changes[name]), seed)
+            with FileLock(run.with_name(f"{run.name}.lock"), timeout=0): train(source, run, replace(recipe, **changes[name]), seed)
         except Timeout: continue                        # another process is at it
-    done = sorted(((name, seed, run) for name, seed, run in runs if (run/"report.html").exists()), key=lambda r: names.index(r[0]))
+    done = sorted(((name, seed, Run.open(run)) for name, seed, run in runs if (run/"report.html").exists()), key=lambda r: names.index(r[0]))
     rows = [judge(run, test, name, seed) for name, seed, run in done]
     rows += [judge(ask(run, how), test, question, seed) for question, how in asked(recipe).items() for name, seed, run in done if name == "whole"]
     write(Path(__file__).parent/"results"/file, rows)

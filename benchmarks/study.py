@@ -28,8 +28,8 @@ from catsdogs.training.recipes import find_recipe
 from catsdogs.models.zoo import build_model
 from catsdogs.models.pretrained import load_backbone
 from catsdogs.data.photos import list_photos
-from catsdogs.runs.folder import load_model
-from catsdogs.study.study import StudySettings, read_results, run_study, study_rows
+from catsdogs.runs.folder import Run
+from catsdogs.study.study import StudySettings, run_study, study_rows
 
 BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
 MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)
@@ -50,7 +50,7 @@ def _conditions(args, name, configurations):
     def done(row):
         run = args.work/name/"runs"/f"{row['run']:04}"
         if (run/"model.safetensors").exists():
-            model = load_model(run)[0]
+            model = Run.open(run).model()
             save_file({k: v.clone() for k, v in model.state_dict().items() if k == "0.0.weight"}, run/"filters.safetensors")
             (run/"model.safetensors").unlink()
         print_row(row)

@@ -10,13 +10,10 @@ from pathlib import Path
 
 from catsdogs.core import cache_dir
 from catsdogs.data.splits import DataSettings
-from catsdogs.evaluation.calibration import calibrate
 from catsdogs.evaluation.evaluate import evaluate_run
-from catsdogs.evaluation.report import write_report
 from catsdogs.training.train import RunSettings, train_run
 from catsdogs.training.recipes import find_recipe
 from catsdogs.data.photos import list_photos
-from catsdogs.runs.folder import read_info
 
 MODEL = "timm:mobilenet_edgetpu_100,pad_type=same"
 
@@ -32,13 +29,14 @@ def main():
     test = [p for p in list_photos(args.photos/"train.zip") if 1500 <= p.number < 2500]
     rows = []
     for seed in range(args.seeds):
-        run = args.work/f"thawed-{args.size}-{seed}"
-        train_run(args.photos/"train.zip", run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=lambda row: print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True))
-        if "temperature" not in read_info(run): write_report(run, calibrate(run, evaluate_run(run)))
-        info, tested = read_info(run), evaluate_run(run, test).scores
-        history = list(csv.DictReader((run/"history.csv").read_text().splitlines()))
-        rows.append(dict(seed=seed, size=args.size, epochs=recipe.epochs, kept_epoch=info["kept_epoch"], accuracies=" ".join(r["accuracy"] for r in history), valid_accuracy=info["scores"]["accuracy"], valid_loss=info["scores"]["log_loss"],
-                         test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss, seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in history)), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"]))
+        def show(row): print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True)
+        settings = RunSettings(recipe, DataSettings(split="small"), seed)
+        run = train_run(args.photos/"train.zip", args.work/f"thawed-{args.size}-{seed}", settings, resume=True, on_epoch=show)
+        info, tested, history = run.info, evaluate_run(run, test).scores, run.history()
+        rows.append(dict(seed=seed, size=args.size, epochs=recipe.epochs, kept_epoch=info.kept_epoch, accuracies=" ".join(f"{r['accuracy']:.6g}" for r in history),
+                         valid_accuracy=info.scores.accuracy, valid_loss=info.scores.log_loss,
+                         test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss, seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)),
+                         cpu=info.hardware["cpu"], threads=info.hardware["threads"]))
         print(rows[-1], flush=True)
         with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 

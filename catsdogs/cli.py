@@ -122,11 +122,11 @@ def _peak_memory():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e9 if sys.platform == "darwin" else 1e6), 2)
 
-def _summary(run, evaluation, report):
-    s = evaluation.scores
-    print(f"accuracy {s.accuracy:.1%} ({s.low:.1%} to {s.high:.1%}) on {s.n:,} photos, log loss {s.log_loss:.3f}, calibration error {s.calibration_error:.1%}")
-    if evaluation.learned: print(f"{evaluation.learned:,} photos were not judged: the run has learned from them")
-    if evaluation.unreadable: print(f"{len(evaluation.unreadable)} photos could not be read, as {evaluation.unreadable[0].error}")
+def _summary(scores, report, learned=0, unreadable=()):
+    print(f"accuracy {scores.accuracy:.1%} ({scores.low:.1%} to {scores.high:.1%}) on {scores.n:,} photos, "
+          f"log loss {scores.log_loss:.3f}, calibration error {scores.calibration_error:.1%}")
+    if learned: print(f"{learned:,} photos were not judged: the run has learned from them")
+    if unreadable: print(f"{len(unreadable)} photos could not be read, as {unreadable[0].error}")
     print(f"report: {report}")
 
 # %% ../nbs/library/app/cli.ipynb #98f047c3
@@ -169,23 +169,15 @@ def train(*,
     from catsdogs.training.train import RunSettings, train_run
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     if not as_json: print("epoch  train_loss  valid_loss  accuracy  seconds  photos/s", flush=True)
-    try: train_run(path, out, RunSettings(chosen, photos, seed, fast), resume, None if as_json else _epoch_line)
+    try: run = train_run(path, out, RunSettings(chosen, photos, seed, fast), resume, None if as_json else _epoch_line)
     except KeyboardInterrupt:
         print(f"\ncatsdogs: stopped; go on with the same command and --resume (--out {out})", file=sys.stderr); return 130
-    from catsdogs.evaluation.calibration import calibrate
-    from catsdogs.evaluation.evaluate import evaluate_run
-    from catsdogs.evaluation.report import write_report
-    evaluation = calibrate(out, evaluate_run(out, None if _recorded_source(out) else path))
-    report = write_report(out, evaluation)
-    if as_json: print(json.dumps({**asdict(evaluation.scores), "run": str(out), "report": str(report), "peak_memory_gb": _peak_memory()}))
-    else: _summary(out, evaluation, report); print(f"peak memory: {_peak_memory()} GB")
+    scores, report = run.info.scores, run.path/"report.html"
+    if as_json: print(json.dumps({**asdict(scores), "run": str(out), "report": str(report), "peak_memory_gb": _peak_memory()}))
+    else: _summary(scores, report); print(f"peak memory: {_peak_memory()} GB")
     return 0
 
-def _recorded_source(run):
-    from catsdogs.runs.folder import read_info
-    return Path(read_info(run)["data"]["source"]).exists()
-
-# %% ../nbs/library/app/cli.ipynb #3b54159f
+# %% ../nbs/library/app/cli.ipynb #31b7a693
 @app.command(epilog="Example: catsdogs evaluate runs/codelab more-photos")
 def evaluate(
     run: Path = typer.Argument(..., help="A run folder."),
@@ -197,8 +189,9 @@ def evaluate(
     from catsdogs.evaluation.report import write_report
     evaluation = evaluate_run(run, path)
     report = write_report(run, evaluation) if path is None else "not written: it belongs to the run's own photos"
-    if as_json: print(json.dumps({**asdict(evaluation.scores), "learned": evaluation.learned, "unreadable": len(evaluation.unreadable)}))
-    else: _summary(run, evaluation, report)
+    learned, unreadable = evaluation.learned, evaluation.unreadable
+    if as_json: print(json.dumps({**asdict(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
+    else: _summary(evaluation.scores, report, learned, unreadable)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #04395ca6

@@ -109,17 +109,16 @@ def run_demo(
     on_step:Callable=lambda text: None  # called with a line about what happens next
 ) -> Path: # its `report.html`
     "Draw, train, judge, look inside, and tell it in one page; raises `CatsDogsError` if `out` holds a finished run"
-    from catsdogs.evaluation.evaluate import evaluate_run
-    from catsdogs.evaluation.report import write_report
+    from catsdogs.runs.folder import Run
     from catsdogs.training.train import RunSettings, train_run
     from catsdogs.training.recipes import find_recipe
-    from catsdogs.runs.predict import Predictor
     on_step(f"drawing {n:,} cats and dogs")
     folder = drawn_folder(n, size)
     on_step(f"training the codelab's CNN for {epochs} epochs")
-    train_run(folder, out, RunSettings(find_recipe("codelab", size=size, epochs=epochs), seed=42), Path(out, "run.json").exists() and not Path(out, "model.safetensors").exists(), on_epoch)
-    on_step("judging it on drawings that it has not seen")
-    evaluation = evaluate_run(out)
-    on_step("looking inside: layers, and what it goes by")
-    before, after = _chapters(Predictor(out))
-    return write_report(out, evaluation, before, after)
+    unfinished = Path(out, "run.json").exists() and Run.open(out).info.state != "finished"
+    settings = RunSettings(find_recipe("codelab", size=size, epochs=epochs), seed=42)
+    def chapters(run):
+        on_step("judged on drawings that it has not seen; looking inside: layers, and what it goes by")
+        return _chapters(run.predictor())
+    run = train_run(folder, out, settings, unfinished, on_epoch, chapters)
+    return run.path/"report.html"

@@ -17,7 +17,8 @@ import numpy as np
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from .evaluate import evaluate_run
 from ..data.photos import list_photos
-from ..runs.predict import Predictor, predict_photos
+from ..runs.folder import as_run, Run
+from ..runs.predict import predict_photos
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #e69a3d38
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def _numbered(photos):
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #060eea93
 def decision_rule_for_run(
-    run:str|Path,   # a run folder
-    device=None     # a `torch.device`; the default is `pick_device()`
+    run:Run|str|Path, # a run, or the path of its folder
+    device=None       # a `torch.device`; the default is `pick_device()`
 ) -> DecisionRule: # unmeasured, if the run's validation photos are no longer there
     "Clip and threshold by a run's own validation photos"
     try: answers = evaluate_run(run, device=device).predictions
@@ -97,7 +98,7 @@ def decision_rule_for_run(
     return fit_decision_rule([a.probabilities[dog] for a in answers], [a.photo.label == dog for a in answers])
 
 def submit(
-    run:str|Path,           # a run folder
+    run:Run|str|Path,       # a run, or the path of its folder
     source:str|Path,        # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
     out:str|Path,           # the CSV file to write
     metric:str="logloss",   # "logloss" writes P(dog), "accuracy" writes 0 or 1
@@ -109,14 +110,16 @@ def submit(
     if metric not in METRICS: raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
     if clip is not None and not 0 <= clip < .5: raise CatsDogsError(f"clip must be at least 0 and below 0.5, not {clip}")
     if threshold is not None and not 0 < threshold < 1: raise CatsDogsError(f"threshold must be between 0 and 1, not {threshold}")
-    predictor = Predictor(run, device)
+    run = as_run(run)
+    predictor = run.predictor(device)
     dog, photos = _dog_class(predictor.classes), _numbered(list_photos(source, part="test"))
     choice = decision_rule_for_run(run, device) if (clip if metric == "logloss" else threshold) is None else DecisionRule()
     choice = replace(choice, **{k: v for k, v in dict(clip=clip, threshold=threshold).items() if v is not None})
     answers = list(predict_photos(predictor, photos.values()))
     p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
     label = [f"{min(max(q, choice.clip), 1 - choice.clip):.6f}" if metric == "logloss" else int(q > choice.threshold) for q in p]
-    text = io.StringIO(); writer = csv.writer(text, lineterminator="\n"); writer.writerow(("id", "label")); writer.writerows(zip(photos, label))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, label)])
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
     return Submission(Path(out), len(p), sum(q > .5 for q in p), [a for a in answers if a.label is None], choice)
 

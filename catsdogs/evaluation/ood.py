@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ..core import CatsDogsError, atomic_path, explain_os_errors
-from .evaluate import run_photos
+from ..core import CatsDogsError
 from ..data.photos import UnreadablePhoto, map_photos, evenly_spaced
-from ..runs.predict import OOD_FILE, MahalanobisDetector, Predictor
+from ..runs.folder import as_run, MahalanobisDetector, Run
 
 # %% ../../nbs/library/evaluation/ood.ipynb #af6d1448
 def fit_detector(
@@ -38,18 +36,18 @@ def fit_detector(
 
 # %% ../../nbs/library/evaluation/ood.ipynb #ed7feb39
 def fit_ood(
-    run:str|Path,       # a run folder whose photos are still where they were
+    run:Run|str|Path,   # a run whose photos are still where they were, or the path of its folder
     n:int=3000,         # photos of each side to look at, at most
     false_alarms:float=.05, # share of validation photos that may be called neither
     device=None         # a `torch.device`; the default is `pick_device()`
 ) -> MahalanobisDetector:
     "Measure what is familiar to a run and write it into the run folder: from now on it can answer neither; raises `CatsDogsError` if the photos are gone"
-    predictor, sides = Predictor(run, device), {}
+    run = as_run(run)
+    predictor, sides = run.predictor(device), {}
     for side in ("train", "valid"):
-        sides[side] = _features(predictor, evenly_spaced(run_photos(run, side), n), side)
+        sides[side] = _features(predictor, evenly_spaced(run.photos(side), n), side)
     familiar = fit_detector(*sides["train"], sides["valid"][0], false_alarms)
-    with explain_os_errors(f"writing into {run}"), atomic_path(Path(run)/OOD_FILE) as tmp:
-        save_file({"means": familiar.means, "precision": familiar.precision.contiguous(), "limit": torch.tensor(familiar.limit)}, tmp)
+    run.save_detector(familiar)
     return familiar
 
 def _features(predictor, photos, side, bs=64):

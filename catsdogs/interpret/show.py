@@ -24,10 +24,9 @@ from .attribution import ATTRIBUTION_METHODS, attribute, plot_attribution
 from ..plotting import COLORS, figure_png, plot_style
 from ..core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
 from ..plotting import Figure, html_page
-from ..evaluation.evaluate import run_photos
 from .feature_visualization import AscentSettings, preferred_images
 from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, evenly_spaced
-from ..runs.folder import MODEL_FILE
+from ..runs.folder import as_run, MODEL_FILE, Run
 from ..runs.predict import Predictor
 
 # %% ../../nbs/library/interpret/show.ipynb #40f981e7
@@ -98,7 +97,7 @@ def _batches(photos, predictor, readable, bs=64):
 
 def _top_images(run, predictor, layers, settings):
     "Top images and the pictures that they come from, searched now or read from the cache; None if the run's photos are no longer there"
-    try: photos = run_photos(run)
+    try: photos = as_run(run).photos()
     except CatsDogsError: return None
     photos = evenly_spaced(photos, settings.search)
     key = _digest(_weights_hash(run), layers, settings.top, [(p.name, p.label, p.size, p.stamp) for p in photos])
@@ -185,7 +184,7 @@ def _layer_figure(pixels, maps, rows, titles):
 
 # %% ../../nbs/library/interpret/show.ipynb #e63c0de0
 def show_photo(
-    run:str|Path,                           # a run folder
+    run:Run|str|Path,                       # a run, or the path of its folder
     photo:str|Path,                         # a photo, of any size
     out:str|Path="page.html",               # the file to write
     settings:ShowSettings=ShowSettings()    # how much to show
@@ -198,8 +197,8 @@ def show_photo(
     label = max(answer, key=answer.get)
     with plot_style(): figures = list(_page_figures(run, predictor, photo, pixels, answer, settings))
     title, info = f"{photo.path.name}: {label}, {answer[label]:.1%}", predictor.info
-    facts = [("Photo", photo), ("Run", Path(run).resolve()), ("Model", f"{info['model']}, {info['size']}×{info['size']}, {info['method']}"), ("Classes", ", ".join(predictor.classes))]
-    if "scores" in info: facts.append(("Its accuracy", f"{info['scores']['accuracy']:.1%} on {info['scores']['n']:,} photos that it did not learn from"))
+    facts = [("Photo", photo), ("Run", Path(run).resolve()), ("Model", f"{info.model}, {info.size}×{info.size}, {info.method}"), ("Classes", ", ".join(predictor.classes))]
+    if info.scores: facts.append(("Its accuracy", f"{info.scores.accuracy:.1%} on {info.scores.n:,} photos that it did not learn from"))
     page = html_page(title, "One photo, seen by every layer of a network.", {f"P({k})": f"{p:.1%}" for k, p in sorted(answer.items(), key=lambda kp: -kp[1])[:4]}, figures, facts)
     with explain_os_errors(f"writing {out}"): return write_atomic(out, page)
 

@@ -10,7 +10,6 @@ __all__ = ['FieldRow', 'receptive_field', 'effective_receptive_field', 'Receptiv
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import numpy as np
 from torch import nn, Tensor

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..core import CatsDogsError, Registry, unknown_name
 from .layers import conv_block, conv_bn, ResidualBlock
-from .pretrained import parse_options, timm_model
+from .pretrained import check_timm, split_options, timm_model
 
 # %% ../../nbs/library/models/zoo.ipynb #1aea93e3
 def _glorot(model):
@@ -80,15 +80,13 @@ MODELS = Registry("model", {
 def check_model(
     name:str # as for `build_model`
 ) -> str: # the name without options: one of `MODELS`, or "timm:NAME"
-    "Check a model's name and, for our own models, its options; raises `CatsDogsError` for what `build_model` would not understand"
-    if name.startswith("timm:"): return name.split(",")[0]
-    family, *options = name.split(",")
+    "Check a model's name and its options; raises `CatsDogsError` for what `build_model` would not understand or let through"
+    if name.startswith("timm:"): return f"timm:{check_timm(name)[0]}"
+    family, options = split_options(name)
     if family not in MODELS: raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]))
-    for option in options:
-        key, _, value = option.partition("=")
-        try: right = key == "width" and 0 < float(value) <= 16
-        except ValueError: right = False
-        if not right: raise CatsDogsError(f"model {name!r}: its one option is width, above 0 and at most 16, as in {family},width=0.5")
+    try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
+    except ValueError: right = False
+    if not right: raise CatsDogsError(f"model {name!r}: its one option is width, above 0 and at most 16, as in {family},width=0.5")
     return family
 
 def build_model(
@@ -99,8 +97,8 @@ def build_model(
     "Build a model by name, with fresh weights; raises `CatsDogsError` for an unknown name or a size that is too small"
     if name.startswith("timm:"): return timm_model(name, n_out)
     check_model(name)
-    family, options = parse_options(name)
-    return MODELS[family](size, n_out, **options)
+    family, options = split_options(name)
+    return MODELS[family](size, n_out, **{option: float(text) for option, text in options.items()})
 
 def n_outputs(
     n_classes:int # 2 or more

@@ -18,8 +18,7 @@ from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
 from ..data.dataloaders import photo_dataloaders
 from ..data.photos import list_photos, evenly_spaced
 from ..evaluation.metrics import score
-from ..runs.folder import MODEL_FILE, read_info
-from ..runs.predict import Predictor
+from ..runs.folder import as_run, MODEL_FILE, Run
 from .design import check_fields
 from ..training.regularizers import sparsity
 from ..training.train import Diverged, recorded_settings, RunSettings, train_run
@@ -50,14 +49,13 @@ def configure(
     return RunSettings(recipe, data, seed, base.fast)
 
 def settings_of(
-    run:str|Path,   # a run folder
+    run:Run|str|Path, # a run, or the path of its folder
     **changes       # fields of the recipe to change; those that are None are left as they are
 ) -> tuple[str, RunSettings]: # its photos, and its settings
-    "Where a study of a run starts from; raises `CatsDogsError` if it is not a run of `catsdogs train`"
-    info = read_info(run)
-    if not {"recipe", "data", "seed", "fast"} <= set(info): raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos in its place")
-    settings = recorded_settings(info)
-    return info["data"]["source"], replace(settings, recipe=replace(settings.recipe, **{k: v for k, v in changes.items() if v is not None}))
+    "Where a study of a run starts from; raises `CatsDogsError` if it is not a run of `catsdogs train`, or starts from pretrained weights that `changes` does not name"
+    run = as_run(run)
+    settings = recorded_settings(run, changes.get("weights"))
+    return run.info.data.source, replace(settings, recipe=replace(settings.recipe, **{k: v for k, v in changes.items() if v is not None}))
 
 def _filled(settings):
     "Each configuration with all fields that any of them names, without doubles"
@@ -137,7 +135,8 @@ def _score_training(run, source, settings, n=1000):
     "Accuracy and loss on at most n training photos, unaugmented and without dropout; the share of weights that are zero"
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
     photos = evenly_spaced(list(dls.train_ds.items), n)
-    predictor, number = Predictor(run), {c: i for i, c in enumerate(dls.vocab)}
+    predictor, number = run.predictor(), {c: i for i, c in enumerate(dls.vocab)}
+    predictor.temperature = 1.                          # as the history's losses, with which this one is compared
     p = np.concatenate([predictor.probabilities(dls.cache.pixels[[dls.cache.rows[q] for q in photos[i:i + 100]]]) for i in range(0, len(photos), 100)])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))
     return dict(train_accuracy=s.accuracy, train_loss=s.log_loss, zero_weights=sparsity(predictor.model)["all"])
@@ -148,16 +147,15 @@ def _do_run(source, out, settings, keep_model, on_epoch):
     "Train one run, or go on with it; what it scored. The row is on disk before the weights go"
     if (out/"row.json").exists(): return json.loads((out/"row.json").read_text(encoding="utf8"))
     try:
-        train_run(source, out, settings, resume=True, on_epoch=on_epoch)
-        info = read_info(out)
-        row = dict(outcome="diverged" if info["diverged"] else "finished", photos=info["data"]["photos"]["train"], kept_epoch=info["kept_epoch"])
-    except Diverged: info, row = read_info(out), dict(outcome="diverged", photos=None, kept_epoch=None)
-    rows = list(csv.DictReader(io.StringIO((out/"history.csv").read_text(encoding="utf8")))) if (out/"history.csv").exists() else []
-    row |= dict(epochs_run=len(rows), seconds=round(sum(float(r["train_seconds"]) + float(r["valid_seconds"]) for r in rows), 1))
+        run = train_run(source, out, settings, resume=True, on_epoch=on_epoch)
+        row = dict(outcome="diverged" if run.info.diverged else "finished", photos=run.info.data.train, kept_epoch=run.info.kept_epoch)
+    except Diverged: run, row = Run.open(out), dict(outcome="diverged", photos=None, kept_epoch=None)
+    rows, hardware = run.history(), run.info.hardware
+    row |= dict(epochs_run=len(rows), seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in rows), 1))
     if row["kept_epoch"] is not None:
         kept = rows[row["kept_epoch"]]
-        row |= dict(accuracy=float(kept["accuracy"]), valid_loss=float(kept["valid_loss"]), last_accuracy=float(rows[-1]["accuracy"])) | _score_training(out, source, settings)
-    row |= dict(train_losses=_series(rows, "train_loss"), valid_losses=_series(rows, "valid_loss"), accuracies=_series(rows, "accuracy"), cpu=info["hardware"]["cpu"], threads=info["hardware"]["threads"])
+        row |= dict(accuracy=kept["accuracy"], valid_loss=kept["valid_loss"], last_accuracy=rows[-1]["accuracy"]) | _score_training(run, source, settings)
+    row |= dict(train_losses=_series(rows, "train_loss"), valid_losses=_series(rows, "valid_loss"), accuracies=_series(rows, "accuracy"), cpu=hardware["cpu"], threads=hardware["threads"])
     write_atomic(out/"row.json", json.dumps(row))
     if not keep_model: (out/MODEL_FILE).unlink(missing_ok=True)
     return row

@@ -6,7 +6,7 @@
 __all__ = ['fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'recorded_settings', 'Diverged', 'drawn_run']
 
 # %% ../../nbs/library/training/train.ipynb #3f90e696
-import csv, hashlib, io, json, os, platform
+import hashlib, json, os, platform
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -18,14 +18,16 @@ from fastai.learner import Learner
 from filelock import FileLock, Timeout
 import torch
 
-from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors, write_atomic
+from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.splits import DataSettings
 from ..drawing.dataset import Variation
-from ..runs.folder import INFO_FILE, read_info, save_model, write_info
+from ..evaluation.report import finish_run
+from ..runs.folder import INFO_FILE, Run, RUN_FORMAT, RunData, RunInfo
+from ..speed import speed_settings
 from .callbacks import BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore, TerminateOnDivergence, StopEarly
-from .callbacks import Unfreeze, unfreeze_schedule, write_history
+from .callbacks import Unfreeze, unfreeze_schedule
 from .learner import photo_learner
 from .recipes import Recipe, RECIPES
 
@@ -66,41 +68,44 @@ def _hardware(device):
     except (OSError, StopIteration): cpu = platform.processor() or platform.machine()
     return dict(device=torch.cuda.get_device_name() if device.type == "cuda" else device.type, cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads())
 
-def _describe(source, settings, learn):
+def _describe(source, settings, dls, speed):
     "What `run.json` says of a run before it starts"
-    dls, recipe = learn.dls, settings.recipe
-    return dict(model=recipe.model, classes=list(dls.vocab), size=recipe.size, method=settings.data.method, flip_tta=recipe.flip_tta, mean=[0., 0., 0.], std=[1., 1., 1.],
-                state="training", recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(learn.speed),
-                data=dict(source=str(Path(source).resolve()), **asdict(settings.data), photos=dict(train=len(dls.train_ds), valid=len(dls.valid_ds)),
-                          left_out={str(p): why for p, why in dls.left_out.items()}, fingerprint=data_fingerprint(dls)),
-                versions={p: version(p) for p in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version()), hardware=_hardware(dls.device))
+    recipe = settings.recipe
+    data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), data_fingerprint(dls),
+                   None if isinstance(source, list) else str(Path(source).resolve()),
+                   {str(photo): why for photo, why in dls.left_out.items()})
+    versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version())
+    return RunInfo(recipe.model, list(dls.vocab), recipe.size, settings.data.method, recipe.flip_tta, state="training",
+                   recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(speed),
+                   data=data, versions=versions, hardware=_hardware(dls.device))
 
 # %% ../../nbs/library/training/train.ipynb #8255653b
 def train_run(
-    source:str|Path,                    # photos: whatever `list_photos` reads
+    source:str|Path|list,               # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
-    settings:RunSettings=RunSettings(), # ignored when an interrupted run is resumed: its own are used
+    settings:RunSettings=RunSettings(), # when an interrupted run is resumed, its own are used
     resume:bool=False,                  # go on where the run in `out` was interrupted; start it if there is none
-    on_epoch:Callable|None=None         # called with each row of the history
-) -> Path: # `out`, with run.json, history.csv, model.safetensors and split.csv
+    on_epoch:Callable|None=None,        # called with each row of the history
+    chapters:Callable|None=None         # more figures for its report, see `finish_run`
+) -> Run: # trained, judged, calibrated, with its report
     "Train a network into a run folder that survives being killed; raises `CatsDogsError` for bad sources and folders in use"
     out = Path(out)
     old = _interrupted(out, resume)
-    if old and old["state"] == "finished": return out
-    if old: settings = recorded_settings(old)
+    if old and old.info.state == "finished": return old
+    if old: settings = recorded_settings(old, settings.recipe.weights)
     recipe = settings.recipe
     dls = photo_dataloaders(source, settings.data, bs=recipe.bs)
-    learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
-    info = _describe(source, settings, learn)
-    if old and old["data"]["fingerprint"] != info["data"]["fingerprint"]:
+    info = _describe(source, settings, dls, speed_settings(settings.fast, dls.device))
+    if old and old.info.data.fingerprint != info.data.fingerprint:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
+    learn = None
+    if not (old and old.info.state == "trained"):
+        learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
     with explain_os_errors(f"writing the run folder {out}"), _alone_in(out):
-        if not old: write_info(out, info)
-        if not (out/"split.csv").exists(): _write_split(out, dls)
-        kept = _fit_run(learn, out, read_checkpoint(out), on_epoch)
-        save_model(out, learn.model, {**info, "state": "finished", "epochs": len(learn.history.rows), "kept_epoch": kept, "diverged": learn.terminate_on_divergence.diverged})
-        for name in (CHECKPOINT_FILE, "best.pth"): (out/name).unlink(missing_ok=True)
-    return out
+        run = old or Run.create(out, info)
+        run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
+        if learn: _fit_run(learn, run, on_epoch)
+        return finish_run(run, list(dls.valid.dataset.items), dls.cache, chapters)
 
 # %% ../../nbs/library/training/train.ipynb #fe35caeb
 @contextmanager
@@ -116,44 +121,48 @@ def _alone_in(out):
     finally: lock.release(); (out/".lock").unlink(missing_ok=True)
 
 def _interrupted(out, resume):
-    "The description of the run in `out` that is to be resumed; None to start one"
+    "The run in `out` that is to be resumed; None to start one"
     if not out.exists() or (out.is_dir() and all(f.name.startswith(".") for f in out.iterdir())): return None
     if not out.is_dir(): raise CatsDogsError(f"{out}: is a file; choose another folder")
     if not (out/INFO_FILE).exists(): raise CatsDogsError(f"{out}: is not empty and not a run folder; choose another")
     if not resume: raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")
-    info = read_info(out)
-    if not {"state", "recipe", "data", "seed", "fast"} <= set(info): raise CatsDogsError(f"{out}: this run was not made by `catsdogs train` and cannot be resumed")
-    return info
+    return Run.open(out)
 
 def recorded_settings(
-    info:dict # from `read_info`, of a run of `train_run`
-) -> RunSettings: # fields that the run did not know yet have their defaults
-    "The settings that a run was made with"
-    data = {k: info["data"][k] for k in DataSettings.__dataclass_fields__}
-    return RunSettings(Recipe(**info["recipe"]), DataSettings(**data), info["seed"], info["fast"])
-
-def _write_split(out, dls):
-    "Which photo was on which side, so that nobody is ever examined on what it has learned"
-    text = io.StringIO(); writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "class", "bytes", "side"))
-    for side, dl in (("train", dls.train), ("valid", dls.valid)): writer.writerows((p.name, p.label, p.size, side) for p in dl.dataset.items)
-    write_atomic(out/"split.csv", text.getvalue())
+    run:Run,                # of `train_run`
+    weights:str|None=None   # pretrained weights to start from; those that the run names are not fetched or opened unless they are named here too
+) -> RunSettings:
+    "The settings that a run was made with; raises `CatsDogsError` if it was not made by `train_run`"
+    info = run.info
+    if info.recipe is None or info.data is None or info.seed is None or info.fast is None:
+        raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a new folder in its place")
+    try: recipe = Recipe(**info.recipe)
+    except (TypeError, CatsDogsError) as e: raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
+    if recipe.weights not in (None, weights):
+        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), which are not taken on a run folder's word; repeat the command that began it")
+    return RunSettings(recipe, info.data.settings, info.seed, info.fast)
 
 class Diverged(CatsDogsError):
     "The loss became infinite or no number, before there were weights to keep"
 
-def _fit_run(learn, out, state, on_epoch):
-    "Fit with history and checkpoints, from `state` if there is one; leaves the weights to keep in the learner, returns their epoch"
-    recipe, rows = learn.recipe, state["rows"] if state else []
-    if state: restore(learn, state); write_history(out, rows)
+def _fit_run(learn, run, on_epoch):
+    "Fit with history and checkpoints, from a checkpoint if there is one; the weights to keep end in the run folder"
+    recipe, state = learn.recipe, read_checkpoint(run.path)
+    rows = state["rows"] if state else []
+    if state:
+        restore(learn, state)
+        run.save_history(rows)
     best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(out), TerminateOnDivergence(), BatchBar()] + [best] * (recipe.keep == "best")
+    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()] + [best] * (recipe.keep == "best")
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
-    kept = learn.history.rows and all(p.isfinite().all() for p in learn.model.parameters())
-    if not kept: raise Diverged(f"the loss became infinite or no number in epoch {len(learn.history.rows) + 1}: try a smaller learning rate (--lr)")
-    return learn.history.rows[-1]["epoch"] if best.kept is None else best.kept
+    rows = learn.history.rows
+    kept = rows and all(p.isfinite().all() for p in learn.model.parameters())
+    if not kept: raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a smaller learning rate (--lr)")
+    epoch = rows[-1]["epoch"] if best.kept is None else best.kept
+    run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=learn.terminate_on_divergence.diverged)
+    for name in (CHECKPOINT_FILE, "best.pth"): (run.path/name).unlink(missing_ok=True)
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
 def drawn_run(
@@ -161,11 +170,12 @@ def drawn_run(
     n:int=2400,                                                                 # drawings, a fifth of them for validation
     seed:int=42,                                                                # first weights, shuffling, augmentation
     knobs:Variation=Variation()                                                         # how varied the drawings are
-) -> Path: # a finished run folder; treat it as read-only
+) -> Run: # finished; treat it as read-only
     "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
     photos = drawn_folder(n, recipe.size, knobs=knobs)
     code = source_digest("models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
-    key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed]).encode(), digest_size=6).hexdigest()
+    key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed, RUN_FORMAT]).encode(), digest_size=6).hexdigest()
     run = cache_dir()/"runs"/f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}"
     run.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.with_suffix(".lock")): return train_run(photos, run, RunSettings(recipe, seed=seed), resume=True)
+    with FileLock(run.with_suffix(".lock")):
+        return train_run(photos, run, RunSettings(recipe, seed=seed), resume=True)
