@@ -14,7 +14,7 @@ setup(
     long_description=(here/"README.md").read_text(encoding="utf8"), long_description_content_type="text/markdown",
     keywords=cfg["keywords"], author=cfg["author"], author_email=cfg["author_email"], url=cfg["git_url"],
     license="Apache-2.0", python_requires=f">={cfg['min_python']}", zip_safe=False,
-    packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]), package_data={cfg["lib_path"]: ["petnet/*"]},
+    packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]), package_data={cfg["lib_path"]: ["petnet/*", "lessons/static/*"]},
     install_requires=words("requirements"),
     extras_require={"dev": words("dev_requirements"), "bench": words("bench_requirements")},
     entry_points={"console_scripts": words("console_scripts"), "nbdev": [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},

@@ -17,6 +17,8 @@ COLORS = {"train": "#0072B2", "valid": "#D55E00", "cat": "#009E73", "dog": "#CC7
 def plot_style():
     "Matplotlib settings shared by the course's figures, in force inside the `with` block only"
     import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    plt.draw_if_interactive()                           # starts the backend: started inside, it would lose its interactive mode at the end
     with mpl.rc_context({"figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True, "axes.spines.top": False,
                          "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
                          "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "font.size": 10}): yield

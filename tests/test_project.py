@@ -16,10 +16,10 @@ def test_no_data_is_committed():
 def test_notebook_is_light_and_was_run(path):
     cells = json.loads(path.read_text(encoding="utf8"))["cells"]
     outputs = [o for c in cells for o in c.get("outputs", [])]
-    assert path.stat().st_size < 600_000
+    assert path.stat().st_size < 800_000
     assert path.stem == "index" or outputs
     assert not [o for o in outputs if o["output_type"] == "error"]
-    for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 80_000
+    for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 150_000
 
 def test_submission_from_photos(photos, folder, catsdogs):
     run, out = folder/"photos", folder/"submission.csv"
