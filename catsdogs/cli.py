@@ -75,19 +75,34 @@ def _has_screen():
 # %% ../nbs/library/app/cli.ipynb #8a61e460
 @app.command(epilog="Example: catsdogs data drawn pets --n 2000 --size 128 --variation occlusion=0 --variation sofa_cats=1")
 def data(
-    source: str = typer.Argument(..., help="drawn: cats and dogs, drawn here."),
+    source: str = typer.Argument(..., help="drawn: cats and dogs, drawn here. kaggle: a competition's photos. Without an account: dogs (fastai's mirror), pets (Oxford), filtered (Google), petimages (Microsoft)."),
     dest: Path = typer.Argument(..., help="The folder to make; it must not exist, or be empty."),
     n: int = typer.Option(2000, help="How many pictures, half of them cats."),
     size: int = typer.Option(128, help="Their side, pixels; 16 to 1024."),
     seed: int = typer.Option(0, help="Which set; two sets share no picture."),
     knob: list[str] = typer.Option([], "--variation", help="NAME=VALUE, may be repeated: place, scale, rotation, light, clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
+    competition: str = typer.Option("dogs-vs-cats", help="For kaggle: dogs-vs-cats or dogs-vs-cats-redux-kernels-edition."),
+    archive: Optional[str] = typer.Option(None, help="Not for drawn: the archive, if it is here already, or the address of a mirror."),
 ) -> int:
-    "Write a data set: a folder for each class, masks of the body parts beside, drawings.csv with every specification."
+    "Make a data set: photos that are downloaded, or drawings with masks of the body parts and drawings.csv with every specification."
     from catsdogs.drawing.dataset import draw_pets, make_variation
-    if source != "drawn": raise CatsDogsError(f"unknown source {source!r}: choose drawn")
+    if source != "drawn": return _fetch(source, dest, competition, archive)
     if bad := next((k for k in knob if "=" not in k), None): raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
     draw_pets(dest, n, size, seed, make_variation(**dict(k.split("=", 1) for k in knob)))
     print(f"{dest}: {n:,} drawings of {size}×{size}, masks, drawings.csv")
+    return 0
+
+def _fetch(source, dest, competition, archive):
+    "Download a data set of photos; say what is here now and what comes next"
+    from catsdogs.data.sources import SOURCES, fetch_competition, fetch_photos
+    if source != "kaggle" and source not in SOURCES:
+        raise CatsDogsError(f"unknown source {source!r}: choose drawn, kaggle, {', '.join(SOURCES)}")
+    if source == "kaggle": fetched = fetch_competition(competition, dest, archive)
+    else: fetched = fetch_photos(source, dest, archive)
+    folders = ", ".join(f"{n:,} in {folder}" for folder, n in fetched.photos.items())
+    print(f"{dest}: {fetched.title}, {'complete' if fetched.new else 'there already, complete'}: {folders}")
+    if fetched.total != fetched.expected: print(f"{fetched.total:,} photos; {fetched.expected:,} were expected, so this is another edition")
+    print(f"next: catsdogs check {dest}, then catsdogs train {dest}")
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #af0ecca7
@@ -284,18 +299,31 @@ def submit(
     run: Path = typer.Argument(..., help="A run folder."),
     path: Path = typer.Argument(..., help="Kaggle's test1.zip, its zip of zips, or a folder of photos named by number."),
     out: Path = typer.Option(Path("submission.csv"), help="The CSV file to write."),
-    metric: str = typer.Option("logloss", help="logloss writes P(dog), accuracy writes 0 or 1."),
+    metric: Optional[str] = typer.Option(None, help="logloss writes P(dog), accuracy writes 0 or 1.  [default: what the competition wants, else logloss]"),
     clip: Optional[float] = typer.Option(None, help="Keep probabilities within CLIP and 1-CLIP.  [default: what was best for the run's validation photos]"),
     threshold: Optional[float] = typer.Option(None, help="For accuracy: a dog from this probability on.  [default: measured, too]"),
+    competition: Optional[str] = typer.Option(None, help="dogs-vs-cats or dogs-vs-cats-redux-kernels-edition.  [default: as `catsdogs data kaggle` noted beside the photos]"),
+    upload: bool = typer.Option(False, "--upload", help="Send it to Kaggle, wait for the score, tell the place."),
+    message: Optional[str] = typer.Option(None, "-m", "--message", help="What Kaggle shows beside it.  [default: the run's name]"),
 ) -> int:
-    "Write Kaggle's submission file: id,label."
-    from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
+    "Write Kaggle's submission file, id,label; with --upload send it and wait for its score."
+    from catsdogs.evaluation.kaggle import submit as write_submission
+    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
+    contest, metric = agree_on_answer(path, competition, metric)
+    kaggle = _sign_in(contest) if upload else None      # first: a missing sign-in shall not cost the work
     done = write_submission(run, path, out, metric, clip, threshold)
-    check_submission(out)
+    check_answers(out, path, contest)
     print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs")
     c = done.choice
     measured = f"chosen on {c.n:,} validation photos (" + (f"log loss {c.log_loss:.3f}" if metric == "logloss" else f"{c.accuracy:.1%} right") + " there)" if c.n else "not measured: " + (
         "you gave it" if (clip if metric == "logloss" else threshold) is not None else "the run's validation photos are no longer there")
     print((f"clipped at {c.clip:.4f}" if metric == "logloss" else f"1 above {c.threshold:.2f}") + ", " + measured)
     if done.unreadable: print(f"{len(done.unreadable)} photos could not be read and got one half, as {done.unreadable[0].error}")
+    if upload: print(upload_submission(kaggle, out, contest, message or f"catsdogs {run.name}"))
     return 0
+
+def _sign_in(contest):
+    "Kaggle's client; raises `CatsDogsError` if nobody is signed in, or nobody knows which competition it is about"
+    from catsdogs.data.kaggle_client import COMPETITIONS, connect
+    if contest is None: raise CatsDogsError(f"--upload to which competition? Add --competition {' or '.join(COMPETITIONS)}")
+    return connect()

@@ -78,6 +78,10 @@ def _dog_class(classes):
         raise CatsDogsError(f"this run knows {', '.join(classes)}; the competition needs a run of two classes of which one is called dog")
     return found[0]
 
+def _test_photos(photos):
+    "Those of the folder test/ or test1/, if there is one beside others; else all"
+    return [p for p in photos if p.split == "test"] or photos
+
 def _numbered(photos):
     "id → photo, for names like `17.jpg`"
     lost = [p for p in photos if p.number is None]
@@ -112,7 +116,7 @@ def submit(
     if threshold is not None and not 0 < threshold < 1: raise CatsDogsError(f"threshold must be between 0 and 1, not {threshold}")
     run = as_run(run)
     predictor = run.predictor(device)
-    dog, photos = _dog_class(predictor.classes), _numbered(list_photos(source, part="test"))
+    dog, photos = _dog_class(predictor.classes), _numbered(_test_photos(list_photos(source, part="test")))
     choice = decision_rule_for_run(run, device) if (clip if metric == "logloss" else threshold) is None else DecisionRule()
     choice = replace(choice, **{k: v for k, v in dict(clip=clip, threshold=threshold).items() if v is not None})
     answers = list(predict_photos(predictor, photos.values()))

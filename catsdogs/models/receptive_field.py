@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from ..core import CatsDogsError
 from .convolution import geometry
 from .hooks import activations, as_batch, as_module, capture_outputs, check_maps, check_place
-from .hooks import find_layers, first_tensor, list_layers, run_model, shape_text, to_model
+from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
 
 # %% ../../nbs/library/models/receptive_field.ipynb #c016
 _PIXELWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
