@@ -166,7 +166,7 @@ function chooseLayer(name) {
   strip.mark(name);
   part("layer-name").textContent = name;
   const [units, height, width] = chosenLayer().shape;
-  part("layer-about").textContent = `${chosenLayer().kind}, ${units} units of ${height}×${width}`;
+  part("layer-about").textContent = `${chosenLayer().kind}, ${units} ${units > 1 ? "units" : "unit"} of ${height}×${width}`;
   if (work.outputs[name]) draw();
   else newPicture();
 }

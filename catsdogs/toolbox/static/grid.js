@@ -29,7 +29,7 @@ export function makeGrid(holder, onChoose) {
 
   function arrange() {
     const box = holder.getBoundingClientRect();
-    layout = tileLayout(layer.shape[0], box.width - 4, Math.max(box.height - 4, 200), SMALLEST);
+    layout = tileLayout(layer.shape[0], box.width - 8, Math.max(box.height - 8, 200), SMALLEST);
     layout.tile = Math.min(layout.tile, 150);
     buttons.style.gridTemplateColumns = `repeat(${layout.columns}, ${layout.tile}px)`;
     buttons.style.gridAutoRows = `${layout.tile}px`;

@@ -25,7 +25,7 @@ export function makeStrip(holder, layers, onChoose) {
     const shape = document.createElement("small");
     const [units, height, width] = layer.shape;
     name.textContent = layer.name;
-    shape.textContent = layer.field || height > 1 ? `${units} · ${height}×${width}` : `${units} units`;
+    shape.textContent = height * width > 1 ? `${units} · ${height}×${width}` : units > 1 ? `${units} units` : "1 unit";
     button.type = "button";
     button.className = "layer";
     button.dataset.layer = layer.name;
