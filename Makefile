@@ -1,6 +1,7 @@
 # make install   the environment in .venv (uses one that is there already)
 # make demo      draws cats and dogs, trains, judges, looks inside; ends with runs/demo/report.html (uses the run that is there already)
 # make test      everything: notebooks, exported code, README, layers, command line, browser
+# make engine  what the toolbox computes with in the browser (needs npm)
 # make readme    README.md from nbs/index.ipynb
 # make benchmark speed against Keras (needs CATSDOGS_PHOTOS)
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test readme benchmark clean
+.PHONY: install demo test readme benchmark engine clean
 
 install: $(STAMP)
 
@@ -23,6 +24,9 @@ demo: install
 
 test: install
 	@$(BIN)/python tests/run_all.py
+
+engine: install
+	$(BIN)/python tools/fetch_engine.py
 
 readme: install
 	$(BIN)/python tests/make_readme.py

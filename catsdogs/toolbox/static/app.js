@@ -1,0 +1,425 @@
+// The page: what is chosen, what is computed for it, what is drawn.
+import { readTable } from "./assets.js";
+import { probabilities, startNetwork } from "./network.js";
+import { unitRanges } from "./color.js";
+import { drawMap } from "./draw.js";
+import { seenRectangle, strongestPlace } from "./geometry.js";
+import { closeCamera, eachFrame, firstFile, fitPicture, mirrored, openCamera, openFile, readNumbers } from "./input.js";
+import { makeStrip } from "./strip.js";
+import { makeGrid } from "./grid.js";
+import { makeStage } from "./stage.js";
+import { makeRate } from "./rate.js";
+import { makeAnswer } from "./answer.js";
+
+const part = (id) => document.getElementById(id);
+const info = readTable("bundle");
+const drawings = readTable("drawings");
+const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
+const size = info.size;
+
+// What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
+const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, overlay: true, every: false };
+// Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
+const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
+// What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
+const work = { network: null, busy: false, numbers: null, outputs: {} };
+
+// The newest picture, and the one that the numbers on the screen belong to.
+const picture = Object.assign(document.createElement("canvas"), { width: size, height: size });
+const computed = Object.assign(document.createElement("canvas"), { width: size, height: size });
+const strip = makeStrip(part("strip"), info.layers, chooseLayer);
+const grid = makeGrid(part("grid"), chooseUnit);
+const stage = makeStage(part("stage"), size, choosePoint);
+const rate = makeRate(document.documentElement);
+const answer = makeAnswer(part("answer"), info.classes);
+
+const chosenLayer = () => layers.get(state.layer);
+const chosenUnit = () => Math.min(state.wanted, chosenLayer().shape[0] - 1);
+const shownLayers = () => info.layers.filter((layer) => state.every || layer.main || layer.name === state.layer);
+
+// ---- computing
+
+function say(text) {
+  part("message").textContent = text;
+}
+
+/** Compute the newest picture, unless the network is busy: then this picture is dropped, or taken up when it is free. */
+async function compute() {
+  if (work.busy || !work.network || !source.fresh) return;
+  work.busy = true;
+  const came = source.fresh;
+  source.fresh = 0;
+  const numbers = readNumbers(picture, size);
+  work.numbers = numbers;
+  try {
+    const names = new Set([...strip.names(), state.layer]);
+    const result = await work.network.run(numbers, [...names]);
+    work.busy = false;
+    accept(result);
+    takeFrame();
+    compute();
+    draw();
+    rate.add(performance.now() - came, result.milliseconds);
+    showRate();
+    if (!isLive() && !source.fresh) await countMirror(numbers, result.logits);
+  } catch (error) {
+    work.busy = false;
+    say(`The network could not be computed: ${error.message}`);
+  }
+}
+
+function accept({ logits, outputs }) {
+  work.outputs = {};
+  for (const [name, data] of Object.entries(outputs)) {
+    work.outputs[name] = { data, ranges: unitRanges(data, layers.get(name).shape[0]) };
+  }
+  computed.getContext("2d").drawImage(picture, 0, 0);
+  answer.show(probabilities(logits, info.temperature));
+  document.documentElement.dataset.pictures = Number(document.documentElement.dataset.pictures ?? 0) + 1;
+}
+
+/** For a picture that stays: the answer counts its mirror image too, if the network is used that way. */
+async function countMirror(numbers, logits) {
+  if (info.mirror && !work.busy) {
+    work.busy = true;
+    const other = await work.network.run(mirrored(numbers, size), []);
+    work.busy = false;
+    if (numbers === work.numbers && !source.fresh) {
+      const mean = Array.from(logits, (z, i) => (z + other.logits[i]) / 2);
+      answer.show(probabilities(mean, info.temperature));
+    }
+  }
+  if (source.fresh) compute();
+  else tellAnswer();
+}
+
+/** For screen readers: the answer to a picture that stays, as a sentence. */
+function tellAnswer() {
+  const bars = [...document.querySelectorAll("#answer .bar")];
+  const words = bars.map((bar) => `${bar.children[0].textContent} ${bar.children[2].textContent}`);
+  part("spoken").textContent = `${source.name}: ${words.join(", ")}`;
+  document.documentElement.dataset.settled = source.name;
+}
+
+function newPicture() {
+  source.fresh = performance.now();
+  delete document.documentElement.dataset.settled;
+  compute();
+}
+
+// ---- drawing
+
+function chosenThing() {
+  const layer = chosenLayer();
+  const output = work.outputs[state.layer];
+  if (!state.holding || !output) return null;
+  const unit = chosenUnit();
+  const [, height, width] = layer.shape;
+  const values = output.data.subarray(unit * height * width, (unit + 1) * height * width);
+  const place = state.place ?? strongestPlace(values, width, layer.signed);
+  return { layer, output, unit, values, place, perLayer: state.perLayer, overlay: state.overlay };
+}
+
+function draw() {
+  const output = work.outputs[state.layer];
+  strip.draw(work.outputs, state.perLayer);
+  if (output) grid.draw(output, state.perLayer);
+  const chosen = chosenThing();
+  stage.draw(computed, chosen);
+  showUnit(chosen);
+}
+
+function showUnit(chosen) {
+  part("unit").classList.toggle("empty", !chosen);
+  if (!chosen) return;
+  const { layer, output, unit, values, place } = chosen;
+  const [, height, width] = layer.shape;
+  drawMap(part("map"), layer, output, unit, state.perLayer, false);
+  part("unit-name").textContent = `${layer.name}, unit ${unit}`;
+  const value = values[place.row * width + place.column];
+  const where = height > 1 ? `row ${place.row}, column ${place.column}` : "its one value";
+  const seen = seenRectangle(layer, size, place);
+  part("value").textContent = value.toPrecision(3);
+  part("where").textContent = state.place ? where : `${where} (strongest)`;
+  part("range").textContent = `${output.ranges.low[unit].toPrecision(3)} to ${output.ranges.high[unit].toPrecision(3)}`;
+  part("sees").textContent = layer.field ? `${seen.height}×${seen.width} of ${size}×${size} pixels` : "the whole picture";
+  const cross = part("cross");
+  cross.hidden = height * width === 1;
+  cross.style.left = `${((place.column + 0.5) / width) * 100}%`;
+  cross.style.top = `${((place.row + 0.5) / height) * 100}%`;
+}
+
+function showRate() {
+  const { fps, latency } = document.documentElement.dataset;
+  part("rate").textContent = isLive() ? `${fps} pictures/s, ${latency} ms each` : `${latency} ms`;
+}
+
+// ---- choosing
+
+function chooseLayer(name) {
+  if (!layers.has(name)) return;
+  state.layer = name;
+  state.place = null;
+  grid.show(chosenLayer());
+  grid.mark(state.holding ? chosenUnit() : -1);
+  strip.filter((other) => shownLayers().some((layer) => layer.name === other));
+  strip.mark(name);
+  part("layer-name").textContent = name;
+  const [units, height, width] = chosenLayer().shape;
+  part("layer-about").textContent = `${chosenLayer().kind}, ${units} ${units > 1 ? "units" : "unit"} of ${height}×${width}`;
+  if (work.outputs[name]) draw();
+  else newPicture();
+}
+
+function chooseUnit(unit) {
+  state.wanted = unit;
+  state.holding = true;
+  state.place = null;
+  grid.mark(chosenUnit());
+  draw();
+}
+
+function letGo() {
+  state.holding = false;
+  state.place = null;
+  grid.mark(-1);
+  draw();
+}
+
+function choosePoint(x, y) {
+  if (!state.holding) return;
+  state.place = stage.placeAt(chosenLayer(), x, y);
+  draw();
+}
+
+function stepUnit(step) {
+  const units = chosenLayer().shape[0];
+  const from = state.holding ? chosenUnit() : -1;
+  const next = from < 0 ? 0 : from + step;
+  if (next < 0 || next >= units) return;
+  const hadFocus = grid.holdsFocus();
+  chooseUnit(next);
+  if (hadFocus) grid.focus(next);
+}
+
+function stepLayer(step) {
+  const names = shownLayers().map((layer) => layer.name);
+  const next = names[names.indexOf(state.layer) + step];
+  if (!next) return;
+  const hadFocus = part("strip").contains(document.activeElement);
+  chooseLayer(next);
+  if (hadFocus) strip.focus(next);
+}
+
+function toggle(name) {
+  state[name] = !state[name];
+  part(name).setAttribute("aria-pressed", String(state[name]));
+  if (name === "every") chooseLayer(state.layer);
+  draw();
+}
+
+// ---- pictures
+
+const isLive = () => source.live && !source.frozen;
+
+function showPicture(image, name) {
+  stopCamera();
+  fitPicture(picture, image, size, info.method);
+  source.name = name;
+  part("picture-name").textContent = name;
+  if (!work.network) computed.getContext("2d").drawImage(picture, 0, 0);
+  say("");
+  newPicture();
+}
+
+async function showFile(file) {
+  if (!file) return;
+  try {
+    showPicture(await openFile(file), file.name || "from the clipboard");
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+async function showDrawing(index) {
+  const image = new Image();
+  image.src = drawings[index].address;
+  await image.decode();
+  showPicture(image, drawings[index].name);
+}
+
+/** Take the webcam's newest frame, if there is one that has not been taken. */
+function takeFrame() {
+  if (!isLive() || !source.waiting) return;
+  source.fresh = source.waiting;
+  source.waiting = 0;
+  fitPicture(picture, part("video"), size, info.method === "squash" ? "crop" : info.method);
+}
+
+function onFrame() {
+  source.waiting = performance.now();
+  if (work.busy || !isLive()) return;
+  takeFrame();
+  compute();
+}
+
+async function startCamera() {
+  try {
+    await openCamera(part("video"));
+  } catch (error) {
+    return say(error.message);
+  }
+  Object.assign(source, { live: true, frozen: false, name: "webcam" });
+  part("picture-name").textContent = "webcam";
+  say("");
+  rate.reset();
+  showCamera();
+  eachFrame(part("video"), onFrame, () => !source.live);
+}
+
+function stopCamera() {
+  if (!source.live) return;
+  source.live = false;
+  closeCamera(part("video"));
+  rate.reset();
+  showCamera();
+}
+
+function showCamera() {
+  part("camera").setAttribute("aria-pressed", String(source.live));
+  part("freeze").disabled = !source.live;
+  part("freeze").setAttribute("aria-pressed", String(source.frozen));
+  document.documentElement.dataset.live = String(isLive());
+}
+
+function freeze() {
+  if (!source.live) return;
+  source.frozen = !source.frozen;
+  rate.reset();
+  showCamera();
+  if (source.frozen) newPicture();
+}
+
+function makeDrawings() {
+  drawings.forEach(({ name, address }, index) => {
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    button.type = "button";
+    button.title = name;
+    image.src = address;
+    image.alt = name;
+    button.append(image);
+    button.addEventListener("click", () => showDrawing(index));
+    part("drawings").append(button);
+  });
+}
+
+// ---- keys
+
+const KEYS = {
+  PageDown: () => stepLayer(1),
+  PageUp: () => stepLayer(-1),
+  "?": () => part("help").showModal(),
+  w: () => (source.live ? stopCamera() : startCamera()),
+  " ": freeze,
+  o: () => toggle("overlay"),
+  s: () => toggle("perLayer"),
+  a: () => toggle("every"),
+  f: () => part("file").click(),
+  Escape: letGo,
+};
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
+  const focused = document.activeElement;
+  if (event.key === " " && focused instanceof HTMLButtonElement) return;
+  const arrow = ARROWS[event.key];
+  if (arrow && part("strip").contains(focused)) stepLayer(arrow[0] + arrow[1]);
+  else if (arrow && focused === part("stage")) movePlace(...arrow);
+  else if (arrow) stepUnit(arrow[0] + arrow[1] * grid.columns());
+  else if (KEYS[event.key]) KEYS[event.key]();
+  else return;
+  event.preventDefault();
+}
+
+/** Move the chosen place of the unit's map by one. */
+function movePlace(columns, rows) {
+  const chosen = chosenThing();
+  if (!chosen) return;
+  const [, height, width] = chosen.layer.shape;
+  const within = (value, count) => Math.min(Math.max(value, 0), count - 1);
+  const row = within(chosen.place.row + rows, height);
+  const column = within(chosen.place.column + columns, width);
+  state.place = { row, column };
+  draw();
+}
+
+function listen() {
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    showFile(firstFile(event.dataTransfer));
+  });
+  document.addEventListener("paste", (event) => showFile(firstFile(event.clipboardData)));
+  part("file").addEventListener("change", (event) => {
+    showFile(event.target.files[0]);
+    event.target.value = "";
+  });
+  part("choose").addEventListener("click", () => part("file").click());
+  part("camera").addEventListener("click", KEYS.w);
+  part("freeze").addEventListener("click", freeze);
+  for (const name of ["overlay", "perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
+  part("let-go").addEventListener("click", letGo);
+  part("open-help").addEventListener("click", KEYS["?"]);
+  part("close-help").addEventListener("click", () => part("help").close());
+  part("strip").addEventListener("sight", () => !isLive() && work.network && newPicture());
+  part("map-box").addEventListener("pointerdown", (event) => {
+    const box = part("map-box").getBoundingClientRect();
+    const [, height, width] = chosenLayer().shape;
+    const row = Math.floor(((event.clientY - box.top) / box.height) * height);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * width);
+    state.place = { row, column };
+    draw();
+  });
+  new ResizeObserver(() => {
+    grid.arrange();
+    draw();
+  }).observe(part("grid"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+// ---- start
+
+/** What tests ask: layers of the picture on the screen, computed now. */
+async function layersNow(names) {
+  while (work.busy) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { logits, outputs } = await work.network.run(work.numbers.slice(), names);
+  return { numbers: work.numbers, logits, outputs };
+}
+
+async function main() {
+  part("title").textContent = info.title;
+  document.title = `${info.title}: toolbox`;
+  const thousands = info.n_weights.toLocaleString("en");
+  const rounded = info.half_cost ? `, which moves its logits by up to ${info.half_cost.toPrecision(2)}` : "";
+  part("about-network").textContent = `${thousands} weights, kept as ${info.weights}${rounded}; pictures of ${size}×${size}.`;
+  makeDrawings();
+  const first = info.layers.filter((layer) => layer.main && layer.shape[1] > 1);
+  chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
+  listen();
+  await showDrawing(0);
+  say("The network is being started.");
+  try {
+    work.network = await startNetwork(size);
+  } catch (error) {
+    return say(`This browser could not start the network: ${error.message}`);
+  }
+  say("");
+  document.documentElement.dataset.ready = "true";
+  window.toolbox = { state, layersNow };
+  newPicture();
+}
+
+main();

@@ -1,0 +1,47 @@
+// The network as the page sees it: ask about a picture, get logits and layers.
+import { readBytes } from "./assets.js";
+
+/** Start the worker with what the page carries; resolves when the network is ready. */
+export async function startNetwork(size) {
+  const code = readBytes("engine");
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  // A page that is opened as a file may start a worker from a blob, but not one that is a module.
+  const worker = new Worker(address);
+  const waiting = new Map();
+  let ready = null;
+  const started = new Promise((resolve, reject) => (ready = { resolve, reject }));
+
+  worker.onmessage = ({ data }) => {
+    if (data.type === "ready") return ready.resolve();
+    const { resolve, reject } = waiting.get(data.id) ?? ready;
+    waiting.delete(data.id);
+    if (data.type === "failed") reject(new Error(data.message));
+    else resolve(data);
+  };
+  worker.onerror = (event) => ready.reject(new Error(event.message || "the worker could not be started"));
+
+  const parts = { script: readBytes("script"), wasm: readBytes("wasm"), graph: readBytes("graph") };
+  worker.postMessage({ type: "start", ...parts }, Object.values(parts).map((bytes) => bytes.buffer));
+  await started;
+
+  let last = 0;
+  /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted. */
+  function run(image, names) {
+    const id = ++last;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      worker.postMessage({ type: "run", id, image, size, names });
+    });
+  }
+  return { run };
+}
+
+/** Logits → a probability for each class; one logit z counts as the pair (0, z). */
+export function probabilities(logits, temperature) {
+  const pair = logits.length === 1 ? [0, logits[0]] : Array.from(logits);
+  const scaled = pair.map((z) => z / temperature);
+  const top = Math.max(...scaled);
+  const powers = scaled.map((z) => Math.exp(z - top));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((p) => p / sum);
+}

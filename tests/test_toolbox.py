@@ -1,0 +1,306 @@
+"""The toolbox in a real browser: the saved page from file://, the served page, the webcam, keys, and the numbers of every layer."""
+import base64, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from catsdogs.drawing.dataset import draw_pet
+from catsdogs.models.hooks import activations, as_batch
+from catsdogs.models.zoo import MODELS, build_model
+from catsdogs.runs.folder import shipped_run
+from catsdogs.runs.predict import Predictor
+from catsdogs.toolbox.page import engine_is_there, Toolbox
+from conftest import root
+
+@pytest.fixture(scope="module")
+def engine():
+    "The program that runs networks in the browser; without it the test is skipped"
+    if not engine_is_there(): pytest.skip("onnxruntime-web has not been fetched: make engine")
+
+@pytest.fixture(scope="module")
+def saved(folder, engine):
+    "The page of the network that comes with the package"
+    return Toolbox(shipped_run()).save(folder/"page.html")
+
+@pytest.fixture(scope="module")
+def camera(folder, browser):
+    "Headless Chromium whose webcam shows a cat that moves from left to right"
+    frames = folder/"webcam.y4m"
+    write_video(frames)
+    arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={frames}"]
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    other = browser.browser_type.launch(executable_path=program, args=arguments)
+    yield other
+    other.close()
+
+def write_video(path, width=160, height=120, frames=30):
+    "An uncompressed video: grey ground, and on it a drawn cat that moves"
+    cat = draw_pet("cat", 0, 96)
+    with open(path, "wb") as f:
+        f.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode())
+        for i in range(frames):
+            frame = Image.new("RGB", (width, height), "#808080")
+            frame.paste(cat, (2 * i, 12))
+            y, cb, cr = frame.convert("YCbCr").split()
+            small = [plane.resize((width // 2, height // 2)).tobytes() for plane in (cb, cr)]
+            f.write(b"FRAME\n" + y.tobytes() + b"".join(small))
+
+class Visit:
+    "One visit to a page: what the browser asked for, and what went wrong"
+    def __init__(self, browser, address, **options):
+        self.page = browser.new_page(**(dict(viewport=dict(width=1280, height=800)) | options))
+        self.asked, self.errors = [], []
+        self.page.on("request", lambda r: self.asked.append(r.url))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.goto(address)
+        self.page.wait_for_selector("html[data-ready=true]", state="attached", timeout=90_000)
+        self.settle()
+
+    def settle(self):
+        "Wait until the picture that stays has been computed"
+        self.page.wait_for_selector("html[data-settled]", state="attached", timeout=30_000)
+
+    def wait(self, expression, seconds=60):
+        "Ask until an expression is true; Playwright's own way is `eval`, which the page's policy forbids"
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, expression
+            self.page.wait_for_timeout(50)
+
+    def wait_for_picture(self, name):
+        "Wait until the picture of this name has been computed"
+        self.wait(f"document.documentElement.dataset.settled === {json.dumps(name)}")
+
+    def data(self, name): return self.page.evaluate(f"document.documentElement.dataset[{name!r}]")
+    def text(self, selector): return self.page.inner_text(selector)
+
+    def open_file(self, path):
+        "Choose a file, and wait for its layers"
+        self.page.set_input_files("#file", path)
+        self.wait_for_picture(os.path.basename(path))
+
+    def layers(self, names):
+        "The picture's numbers, the logits and layers, as the browser computes them"
+        found = self.page.evaluate(_LAYERS, names)
+        return {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in found.items()}
+
+    def close(self):
+        "The visit must have gone without an error, and nothing was fetched from elsewhere"
+        assert self.errors == []
+        assert [u for u in self.asked if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
+        self.page.close()
+
+_LAYERS = """async names => {
+    const text = data => {
+        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+        let letters = "";
+        for (let i = 0; i < bytes.length; i += 8192) letters += String.fromCharCode(...bytes.subarray(i, i + 8192));
+        return btoa(letters);
+    };
+    const { numbers, logits, outputs } = await toolbox.layersNow(names);
+    const found = { numbers: text(numbers), logits: text(logits) };
+    for (const name of names) found[name] = text(outputs[name]);
+    return found;
+}"""
+
+@pytest.fixture
+def visit(browser, saved):
+    "The saved page, opened from the disk"
+    v = Visit(browser, saved.as_uri())
+    yield v
+    v.close()
+
+def same_layers(visit, network, path):
+    "Open a picture in the page; every layer must equal PyTorch's"
+    visit.open_file(path)
+    pixels = as_batch(Image.open(path))
+    names = visit.page.evaluate("JSON.parse(document.getElementById('asset-bundle').textContent).layers.map(l => l.name)")
+    found = visit.layers(names)
+    assert np.abs(found["numbers"] - pixels.numpy().ravel()).max() < 1e-6
+    xb = (pixels - torch.tensor(network.mean).view(3, 1, 1)) / torch.tensor(network.std).view(3, 1, 1)
+    want = activations(network.module, xb, names)
+    with torch.no_grad(): want["logits"] = network.module(xb)
+    for name in ("logits", *names):
+        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
+    return len(names)
+
+def test_page_is_small(saved):
+    assert saved.stat().st_size < 8e6
+
+def test_layers_of_the_shipped_network(visit, folder):
+    "Every layer equals PyTorch's, and the answer that of `catsdogs predict`"
+    box, predictor = Toolbox(shipped_run()), Predictor(shipped_run())
+    draw_pet("dog", 5, predictor.size).save(folder/"a dog.png")
+    assert same_layers(visit, box.network, folder/"a dog.png") == 41
+    likely = predictor.probabilities(predictor.pixels(folder/"a dog.png")[None])[0]
+    shown = [float(t.strip("%")) / 100 for t in visit.page.locator(".bar output").all_inner_texts()]
+    assert np.abs(np.array(shown) - likely.numpy()).max() < .00051
+    assert visit.text("#picture-name") == "a dog.png"
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_of_every_model(name, browser, engine, folder):
+    torch.manual_seed(3)
+    box = Toolbox(build_model(name, 48), 48, ["cat", "dog"])
+    page = Toolbox(box.network).save(folder/f"{name}.html", half=False)
+    draw_pet("cat", 4, 48).save(folder/"small.png")
+    v = Visit(browser, page.as_uri())
+    same_layers(v, box.network, folder/"small.png")
+    v.close()
+
+def test_keys(visit):
+    "Arrows, page up and down, Escape, question mark; the unit stays while the layer changes"
+    press = visit.page.keyboard.press
+    first = visit.text("#unit-name")
+    layer = first.split(",")[0]
+    assert first.endswith("unit 0")
+    press("ArrowRight")
+    press("ArrowRight")
+    assert visit.text("#unit-name") == f"{layer}, unit 2"
+    press("ArrowDown")
+    below = int(visit.text("#unit-name").split()[-1])
+    assert below > 3
+    press("PageDown")
+    visit.settle()
+    other = visit.text("#unit-name").split(",")[0]
+    assert other != layer and visit.text("#unit-name").endswith(f"unit {below}")
+    press("PageUp")
+    assert visit.text("#unit-name") == f"{layer}, unit {below}"
+    press("Escape")
+    assert visit.page.locator("#unit .hint").is_visible() and not visit.page.locator("#unit-name").is_visible()
+    press("ArrowRight")
+    assert visit.text("#unit-name") == f"{layer}, unit 0"
+    press("?")
+    assert visit.page.locator("#help").is_visible()
+    press("Escape")
+    assert not visit.page.locator("#help").is_visible() and visit.page.locator("#unit-name").is_visible()
+
+def test_choosing(visit):
+    "A click on a tile, a drawing, a place of the picture; the facts shown are those of the numbers"
+    visit.page.locator("[data-layer=relu5]").click()
+    visit.page.locator(".units button").nth(17).click()
+    assert visit.text("#unit-name") == "relu5, unit 17"
+    assert visit.page.locator(".units button[aria-checked=true]").get_attribute("aria-label") == "unit 17"
+    visit.page.locator("#drawings button").nth(3).click()
+    visit.wait_for_picture("drawn dog 2")
+    assert visit.text("#unit-name") == "relu5, unit 17"
+    maps = visit.layers(["relu5"])["relu5"].reshape(128, 14, 14)[17]
+    assert float(visit.text("#value")) == pytest.approx(maps.max(), rel=.006)
+    box = visit.page.locator("#stage").bounding_box()
+    visit.page.mouse.click(box["x"] + box["width"] * .5, box["y"] + box["height"] * .25)
+    row, column = map(int, re.findall(r"\d+", visit.text("#where")))
+    assert float(visit.text("#value")) == pytest.approx(maps[row, column], rel=.006, abs=1e-6)
+    assert 5 <= column <= 8 and 2 <= row <= 4
+
+def test_overlay_lies_where_the_unit_sees(visit):
+    "Where a unit's map lies over the picture is where its receptive field is centred, by gradients of PyTorch"
+    network = Toolbox(shipped_run()).network
+    x = torch.rand(1, 3, network.size, network.size, requires_grad=True)
+    for layer in ("relu1", "relu5", "relu7"):
+        visit.page.locator(f"[data-layer={layer}]").click()
+        visit.page.locator("#stage").focus()
+        visit.page.keyboard.press("ArrowLeft")
+        box = visit.page.locator("#stage").bounding_box()
+        visit.page.mouse.click(box["x"] + box["width"] * .47, box["y"] + box["height"] * .53)
+        row, column = map(int, re.findall(r"\d+", visit.text("#where")))
+        from catsdogs.models.hooks import capture_outputs
+        with capture_outputs(network.module, layer) as kept: network.module(x)
+        seen = torch.autograd.grad(kept[layer][0, :, row, column].sum(), x)[0][0].abs().sum(0)
+        weight = seen / seen.sum()
+        y, across = ((weight.sum(1 - axis) * (torch.arange(network.size) + .5)).sum().item() for axis in (0, 1))
+        jump = network.size / kept[layer].shape[-1]
+        assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
+
+BAD_NAME = "<img src=x onerror=alert(1)>.png"
+
+def test_files_dropped_and_pasted(visit, folder):
+    "A picture by drop and by paste; names are text; what is no picture is refused in one line"
+    give = """([kind, name, bytes]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+        const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+            : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
+        document.body.dispatchEvent(event);
+    }"""
+    draw_pet("cat", 7, 200).save(folder/"big.png")
+    picture = list((folder/"big.png").read_bytes())
+    for kind, name in (("drop", BAD_NAME), ("paste", "pasted.png")):
+        visit.page.evaluate(give, [kind, name, picture])
+        visit.wait_for_picture(name)
+        assert visit.text("#picture-name") == name and visit.page.locator("#picture-name img").count() == 0
+    visit.page.evaluate(give, ["drop", BAD_NAME, [1, 2, 3]])
+    visit.wait("document.getElementById('message').textContent.includes('not a picture')")
+    assert BAD_NAME in visit.text("#message") and visit.page.locator("#message img").count() == 0
+    assert visit.text("#picture-name") == "pasted.png"
+
+def test_webcam(camera, saved):
+    "The webcam's frames come through live; freezing stops them; frames are dropped, not queued"
+    v = Visit(camera, saved.as_uri())
+    v.page.keyboard.press("w")
+    v.wait("+document.documentElement.dataset.pictures > 15")
+    values = set()
+    for _ in range(8):
+        values.add(v.text("#value"))
+        v.page.wait_for_timeout(200)
+    assert len(values) > 2                                  # the cat moves
+    assert v.data("live") == "true" and float(v.data("fps")) > 0 and float(v.data("latency")) > 0
+    assert float(v.data("latency")) < 3 * float(v.data("inference")) + 300      # a queue would grow beyond any bound
+    print(f"webcam: {v.data('fps')} pictures a second, latency {v.data('latency')} ms, of which the network {v.data('inference')} ms")
+    v.page.keyboard.press("Space")
+    v.settle()
+    value, pictures = v.text("#value"), v.data("pictures")
+    v.page.wait_for_timeout(700)
+    assert (v.text("#value"), v.data("pictures"), v.data("live")) == (value, pictures, "false")
+    v.page.keyboard.press("Space")
+    v.wait(f"+document.documentElement.dataset.pictures > {pictures} + 3")
+    v.page.locator("#drawings button").first.click()
+    v.settle()
+    assert v.data("live") == "false" and v.page.evaluate("document.getElementById('video').srcObject === null")
+    v.close()
+
+def test_no_camera(browser, saved):
+    "A camera that is refused or missing: one line that says what to do"
+    v = Visit(browser, saved.as_uri())
+    v.page.keyboard.press("w")
+    v.wait("document.getElementById('message').textContent.includes('camera')")
+    assert "choose a file" in v.text("#message") and v.data("live") in (None, "false")
+    v.close()
+
+@pytest.mark.parametrize("width, scheme", [(1280, "dark"), (390, "light")])
+def test_dark_and_narrow(browser, saved, width, scheme):
+    v = Visit(browser, saved.as_uri(), viewport=dict(width=width, height=850), color_scheme=scheme)
+    assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    ground = [int(n) for n in re.findall(r"\d+", v.page.evaluate("getComputedStyle(document.body).backgroundColor"))]
+    assert max(ground) < 60 if scheme == "dark" else min(ground) > 200
+    v.close()
+
+def test_everything_has_a_name(visit):
+    "What can be reached by keys has a name for screen readers"
+    nameless = visit.page.evaluate("""[...document.querySelectorAll("button, input, meter, canvas[role], section, dialog")]
+        .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 90))""")
+    assert nameless == []
+    assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
+
+def test_command_serves(engine, browser):
+    "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-c", "import sys; from catsdogs.cli import main; sys.exit(main())", "toolbox", "--no-open"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed)
+    try:
+        address = process.stdout.readline().split()[1]
+        assert address.startswith("http://127.0.0.1:")
+        with pytest.raises(urllib.error.HTTPError, match="403"): urllib.request.urlopen(address.split("?")[0])
+        v = Visit(browser, address)
+        assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
+        v.close()
+    finally: process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+
+def test_command_saves(engine, catsdogs, folder):
+    done = catsdogs("toolbox", "--save", folder/"from the command.html")
+    assert done.returncode == 0, done.stderr
+    assert (folder/"from the command.html").stat().st_size < 8e6
