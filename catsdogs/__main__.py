@@ -1,4 +1,4 @@
-"""`python -m catsdogs` is the command `catsdogs`. Written by hand: nbdev makes no __main__ module and leaves this one alone."""
+"""`python -m catsdogs` is the command `catsdogs`. Written by hand: nbdev makes no such module and leaves it alone."""
 import sys
 
 from .cli import main

@@ -33,7 +33,8 @@ class Result:
 
 def run(*command):
     "Run a command in the project's root: did it succeed, and what did it print?"
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, text=True, **together)
     return done.returncode == 0, done.stdout
 
 
@@ -51,9 +52,12 @@ def clean_and_export():
         if not passed:
             return passed, output
     after = snapshot()
-    changed = [file for file in before.keys() | after.keys() if before.get(file) != after.get(file)]
+    everything = before.keys() | after.keys()
+    changed = [file for file in everything if before.get(file) != after.get(file)]
     names = sorted(str(file.relative_to(ROOT)) for file in changed)
-    return not changed, f"changed by nbdev_clean or nbdev_export, commit what they made: {', '.join(names)}\n" if names else ""
+    if not names:
+        return True, ""
+    return False, f"changed by nbdev_clean or nbdev_export, commit what they made: {', '.join(names)}\n"
 
 
 def readme():
@@ -79,7 +83,12 @@ def benchmarks():
 
 
 FIRST = {"notebooks clean, package exported": clean_and_export}    # alone, since the others read what it writes
-THEN = {"benchmarks import": benchmarks, "ruff": lint, "imports contract": contracts, "README in step with index": readme}
+THEN = {
+    "benchmarks import": benchmarks,
+    "ruff": lint,
+    "imports contract": contracts,
+    "README in step with index": readme,
+}
 
 
 def timed(name, check):

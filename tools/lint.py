@@ -74,9 +74,10 @@ def write(table):
 def report(found, rose, fell):
     "Say what rose, with the places of a rule that may not be broken at all, and what can be lowered"
     for folder, rule, before, now in rose:
-        print(f"{folder} breaks {rule} {now} times, {before} are allowed: `ruff check --select {rule} {folder}` shows where")
+        where = f"`ruff check --select {rule} {folder}` shows where"
+        print(f"{folder} breaks {rule} {now} times, {before} are allowed: {where}")
         if before == 0:
-            places = [place for where, what, place in found if (where, what) == (folder, rule)]
+            places = [place for in_folder, broken, place in found if (in_folder, broken) == (folder, rule)]
             print(*(f"    {place}" for place in places[:10]), sep="\n")
     if fell:
         print("fewer than the baseline allows; keep it so by `python tools/lint.py --lower`:")
