@@ -1,0 +1,210 @@
+"""Run every check of the project, each to its end, and close with a plain summary: what `make test` calls.
+
+First the checks that take seconds (tools/check.py). Then the network that the lessons share is trained, once.
+Then notebooks and pytest run side by side, the slowest first, each notebook in a process of its own with one thread.
+
+python tools/run_all.py [NOTEBOOK …]    everything, or only these notebooks
+    --workers N     how many at once; without it as many as cores and memory allow
+    --record        write the seconds that were measured into tools/notebook_seconds.json, which orders the next run
+
+The environment variable CATSDOGS_PHOTOS (the folder with Kaggle's train.zip) switches the tests on real photos on.
+"""
+import argparse
+import contextlib
+import io
+import json
+import multiprocessing
+import os
+import sys
+import time
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
+
+SECONDS = ROOT/"tools"/"notebook_seconds.json"
+PYTEST = "pytest: command line, project and browser"
+PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
+MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
+TRAIN_LESSON_NETWORK = "from catsdogs.training.train import drawn_run; drawn_run()"
+
+
+def find_notebooks(names):
+    "The notebooks that nbdev_test would take, or those that are named"
+    from nbdev.doclinks import nbglob
+    from nbdev.test import _keep_file
+    if names:
+        return [Path(name).absolute() for name in names]
+    files = [file.absolute() for file in nbglob(as_path=True)]
+    return [file for file in files if _keep_file(file, ".notest")]
+
+
+def run_notebook(path):
+    "Run one notebook as nbdev_test does: (passed, what it said on failure)"
+    from nbdev.config import get_config
+    from nbdev.test import test_nb
+    config = get_config()
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        skipped, forced = config.tst_flags.split(), ["photos"] if PHOTOS else []
+        passed, _ = test_nb(path, skip_flags=skipped, force_flags=forced, basepath=config.config_path)
+    return passed, "" if passed else said.getvalue()
+
+
+def run_pytest(_):
+    "Run pytest over tests/"
+    passed, output = run(sys.executable, "-m", "pytest", "-q", "-rs", "tests")
+    print(output, end="", flush=True)
+    return passed, ""
+
+
+def work(job, path, answer):
+    "What a worker does: one job, and its result through the pipe"
+    start = time.perf_counter()
+    passed, output = job(path)
+    answer.send((passed, time.perf_counter() - start, output))
+    answer.close()
+
+
+def name_of(path):
+    "How a notebook is called in the tables"
+    return str(path.relative_to(ROOT/"nbs")) if path.is_relative_to(ROOT/"nbs") else str(path)
+
+
+def slowest_first(jobs, seconds):
+    "Unknown ones first, then by the seconds that they took when they were last recorded"
+    return sorted(jobs, key=lambda job: seconds.get(job[0], float("inf")), reverse=True)
+
+
+def allowed_workers():
+    "One for each core, if there is memory for it"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores, available_memory() // MEMORY_EACH))
+
+
+def available_memory():
+    "Bytes that Linux would give to a new program; enough for two workers where it cannot be asked"
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 2 * MEMORY_EACH
+    kibibytes = [int(text.split()[1]) for text in lines if text.startswith("MemAvailable:")]
+    return kibibytes[0] * 1024
+
+
+def start_job(context, name, job, path):
+    "Start a worker; its end of the pipe is closed here, so that its death is seen as an end of file"
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(job, path, sender))
+    process.start()
+    sender.close()
+    return receiver, (name, process, time.perf_counter())
+
+
+def finish_job(receiver, name, process, started):
+    "The result of a worker that has answered or died"
+    try:
+        passed, seconds, output = receiver.recv()
+        process.join()
+    except EOFError:
+        process.join()
+        passed, seconds = False, time.perf_counter() - started
+        output = f"{name}: its process ended with exit status {process.exitcode} and no answer (out of memory?)\n"
+    receiver.close()
+    return Result(name, passed, seconds, output)
+
+
+def run_jobs(jobs, workers):
+    "Run (name, job, path) in that order, so many at once; results as they end"
+    # A fork server imports the heavy packages once, and each job starts from there: fresh, and without the wait.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nbdev.test", "catsdogs.training.train", "matplotlib.pyplot"])
+    pending, running, results = list(jobs), {}, []
+    while pending or running:
+        while pending and len(running) < workers:
+            receiver, state = start_job(context, *pending.pop(0))
+            running[receiver] = state
+        for receiver in wait(list(running)):
+            result = finish_job(receiver, *running.pop(receiver))
+            print(result.output, end="")
+            print(line(result), flush=True)
+            results.append(result)
+    return results
+
+
+def train_lesson_network():
+    "The network that many notebooks look into, trained before they ask for it at the same time"
+    start = time.perf_counter()
+    passed, output = run(sys.executable, "-c", TRAIN_LESSON_NETWORK)
+    result = Result("the lessons' network is there", passed, time.perf_counter() - start, output)
+    print("" if passed else output, end="")
+    print(line(result), flush=True)
+    return result
+
+
+def prepare():
+    "What comes before the notebooks: the quick checks, and the network that they share"
+    print("== make check", flush=True)
+    return [*run_checks(), train_lesson_network()]
+
+
+def use_environment():
+    "What the workers find: one thread each, this project first, no windows"
+    os.environ.update(ENVIRONMENT, OMP_NUM_THREADS="1")
+    ENVIRONMENT["OMP_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(ROOT))
+    os.chdir(ROOT)
+
+
+def recorded_seconds():
+    "What each notebook took when it was last recorded"
+    return json.loads(SECONDS.read_text(encoding="utf8")) if SECONDS.exists() else {}
+
+
+def record(results, seconds):
+    "Remember how long each job took"
+    measured = {result.name: round(result.seconds) for result in results}
+    text = json.dumps({**seconds, **measured}, indent=1, sort_keys=True)
+    SECONDS.write_text(text + "\n", encoding="utf8")
+
+
+def summary(results, slowest):
+    "The last lines: the slowest jobs, what failed, and how many passed"
+    print("\n== the slowest")
+    for result in sorted(slowest, key=lambda result: result.seconds, reverse=True)[:10]:
+        print(line(result))
+    failed = [result for result in results if not result.passed]
+    if failed:
+        print("\n== failed")
+        print(*(line(result) for result in failed), sep="\n")
+    if not PHOTOS:
+        print("\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS to the folder that holds Kaggle's train.zip")
+    print(f"\n{len(results) - len(failed)} passed, {len(failed)} failed{'' if PHOTOS else ', 1 skipped'}")
+    return bool(failed)
+
+
+def main():
+    "The exit status"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--record", action="store_true")
+    asked = parser.parse_args()
+    start = time.perf_counter()
+    checks = [] if asked.notebooks else prepare()
+    print("\n== notebooks" + (" with photos" if PHOTOS else ""), flush=True)
+    use_environment()
+    seconds = recorded_seconds()
+    jobs = [(name_of(path), run_notebook, path) for path in find_notebooks(asked.notebooks)]
+    if not asked.notebooks:
+        jobs.append((PYTEST, run_pytest, None))
+    results = run_jobs(slowest_first(jobs, seconds), asked.workers or allowed_workers())
+    if asked.record:
+        record(results, seconds)
+    failed = summary(checks + results, results)
+    print(f"make test: {(time.perf_counter() - start) / 60:.1f} minutes", file=sys.stderr)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
