@@ -78,8 +78,11 @@ def _layer_name(net, known, layer):
     raise CatsDogsError(f"no layer {said}: there are {', '.join(near)}, or a position from 0 to {len(names) - 1}; `list_layers(model)` lists all")
 
 def _submodule(net, path):
+    "The module of this name; the outer part of it, as of a network in a `Sequential`, may be left out"
     try: return net.get_submodule(path)
-    except AttributeError: return None
+    except AttributeError: pass
+    found = [m for name, m in net.named_modules() if name.endswith(f".{path}")]
+    return found[0] if len(found) == 1 and not path[0].isdigit() else None
 
 # %% ../../nbs/library/models/hooks.ipynb #acafd4f8
 @contextmanager

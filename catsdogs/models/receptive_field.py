@@ -126,6 +126,7 @@ _JOIN = set("""add iadd radd sub isub rsub mul imul rmul div idiv truediv itrued
 maximum minimum cat concat""".split())
 _SHARE = set("mean sum amax amin max min norm chunk split getitem unbind narrow".split())           # of channels, where the places stay
 _NORMS = set("layer_norm group_norm instance_norm rms_norm normalize".split())
+_MIX = set("softmax matmul bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward".split())
 _POOLS = set("max_pool2d max_pool2d_with_indices avg_pool2d".split())
 
 class _Trail(TorchFunctionMode):
@@ -150,8 +151,10 @@ class _Trail(TorchFunctionMode):
         return out
 
     def follow(self, name, given, args, kwargs, out):
-        "Sides and field of a function's result; None: its places are not known, or it has none"
+        "Sides and field of a function's result; None: its places are not known, or it has none; False: attention has mixed them"
         placed = [(t, *self.found[id(t)]) for t in given if self.found[id(t)]]
+        mixed = any(self.found[id(t)] is False for t in given)
+        if name in _MIX or (mixed and not placed): return False
         if not placed: return None
         (x, axes, field), *others = placed
         if name in _JOIN: return self.join(placed, len(placed) < len(given), out)
@@ -287,12 +290,13 @@ def _follow(model, names, size):
 
 def _field(model, module, out, trail, size):
     "The field of a layer with this output; None if its places are no places of the picture"
-    if what := trail.found.get(id(out)):
+    what, sides = trail.found.get(id(out)), out.shape[2:]
+    if what:
         axes, field = what
         return field if axes == (2, 3) else None
-    sides = out.shape[2:]
     if sides.numel() == 1: return ReceptiveField(size, size, size, (0, 0), whole=True)      # a dense layer, or global pooling
-    if out.ndim != 4 or not .5 < (sides[0] / sides[1]) / (size[0] / size[1]) < 2: return None
+    if what is False or len(out) != 1 or out.ndim != 4: return None
+    if not .5 < (sides[0] / sides[1]) / (size[0] / size[1]) < 2: return None
     return _measured_field(as_module(model), module, size)
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c105
