@@ -226,14 +226,20 @@ def _layer_figures(run, predictor, pixels, maps, label, settings):
         share = shares[name][0]
         units = share.abs().topk(min(settings.units, len(share))).indices.tolist()
         patches = [[found[0].patch(name, u, rank, found[1]) for rank in range(min(settings.top, found[0].values[name].shape[1]))] if found else [] for u in units]
-        liked = _preferred(run, predictor, name, units) if settings.preferred else [None] * len(units)
+        liked = _liked(run, predictor, name, units, settings)
         titles = [f"{u}: {share[u]:+.2f}" for u in units]
         field = receptive_field_of(predictor, name, pixels.shape[:2])
         heats = [_heat(field, a[0, u].float()) for u in units]
         fig = _layer_figure(pixels, heats, list(zip(units, patches, liked)), titles)
-        yield Figure(f"units_{name}", figure_png(fig, colors=192), _unit_caption(name, a, label, found), "Which units speak up" if name == next(iter(maps)) else "")
+        yield Figure(f"units_{name}", figure_png(fig, colors=192), _unit_caption(name, a, label, found, liked), "Which units speak up" if name == next(iter(maps)) else "")
 
-def _unit_caption(name, a, label, found):
+def _liked(run, predictor, name, units, settings):
+    "The picture that each unit likes best; None where none is asked for, or where the network takes pictures of one size only"
+    if not settings.preferred: return [None] * len(units)
+    try: return _preferred(run, predictor, name, units)
+    except CatsDogsError: return [None] * len(units)
+
+def _unit_caption(name, a, label, found, liked):
     n, h, w = a.shape[1:]
     source = f"the patches at which it fires most among {found[0].n:,} photos that the network has not learned from, with its activation" if found else "(no top images: the photos of the run are no longer there)"
-    return f"{name}: the units, of {n} with {h}×{w} maps, that contribute most to “{label}” or against it. In each row: the unit's number and its contribution (what the logit would lose without it, to first order), where it fires in this photo, {source}, and the picture that it likes best."
+    return f"{name}: the units, of {n} with {h}×{w} maps, that contribute most to “{label}” or against it. In each row: the unit's number and its contribution (what the logit would lose without it, to first order), where it fires in this photo, {source}{'' if liked[0] is None else ', and the picture that it likes best'}."
