@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from catsdogs.interpret.attribution_scores import BASELINES, deletion_insertion, drawn_truth, class_logit, part_shares, randomize_layers, rank_correlation, score_maps
+from catsdogs.interpret.attribution_scores import BASELINES, deletion_insertion, class_logit, part_shares, randomize_layers, rank_correlation, score_maps
+from catsdogs.interpret.annotations import draw_annotated
 from catsdogs.interpret.attribution import ATTRIBUTION_METHODS, attribute
 from catsdogs.drawing.dataset import pet_spec
 from catsdogs.training.train import drawn_run
@@ -41,7 +42,7 @@ def main():
     parser.add_argument("--model", default="codelab")
     args = parser.parse_args()
     rows = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
-    truth = drawn_truth([pet_spec(i, UNSEEN) for i in range(args.drawings)], 128)
+    truth = draw_annotated([pet_spec(i, UNSEEN) for i in range(args.drawings)], 128)
     for seed in range(42, 42 + args.seeds):
         done = {r["method"] for r in rows if r["seed"] == seed and r["model"] == args.model}
         if set(ways(args.model)) <= done: continue

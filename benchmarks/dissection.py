@@ -19,7 +19,8 @@ from fastai.callback.core import Callback
 from catsdogs.data.splits import DataSettings
 from catsdogs.data.drawn import drawn_folder
 from catsdogs.data.dataloaders import photo_dataloaders
-from catsdogs.interpret.dissection import CONCEPTS, dissect, label_drawings
+from catsdogs.interpret.annotations import CONCEPTS, annotate_drawings
+from catsdogs.interpret.dissection import dissect
 from catsdogs.drawing.pets import TRAITS, swap_traits
 from catsdogs.drawing.dataset import Variation, pet_spec
 from catsdogs.drawing.scenes import draw
@@ -54,7 +55,7 @@ def photos_of(condition):
 def unseen(condition):
     "Drawings to fit on and to judge on"
     heads = condition == "ears only"
-    data = label_drawings([draw(ears_only(i, 5) if heads else pet_spec(i, 5), SIZE) for i in range(240)], [p for p in CONCEPTS if not (heads and p in ("tail", "body", "legs"))])
+    data = annotate_drawings([draw(ears_only(i, 5) if heads else pet_spec(i, 5), SIZE) for i in range(240)], [p for p in CONCEPTS if not (heads and p in ("tail", "body", "legs"))])
     return data[:120], data[120:]
 
 class DissectEpochs(Callback):
