@@ -29,10 +29,11 @@ class DataSettings:
     "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
     size: int = setting(150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
     method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
-    split: str = setting("auto", "{names}. auto: by folders if they say, else hash; small: Kaggle's photos 0-999 to train "
-        "and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
+    split: str = setting("auto", "{names}. auto: by folders if they say, else hash; small: Kaggle's photos 0-999 "
+        "to train and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
     valid: float = setting(.2, "share of validation photos", above=0, below=1)
-    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole", low=2)
+    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole",
+        low=2)
 
     def __post_init__(self): check_settings(self)
 
@@ -75,7 +76,8 @@ def split_photos(
     "Split photos deterministically, stratified by class, stable when photos are added; raises `CatsDogsError` for classes that cannot be split"
     check_classes(photos)
     by_class = defaultdict(lambda: defaultdict(list))
-    for i, (photo, side) in enumerate(zip(photos, SPLIT_RULES[settings.split](photos, settings))): by_class[photo.label][side].append(i)
+    sides = SPLIT_RULES[settings.split](photos, settings)   # of each photo: "train", "valid", or None if it takes no part
+    for i, (photo, side) in enumerate(zip(photos, sides)): by_class[photo.label][side].append(i)
     train, valid = [], []
     for label, side in by_class.items(): _share(label, side, photos, train, valid)
     return _limited(photos, sorted(train), settings.limit), sorted(valid)
