@@ -29,11 +29,11 @@ class Recipe:
     epochs: int = setting(15, "passes over the training photos", above=0)
     bs: int = setting(100, "photos in a batch", above=0)
     lr: float = setting(1e-3, "learning rate; with one_cycle the largest one", above=0, log=True)
-    optimizer: str = setting("rmsprop", "{names}", names=_named("training.optimizers", "OPTIMIZERS"))
-    schedule: str = setting("constant", "{names}; with one_cycle the learning rate rises and falls once",
+    optimizer: str = setting("rmsprop", "how the weights move: {names}", names=_named("training.optimizers", "OPTIMIZERS"))
+    schedule: str = setting("constant", "of the learning rate: {names}; in one_cycle it rises and falls once",
         names=("constant", "one_cycle"))
     wd: float = setting(0., "weight decay, decoupled as in AdamW", low=0, log=True)
-    augment: "str|Policy" = setting("none", "{names}; in Python also a `Policy` of your own",
+    augment: "str|Policy" = setting("none", "how training pictures are changed: {names}; in Python also a `Policy` of your own",
         names=_named("data.augment", "AUGMENTATIONS"))
     patience: int|None = setting(None, "stop after so many epochs without a lower validation loss", low=1)
     keep: str = setting("best", "weights of which epoch are kept: {names}; the best has the lowest validation loss",
