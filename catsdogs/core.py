@@ -48,10 +48,11 @@ def registered_names(
     module:str,     # of the package, as "models.zoo"
     registry:str    # the registry's name in it, as "MODELS"
 ) -> tuple[str, ...]:
-    "The names in one of the package's registries, without importing its module; raises `ValueError` if there is no such registry"
+    "The names in one of the package's registries, without importing its module; raises `ValueError` if there is none"
     loaded = getattr(sys.modules.get(f"catsdogs.{module}"), registry, None)
     if loaded is not None: return tuple(loaded)
-    source = files("catsdogs").joinpath(*module.split(".")[:-1], f"{module.split('.')[-1]}.py").read_text(encoding="utf8")
+    *rooms, name = module.split(".")
+    source = files("catsdogs").joinpath(*rooms, f"{name}.py").read_text(encoding="utf8")
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", None) == registry:
             entries = statement.value.args[1]           # Registry("model", {"codelab": …})
@@ -121,7 +122,7 @@ def explain_os_errors(
 
 # %% ../nbs/library/core/core.ipynb #b1d17953
 def cache_dir() -> Path:
-    "Where things live that can be made again: `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`; an empty variable counts as none"
+    "Where things live that can be made again: `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`"
     if own := os.environ.get("CATSDOGS_CACHE"): return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()/"catsdogs"
 

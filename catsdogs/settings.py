@@ -40,14 +40,14 @@ class Limits:
         "The limits in words; empty if there are none"
         if self.low is not None and self.high is not None: return f"from {self.low} to {self.high}"
         if self.above is not None and self.below is not None: return f"between {self.above} and {self.below}"
-        lower = f"at least {self.low}" if self.low is not None else f"above {self.above}" if self.above is not None else ""
-        upper = f"below {self.below}" if self.below is not None else f"at most {self.high}" if self.high is not None else ""
-        return " and ".join(part for part in (lower, upper) if part)
+        limits = {"at least": self.low, "above": self.above, "below": self.below, "at most": self.high}
+        return " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
 
     def contains(self, value:float) -> bool:
         "Does a number keep the limits? Neither infinity nor NaN does"
-        return (isfinite(value) and (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-                and (self.above is None or value > self.above) and (self.below is None or value < self.below))
+        if not isfinite(value): return False
+        if self.low is not None and value < self.low or self.high is not None and value > self.high: return False
+        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
 
 def setting(
     default,    # the value if nothing is said
@@ -110,9 +110,8 @@ def settings_table(
     for f in fields(settings):
         if "limits" not in f.metadata: continue
         limits, kind = f.metadata["limits"], kind_of(f.type)
-        names = ", ".join(limits.allowed())
-        allowed = names if names and not limits.open else f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip()
-        words = limits.help if limits.open else limits.words()
+        allowed = "a name" if limits.allowed() else f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip()
+        words = limits.words().replace("|", "\\|")         # a bar would end the cell
         default = "–" if f.default is None else str(f.default)
-        rows.append(f"| `{f.name}` | {default} | {allowed} | {words.replace('|', chr(92) + '|')} |")
+        rows.append(f"| `{f.name}` | {default} | {allowed} | {words} |")
     return "\n".join(rows)

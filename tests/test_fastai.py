@@ -1,4 +1,4 @@
-"""A fastai user's habits: any loaders, any fit, finder, tta, export, interpretation, cleaner, and fastai's callbacks."""
+"""A fastai user's habits: any loaders, any fit, finder, tta, export, interpretation, cleaner, fastai's callbacks."""
 import io, json, pickle, shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,8 @@ from fastai.callback.mixup import CutMix, MixUp
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
 from fastai.callback.training import GradientAccumulation
+from fastai.data.block import DataBlock, RegressionBlock
+from fastai.data.transforms import get_image_files
 from fastai.interpret import ClassificationInterpretation
 from fastai.learner import Learner, load_learner
 from fastai.losses import CrossEntropyLossFlat
@@ -60,8 +62,11 @@ def saved(img, format, **kwargs):
 
 # Any loaders
 
+def from_folder(pets, size):
+    return ImageDataLoaders.from_folder(pets, valid_pct=.25, seed=1, item_tfms=Resize(size), bs=16, num_workers=0)
+
 LOADERS = {
-    "ImageDataLoaders": lambda pets: ImageDataLoaders.from_folder(pets, valid_pct=.25, seed=1, item_tfms=Resize(SIZE), bs=16, num_workers=0),
+    "ImageDataLoaders": lambda pets: from_folder(pets, SIZE),
     "photo_block": lambda pets: photo_block(DataSettings(SIZE)).dataloaders(pets, bs=16, num_workers=0),
     "photo_dataloaders": lambda pets: photo_dataloaders(pets, DataSettings(SIZE), bs=16),
 }
@@ -74,7 +79,7 @@ def test_any_loaders(pets, kind):
     assert (learn.recipe.size, learn.recipe.bs) == (SIZE, 16)
     assert [type(cb) for cb in learn.cbs if isinstance(cb, MixUp)] == [MixUp]
     assert [t.policy.brightness for t in learn.dls.train.after_batch.fs if isinstance(t, Augment)] == [.1]
-    assert not [t for t in dls.train.after_batch.fs if isinstance(t, Augment)]      # the user's own loaders are left alone
+    assert not [t for t in dls.train.after_batch.fs if isinstance(t, Augment)]  # the user's own loaders are left alone
     assert len(learn.recorder.values) == 1 and np.isfinite(learn.recorder.values[0]).all()
 
 def test_the_network_is_made_for_the_pictures(pets):
@@ -92,11 +97,9 @@ def test_looking_at_the_loaders_spends_no_random_number(pets):
     assert torch.equal(after, torch.rand(3))
 
 def test_unfit_loaders_are_refused(pets):
-    uneven = ImageDataLoaders.from_folder(pets, valid_pct=.25, item_tfms=Resize((32, 48)), bs=16, num_workers=0)
-    with pytest.raises(CatsDogsError, match="not square"): photo_learner(uneven, "classic")
-    from fastai.data.block import DataBlock, RegressionBlock
-    numbers = DataBlock((ImageBlock, RegressionBlock), get_items=lambda p: sorted(p.rglob("*.jpg")), get_y=lambda p: 1., item_tfms=Resize(SIZE))
-    numbers = numbers.dataloaders(pets, bs=16, num_workers=0)
+    with pytest.raises(CatsDogsError, match="not square"): photo_learner(from_folder(pets, (32, 48)), "classic")
+    block = DataBlock((ImageBlock, RegressionBlock), get_items=get_image_files, get_y=lambda p: 1., item_tfms=Resize(SIZE))
+    numbers = block.dataloaders(pets, bs=16, num_workers=0)
     with pytest.raises(CatsDogsError, match="one class for each picture"): photo_learner(numbers, "classic")
 
 # The recipe, whole or refused
@@ -115,8 +118,16 @@ def test_two_augmentations_are_refused(pets):
     assert isinstance(photo_learner(dls, "classic", "one_cycle", cbs=CutMix()).cut_mix, CutMix)
 
 def test_what_a_network_of_ones_own_cannot_do_is_refused(dls):
-    with pytest.raises(CatsDogsError, match="pretrained weights is for models named timm:NAME"): photo_learner(dls, own_network(1), "transfer")
-    with pytest.raises(CatsDogsError, match="dropout acts before"): photo_learner(dls, nn.Flatten(), Recipe(dropout=.5), loss_func=OneLogitLoss())
+    with pytest.raises(CatsDogsError, match="pretrained weights is for models named timm:NAME"):
+        photo_learner(dls, own_network(1), "transfer")
+    with pytest.raises(CatsDogsError, match="dropout acts before"):
+        photo_learner(dls, nn.Flatten(), Recipe(dropout=.5), loss_func=OneLogitLoss())
+
+def test_a_recipe_stays_what_it_is(dls):
+    "No pretrained weights come in by the back door"
+    learn = photo_learner(dls, None, Recipe("timm:test_resnet", SIZE, augment="light"))
+    assert (learn.recipe.weights, learn.recipe.freeze_epochs, learn.recipe.epochs) == (None, 0, 15)
+    assert photo_learner(dls, "classic", Recipe(epochs=3, wd=.5)).recipe == Recipe("classic", SIZE, 3, 16, wd=.5)
 
 # The user's own network and settings
 
@@ -128,13 +139,15 @@ def test_the_loss_fits_the_network(dls, n_out, loss):
     assert 0 <= learn.recorder.values[0][2] <= 1
 
 def test_networks_that_do_not_fit(dls):
-    with pytest.raises(CatsDogsError, match="answers 5 numbers .* 2 classes: give it 2 outputs"): photo_learner(dls, own_network(5))
+    with pytest.raises(CatsDogsError, match="answers 5 numbers .* 2 classes: give it 2 outputs"):
+        photo_learner(dls, own_network(5))
     with pytest.raises(CatsDogsError, match="does not take pictures of 3×32×32"): photo_learner(dls, nn.Linear(5, 2))
     with pytest.raises(CatsDogsError, match="must answer n×"): photo_learner(dls, nn.Conv2d(3, 2, 3))
 
 def test_the_users_settings_win(dls):
     mine = nn.CrossEntropyLoss()
-    learn = photo_learner(dls, own_network(2), "one_cycle", loss_func=mine, metrics=[accuracy, error_rate], opt_func=SGD, lr=.5, wd=.25)
+    own = dict(loss_func=mine, metrics=[accuracy, error_rate], opt_func=SGD, lr=.5, wd=.25)
+    learn = photo_learner(dls, own_network(2), "one_cycle", **own)
     assert (learn.loss_func, learn.opt_func, learn.lr, learn.wd) == (mine, SGD, .5, .25)
     assert [m.name for m in learn.metrics] == ["accuracy", "error_rate"]
     assert (learn.recipe.lr, learn.recipe.wd) == (.5, .25)      # `fit_recipe` uses them too
@@ -153,7 +166,7 @@ def test_fine_tune_of_a_pretrained_network(pets, folder):
     from safetensors.torch import save_file
     import timm
     save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), folder/"tiny.safetensors")
-    recipe = find_recipe("transfer", model="timm:test_resnet", weights=str(folder/"tiny.safetensors"), size=SIZE, epochs=2)
+    recipe = find_recipe("transfer", model="timm:test_resnet", weights=folder/"tiny.safetensors", size=SIZE, epochs=2)
     learn = photo_learner(photo_dataloaders(pets, DataSettings(SIZE), bs=16), None, recipe, seed=1)
     moved = lambda old: not torch.equal(old, next(learn.model[-1].parameters()))
     first = next(learn.model[-1].parameters()).detach().clone()
@@ -179,8 +192,8 @@ def test_tta_and_interpretation(pets):
         assert len(interpretation.top_losses(3)[0]) == 3
 
 def test_callbacks(dls, tmp_path):
-    cbs = [CSVLogger("log.csv"), SaveModelCallback(monitor="accuracy", fname="best"), GradientAccumulation(32), MixUp(.4),
-           ActivationStats(with_hist=True)]
+    best = SaveModelCallback(monitor="accuracy", fname="best")
+    cbs = [CSVLogger("log.csv"), best, GradientAccumulation(32), MixUp(.4), ActivationStats(with_hist=True)]
     learn = photo_learner(dls, "classic", "one_cycle", seed=1, path=tmp_path, cbs=cbs)
     with learn.no_bar(), learn.no_logging(): learn.fit(2)
     assert (tmp_path/"log.csv").read_text().splitlines()[0] == "epoch,train_loss,valid_loss,accuracy,time"
@@ -237,7 +250,9 @@ def odd_files(pet):
     see_through = pet.convert("RGBA")
     see_through.putalpha(Image.fromarray(np.tile(np.linspace(0, 255, SIZE).astype(np.uint8), (SIZE, 1))))
     grey = Image.fromarray(np.asarray(pet.convert("L")).astype(np.uint16) * 257)
-    return {"sideways.jpg": saved(pet, "JPEG", exif=exif), "transparent.png": saved(see_through, "PNG"), "grey16.png": saved(grey, "PNG")}
+    return {"sideways.jpg": saved(pet, "JPEG", exif=exif),
+            "transparent.png": saved(see_through, "PNG"),
+            "grey16.png": saved(grey, "PNG")}
 
 def test_predict_takes_what_fastai_users_have(learn, pets, tmp_path):
     learn.fit(1)
@@ -255,7 +270,7 @@ def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):
     naive = learn.predict(np.asarray(Image.open(tmp_path/name).convert("RGB")))[2]
     expected = learn.predict(tmp_path/name)[2]
     torch.testing.assert_close(learn.predict(Image.open(tmp_path/name))[2], expected)
-    assert not torch.allclose(naive, expected, atol=1e-4)       # what the picture is without its note, its alpha, its bits
+    assert not torch.allclose(naive, expected, atol=1e-4)   # what the picture is without its note, its alpha, its bits
 
 # The cleaner
 

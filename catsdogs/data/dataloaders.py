@@ -16,6 +16,7 @@ from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import IntToFloatTensor, ToTensor
 from fastai.torch_core import TensorCategory, TensorImage
 from fastai.vision.core import PILImage
+import fastai.vision.data # noqa: F401, teaches fastai's `show_batch` about pictures
 from fasttransform import Transform
 import numpy as np
 import torch

@@ -57,7 +57,7 @@ class Photo:
         self.path.unlink()
 
     def _need_file(self):
-        if self.member: raise CatsDogsError(f"{self}: lies inside a zip and is no file of its own; unpack the zip first")
+        if self.member: raise CatsDogsError(f"{self}: lies inside a zip, and is no file of its own; unpack it first")
 
     def read(self) -> bytes:
         "The file's bytes; raises `UnreadablePhoto`"

@@ -7,6 +7,7 @@ __all__ = ['OneLogitLoss', 'one_logit_accuracy', 'PhotoAccuracy', 'speed_callbac
            'photo_learner']
 
 # %% ../../nbs/library/training/learner.ipynb #438339c5
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from pickle import PicklingError
@@ -97,24 +98,21 @@ def _n_classes(dls):
     vocab = getattr(dls, "vocab", None)
     return len(vocab) if vocab is not None else getattr(dls, "c", 0) or 0
 
-def _picture_size(dls):
+def _picture_size(xb):
     "The side of the loaders' pictures; None if they are not square"
-    if hasattr(dls, "settings"): return dls.settings.size
-    shape = _peek(dls)[0].shape
-    if len(shape) != 4: raise CatsDogsError(f"photo_learner needs batches of pictures, n×3×size×size, not of shape {tuple(shape)}")
-    return shape[-1] if shape[-1] == shape[-2] else None
+    if xb.ndim != 4:
+        raise CatsDogsError(f"photo_learner needs batches of pictures, n×3×size×size, not of shape {tuple(xb.shape)}")
+    return xb.shape[-1] if xb.shape[-1] == xb.shape[-2] else None
 
-def _check_one_class_each(dls):
-    if hasattr(dls, "settings"): return
-    yb = _peek(dls)[1]
+def _check_one_class_each(dls, yb):
     one_each = len(yb) == 1 and yb[0].ndim == 1 and not yb[0].is_floating_point()
     if not (one_each and _n_classes(dls) > 1):
         raise CatsDogsError("photo_learner needs loaders with one class for each picture and at least two classes; "
                             "for other targets give a network of your own, loss_func=… and metrics=…")
 
-def _own_outputs(net, dls):
+def _own_outputs(net, xb):
     "How many numbers a network of one's own answers for each picture"
-    xb = _peek(dls)[0].as_subclass(Tensor)[:2]
+    xb = xb.as_subclass(Tensor)[:2]
     weight, was_training = next(net.parameters(), xb), net.training
     try:
         with torch.no_grad(): out = net.eval()(xb.to(weight.device))
@@ -122,14 +120,15 @@ def _own_outputs(net, dls):
         raise CatsDogsError(f"the network does not take pictures of {'×'.join(map(str, xb.shape[1:]))} ({e})") from e
     finally: net.train(was_training)
     if not isinstance(out, Tensor) or out.ndim != 2:
-        raise CatsDogsError("the network must answer n×(number of classes) logits; for other answers give loss_func=… and metrics=…")
+        raise CatsDogsError("the network must answer n×(number of classes) logits; "
+                            "for other answers give loss_func=… and metrics=…")
     return out.shape[1]
 
 def _loss_for(n_out, n_classes):
     if n_out == 1 and n_classes == 2: return OneLogitLoss()
     if n_out == n_classes: return CrossEntropyLossFlat()
-    raise CatsDogsError(f"the network answers {n_out} numbers for each picture, and the loaders have {n_classes} classes: "
-                        f"give it {n_classes} outputs{' (or one)' if n_classes == 2 else ''}")
+    raise CatsDogsError(f"the network answers {n_out} numbers for each picture, and the loaders have "
+                        f"{n_classes} classes: give it {n_classes} outputs{' (or one)' if n_classes == 2 else ''}")
 
 # %% ../../nbs/library/training/learner.ipynb #new147267823
 def _augmented(dls, policy):
@@ -142,7 +141,9 @@ def _augmented(dls, policy):
                                 "batch_tfms=augmentations(…), and the recipe augment=\"none\"")
     there = [t.policy for t in dls.train.after_batch.fs if isinstance(t, Augment)]
     if there == [wanted[0].policy]: return dls
-    if there: raise CatsDogsError("the loaders augment already, and the recipe asks for another augmentation: leave out one of the two")
+    if there:
+        raise CatsDogsError("the loaders augment already, and the recipe asks for another augmentation: "
+                            "leave out one of the two")
     loaders = [dl.new(after_batch=Pipeline([*dl.after_batch.fs, *wanted])) for dl in dls.loaders]
     copy = type(dls)(*loaders, path=dls.path, device=dls.device)
     return _with_notes(copy, dls)
@@ -156,14 +157,14 @@ def _with_notes(copy, dls):
 def _recipe_for(dls, model, recipe, size, changes):
     "The recipe of a learner: what is asked for, with the loaders' size and batch size and the changes in place"
     name = model if isinstance(model, str) else None
-    own = isinstance(model, nn.Module)
-    if isinstance(recipe, Recipe): recipe = find_recipe(None, **{**vars(recipe), **({"model": name} if name else {})})
-    else: recipe = find_recipe(recipe, model=name)
-    if own and recipe.weights:
-        raise CatsDogsError("a recipe with pretrained weights is for models named timm:NAME; for a network of your own choose another")
+    if not isinstance(recipe, Recipe): recipe = find_recipe(recipe, model=name)
+    elif name: recipe = replace(recipe, model=name)
+    if isinstance(model, nn.Module) and recipe.weights:
+        raise CatsDogsError("a recipe with pretrained weights is for models named timm:NAME; "
+                            "for a network of your own choose another")
     if size: changes = dict(size=size, **changes)
     if isinstance(dls.train.bs, int): changes = dict(bs=dls.train.bs, **changes)
-    return Recipe(**{**vars(recipe), **changes})
+    return replace(recipe, **changes)
 
 # %% ../../nbs/library/training/learner.ipynb #5cb9186e
 class PhotoLearner(Learner):
@@ -177,7 +178,7 @@ class PhotoLearner(Learner):
             unfinished.replace(file)
         except (TypeError, AttributeError, ValueError, RuntimeError, PicklingError) as e:
             instead = 'keep its weights by learn.save("NAME"), or the network in a run folder by save_model'
-            if "RLock" in str(e): instead += "; or install plum-dispatch below 2.10, which breaks every export of fastai"
+            if "RLock" in str(e): instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
             raise CatsDogsError(f"{file}: this learner cannot be exported ({e}): {instead}") from e
         finally:
             self.dls = dls
@@ -187,7 +188,9 @@ class PhotoLearner(Learner):
 def _network(dls, model, recipe, size):
     "The network: the named one with first or pretrained weights, or one's own"
     if isinstance(model, nn.Module): net = model
-    elif size is None: raise CatsDogsError("the loaders' pictures are not square: resize them, as by item_tfms=Resize(128), or give a network of your own")
+    elif size is None:
+        raise CatsDogsError("the loaders' pictures are not square: resize them, as by item_tfms=Resize(128), "
+                            "or give a network of your own")
     else: net = build_model(recipe.model, size, n_outputs(_n_classes(dls)))
     if recipe.weights: load_backbone(net, recipe.weights)
     if recipe.dropout: insert_dropout(net, recipe.dropout)
@@ -199,29 +202,31 @@ def _optimizer_for(recipe, speed):
     return optimizer
 
 def photo_learner(
-    dls:DataLoaders,                    # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
-    model:str|nn.Module|None=None,      # one of `MODELS`, or your own: n×3×size×size → logits; None: the recipe's
-    recipe:str|Recipe|None=None,        # applied whole, but for `size` and `bs`, which are the loaders'; None: the model's
-    fast:bool=True,                     # the settings of `speed_settings`; False: plain float32
-    seed:int|None=None,                 # makes first weights, shuffling and augmentation repeatable
-    **kwargs                            # more for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
+    dls:DataLoaders,                # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
+    model:str|nn.Module|None=None,  # one of `MODELS`, or your own: n×3×size×size → logits; None: the recipe's
+    recipe:str|Recipe|None=None,    # applied whole, but for `size` and `bs`, which are the loaders'; None: the model's
+    fast:bool=True,                 # the settings of `speed_settings`; False: plain float32
+    seed:int|None=None,             # makes first weights, shuffling and augmentation repeatable
+    **kwargs                        # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
 ) -> PhotoLearner:
-    "A fastai `Learner` for photos of two or more classes; raises `CatsDogsError` if data, network and recipe do not fit"
-    if "loss_func" not in kwargs: _check_one_class_each(dls)
-    size, changes = _picture_size(dls), {name: kwargs.pop(name) for name in ("lr", "wd") if name in kwargs}
+    "A fastai `Learner` for photos of two or more classes; raises `CatsDogsError` if data, network, recipe do not fit"
+    xb, yb = _peek(dls)
+    if "loss_func" not in kwargs: _check_one_class_each(dls, yb)
+    size, changes = _picture_size(xb), {name: kwargs.pop(name) for name in ("lr", "wd") if name in kwargs}
     recipe = _recipe_for(dls, model, recipe, size, changes)
     dls, extra = _augmented(dls, recipe_policy(recipe)), list(L(kwargs.pop("cbs", None)))
     if seed is not None: seed_everything(seed)
     net, speed = _network(dls, model, recipe, size), speed_settings(fast, dls.device)
     if "loss_func" not in kwargs:
-        n_out = _own_outputs(net, dls) if net is model else n_outputs(_n_classes(dls))
+        n_out = _own_outputs(net, xb) if net is model else n_outputs(_n_classes(dls))
         kwargs["loss_func"] = _loss_for(n_out, _n_classes(dls))
-    cbs = [*speed_callbacks(speed, fast), *([] if seed is None else [SeedEpochs(seed)]), *recipe_callbacks(recipe), *extra]
+    cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
+    if seed is not None: cbs.append(SeedEpochs(seed))
     if not any(isinstance(cb, (MixUp, CutMix)) for cb in extra): cbs += mix_callbacks(recipe_policy(recipe))
     chosen = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
     if recipe.model.startswith("timm:") and net is not model: chosen["splitter"] = backbone_splitter
     if recipe.freeze_epochs: chosen["train_bn"] = False
     learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **{**chosen, **kwargs})
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
-    if recipe.freeze_epochs: learn.freeze()             # as fastai's `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
+    if recipe.freeze_epochs: learn.freeze()         # as `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
     return learn

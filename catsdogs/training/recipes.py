@@ -29,30 +29,35 @@ class Recipe:
     epochs: int = setting(15, "passes over the training photos", above=0)
     bs: int = setting(100, "photos in a batch", above=0)
     lr: float = setting(1e-3, "learning rate; with one_cycle the largest one", above=0, log=True)
-    optimizer: str = setting("rmsprop", "{names}", names=_named("training.optimizers", "OPTIMIZERS"))
-    schedule: str = setting("constant", "{names}; with one_cycle the learning rate rises and falls once",
+    optimizer: str = setting("rmsprop", "how the weights move: {names}", names=_named("training.optimizers", "OPTIMIZERS"))
+    schedule: str = setting("constant", "of the learning rate: {names}; in one_cycle it rises and falls once",
         names=("constant", "one_cycle"))
     wd: float = setting(0., "weight decay, decoupled as in AdamW", low=0, log=True)
-    augment: "str|Policy" = setting("none", "{names}; in Python also a `Policy` of your own",
+    augment: "str|Policy" = setting("none", "how training pictures are changed: {names}; in Python also a `Policy` of your own",
         names=_named("data.augment", "AUGMENTATIONS"))
     patience: int|None = setting(None, "stop after so many epochs without a lower validation loss", low=1)
     keep: str = setting("best", "weights of which epoch are kept: {names}; the best has the lowest validation loss",
         names=("best", "last"))
     weights: str|None = setting(None, "pretrained weights for timm:NAME: a file, or download")
-    freeze_epochs: int = setting(0, "epochs, from the first, in which only a pretrained model's last layer learns", low=0)
-    backbone_lr: float = setting(0., "largest learning rate of its other layers after that; the layers near the picture "
-        "get a tenth", low=0, log=True)
-    resize_from: int|None = setting(None, "side of the training pictures at first; they grow over two thirds of the epochs",
+    freeze_epochs: int = setting(0, "epochs, from the first, in which only a pretrained model's last layer learns",
+        low=0)
+    backbone_lr: float = setting(0., "largest learning rate of its other layers after that; the layers near "
+        "the picture get a tenth", low=0, log=True)
+    resize_from: int|None = setting(None, "side of the training pictures at first; they grow over two thirds "
+        "of the epochs", low=32)
+    resize_to: int|None = setting(None, "side that they grow to; without it `size`, at which the network answers",
         low=32)
-    resize_to: int|None = setting(None, "side that they grow to; without it `size`, at which the network answers", low=32)
     ema: float = setting(0., "judge and keep a running mean of the weights that reaches back over this share of the "
         "training, as 0.05", low=0, below=1)
     flip_tta: bool = setting(False, "answer with the mean over a photo and its mirror image")
-    dropout: float = setting(0., "share of the dense layers' inputs that each training step drops, as 0.5", low=0, below=1)
-    l1: float = setting(0., "λ of λ·Σ|w|, by soft thresholding after each step: makes weights exactly zero", low=0, log=True)
+    dropout: float = setting(0., "share of the dense layers' inputs that each training step drops, as 0.5",
+        low=0, below=1)
+    l1: float = setting(0., "λ of λ·Σ|w|, by soft thresholding after each step: makes weights exactly zero",
+        low=0, log=True)
     l2: float = setting(0., "λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd", low=0, log=True)
     label_smoothing: float = setting(0., "ε: labels are ε/2 and 1-ε/2 in the training loss, as 0.1", low=0, below=1)
-    mixup: float = setting(0., "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says", low=0, high=100)
+    mixup: float = setting(0., "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says",
+        low=0, high=100)
 
     def __post_init__(self):
         check_settings(self)
@@ -75,7 +80,8 @@ def _check_augment(recipe):
 
 def _check_weights(recipe):
     if recipe.weights and not recipe.model.startswith("timm:"):
-        raise CatsDogsError(f"pretrained weights are for models of timm, not for {recipe.model!r}: choose the model timm:NAME")
+        raise CatsDogsError(f"pretrained weights are for models of timm, not for {recipe.model!r}: "
+                            "choose the model timm:NAME")
 
 def _check_freezing(recipe):
     frozen = recipe.freeze_epochs
@@ -92,9 +98,11 @@ def _check_resizing(recipe):
     if first is not None and first > size:
         raise CatsDogsError(f"resize_from must be from 32 to the size of the photos, {size}, not {first}")
     if last is not None and (first is None or not first <= last <= size):
-        raise CatsDogsError(f"resize_to goes with resize_from, and must be from it to the size of the photos, {size}, not {last}")
+        raise CatsDogsError("resize_to goes with resize_from, and must be from it to the size of the photos, "
+                            f"{size}, not {last}")
     if first is not None and recipe.model.split(",")[0] in ("codelab", "classic", "dense"):
-        raise CatsDogsError(f"{recipe.model} takes photos of one size only: pictures can grow for petnet and timm's models")
+        raise CatsDogsError(f"{recipe.model} takes photos of one size only: "
+                            "pictures can grow for petnet and timm's models")
 
 
 # %% ../../nbs/library/training/recipes.ipynb #new106295040
