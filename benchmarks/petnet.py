@@ -44,7 +44,7 @@ def card(info, scores, seconds):
 
 The network that `catsdogs predict` uses when no run is given: {info.model}, {info.size}×{info.size} pixels, in half precision.
 
-**Data.** {info.data.train:,} photos of Kaggle's Dogs vs. Cats, squashed to a square of 180×180. Nothing else: no pretrained weights. The {info.data.valid:,} validation photos (a tenth, by a hash of their names) were not learned from; they chose the epoch and the temperature.
+**Data.** {info.data.train:,} photos of Kaggle's Dogs vs. Cats, squashed to a square of 180×180. Nothing else: no pretrained weights. The {info.data.valid:,} validation photos (a tenth, by a hash of their names) were not learned from; they chose the epoch and the temperature, which flatters the first line of the table a little.
 
 **Recipe.** `race`: {r['epochs']} epochs, batches of {r['bs']}, one cycle of {r['optimizer'].title()} up to {r['lr']}, weight decay {r['wd']}, augmentation `{r['augment']}`, MixUp {r['mixup']}, pictures that grow from {r['resize_from']} to {r['resize_to'] or r['size']} pixels, a running mean of the weights over {r['ema']:.0%} of the training;
 the answer is the mean over the photo and its mirror image at {r['size']} pixels, its logits divided by {info.temperature:.2f}. Seed {info.seed}; {seconds / 60:.0f} minutes on {info.hardware['threads']} thread(s) of an {info.hardware['cpu']}.
@@ -53,7 +53,7 @@ the answer is the mean over the photo and its mirror image at {r['size']} pixels
 | --- | --- | --- | --- | --- |
 {rows}
 
-**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise nearly always, of photos of other things most of the time (evaluation/ood measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
+**What it is bad at.** It knows two words. Of what is unlike all that it has learned from it says "neither": of noise mostly, of photos of other things most of the time (evaluation/ood measures it), and, by the choice of the limit, of one pet in twenty. The rest gets one of the two words, often with confidence. Photos that are much wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet.py PHOTOS --originals FOLDER --epochs {r['epochs']} --seed {info.seed}` trains it, judges it, and writes this folder.
 """
