@@ -6,7 +6,7 @@
 __all__ = ['COMPETITIONS', 'SETTINGS_PAGE', 'Competition', 'find_competition', 'find_credentials', 'connect',
            'explain_kaggle_errors']
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #9bdedc9c
+# %% ../../nbs/library/data/kaggle_client.ipynb #48773ec3
 import io, json, os, sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core import CatsDogsError
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #9e669de4
+# %% ../../nbs/library/data/kaggle_client.ipynb #bbecad99
 @dataclass(frozen=True)
 class Competition:
     "What Kaggle calls a competition, and what it wants"
@@ -40,7 +40,7 @@ def find_competition(
         if part in COMPETITIONS: return COMPETITIONS[part]
     raise CatsDogsError(f"unknown competition {name!r}: choose {' or '.join(COMPETITIONS)}")
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #a657a7c2
+# %% ../../nbs/library/data/kaggle_client.ipynb #a4704381
 SETTINGS_PAGE = "https://www.kaggle.com/settings/api"
 
 def _key_file():
@@ -62,7 +62,7 @@ def find_credentials() -> list[str]: # empty if there is no sign-in
     if (home/"credentials.json").is_file(): found.append("the sign-in of `kaggle auth login`")
     return found
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #fe2e3af2
+# %% ../../nbs/library/data/kaggle_client.ipynb #0ada98a7
 @contextmanager
 def _held_back():
     "Keep the client's own words from standard output, and its `exit` from closing standard input"
@@ -104,7 +104,7 @@ def connect(): # kaggle.KaggleApi, signed in
     if not hasattr(api, "get_submission"): raise CatsDogsError(f"Kaggle's client is too old: {_UPGRADE}")
     return api
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #490ce064
+# %% ../../nbs/library/data/kaggle_client.ipynb #596c2888
 def _kaggle_words(response):
     "What Kaggle said, in one line"
     try: message = response.json()["message"]

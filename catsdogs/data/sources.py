@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'RECORD', 'KAGGLE_INPUT', 'Source', 'download', 'unpack', 'Fetched', 'fetch_photos', 'fetch_competition',
            'recorded_competition', 'sample_submission']
 
-# %% ../../nbs/library/data/sources.ipynb #4cf28c62
+# %% ../../nbs/library/data/sources.ipynb #a03076fc
 import json, os, shutil, time, zipfile, zlib
 import gzip, http.client, tarfile, urllib.error, urllib.request
 from collections import Counter
@@ -20,9 +20,9 @@ from filelock import FileLock, Timeout
 
 from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
 from .kaggle_client import Competition, connect, explain_kaggle_errors, find_competition
-from .photos import SUFFIXES
+from .photos import SUFFIXES, is_web_page
 
-# %% ../../nbs/library/data/sources.ipynb #684e60f0
+# %% ../../nbs/library/data/sources.ipynb #22fd3718
 def _photo_parts(name):
     "The folders and the name of a photo in an archive; nothing for any other file, and for hidden ones"
     parts = PurePosixPath(name).parts
@@ -75,7 +75,7 @@ _ALL = (
 )
 SOURCES = {s.name: s for s in _ALL}
 
-# %% ../../nbs/library/data/sources.ipynb #34dea96c
+# %% ../../nbs/library/data/sources.ipynb #e63425a8
 _TRIES = 5          # in a row that bring no new byte
 _PAUSE = 1.         # seconds after the first of them; each next pause is twice as long
 _SILENCE = 60       # seconds without a byte after which a connection counts as broken
@@ -166,7 +166,7 @@ def _given_up(address, have, why):
     if have: kept = f"{have / 1e6:,.1f} MB are kept, and the same command goes on from there"
     return f"{address} cannot be downloaded ({why}): {kept}; without a network, draw photos: catsdogs data drawn DEST"
 
-# %% ../../nbs/library/data/sources.ipynb #eb850745
+# %% ../../nbs/library/data/sources.ipynb #bc1c351c
 def _zip_members(path, scratch):
     with zipfile.ZipFile(path) as z:
         for info in z.infolist():
@@ -203,7 +203,7 @@ def _kind(path):
     with open(path, "rb") as file: start = file.read(512)
     if start[:2] == b"PK": return _zip_members
     if start[:2] == b"\x1f\x8b": return _tar_members
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if is_web_page(path):
         raise CatsDogsError(f"{path}: a web page that was saved as {path.name}, not an archive; "
                             "sign in in the browser, accept what the page asks for, and download it again")
     if not start: raise CatsDogsError(f"{path}: the file is empty; download it again")
@@ -252,7 +252,7 @@ def _write_member(dest, target, file, archive):
     except FileExistsError as e:
         raise CatsDogsError(f"{archive}: holds two photos called {target}; is it another archive?") from e
 
-# %% ../../nbs/library/data/sources.ipynb #03907b5e
+# %% ../../nbs/library/data/sources.ipynb #13915477
 RECORD = "source.json"
 
 @dataclass(frozen=True)
@@ -352,7 +352,7 @@ def fetch_photos(
     source = SOURCES[name]
     return _arrive(dest, name, source, lambda staging: _by_hand(archive or source.address, staging))
 
-# %% ../../nbs/library/data/sources.ipynb #355a4411
+# %% ../../nbs/library/data/sources.ipynb #9180e0bc
 KAGGLE_INPUT = Path("/kaggle/input")    # on Kaggle's own machines
 
 def _kaggle_source(competition):
@@ -386,7 +386,7 @@ def fetch_competition(
     def get_archive(staging): return _by_hand(given, staging) if given else _from_kaggle(competition, staging)
     return _arrive(dest, competition.name, _kaggle_source(competition), get_archive)
 
-# %% ../../nbs/library/data/sources.ipynb #8339f405
+# %% ../../nbs/library/data/sources.ipynb #dc71e0a7
 def _recorded_folder(path):
     "The folder with the record, for a data set or a folder inside one"
     path = Path(os.path.abspath(path))
