@@ -6,7 +6,7 @@
 __all__ = ['COMPETITIONS', 'SETTINGS_PAGE', 'Competition', 'find_competition', 'find_credentials', 'connect',
            'explain_kaggle_errors']
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #edabb762
+# %% ../../nbs/library/data/kaggle_client.ipynb #48773ec3
 import io, json, os, sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,19 +14,22 @@ from pathlib import Path
 
 from ..core import CatsDogsError
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #ea706a89
+# %% ../../nbs/library/data/kaggle_client.ipynb #bbecad99
 @dataclass(frozen=True)
 class Competition:
     "What Kaggle calls a competition, and what it wants"
     name: str # as in the address of its page
-    metric: str # "accuracy": 0 or 1 for each photo, a larger score is better; "logloss": P(dog), a smaller one is
+    metric: str # "accuracy": 0 or 1 for each photo, more is better; "logloss": P(dog), less is better
 
     @property
     def page(self) -> str:
         "The address of its page"
         return f"https://www.kaggle.com/competitions/{self.name}"
 
-_KNOWN = (Competition("dogs-vs-cats", "accuracy"), Competition("dogs-vs-cats-redux-kernels-edition", "logloss"))
+_KNOWN = (
+    Competition("dogs-vs-cats", "accuracy"),
+    Competition("dogs-vs-cats-redux-kernels-edition", "logloss"),
+)
 COMPETITIONS = {c.name: c for c in _KNOWN}
 
 def find_competition(
@@ -37,7 +40,7 @@ def find_competition(
         if part in COMPETITIONS: return COMPETITIONS[part]
     raise CatsDogsError(f"unknown competition {name!r}: choose {' or '.join(COMPETITIONS)}")
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #3c07d758
+# %% ../../nbs/library/data/kaggle_client.ipynb #a4704381
 SETTINGS_PAGE = "https://www.kaggle.com/settings/api"
 
 def _key_file():
@@ -48,17 +51,18 @@ def _key_file():
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home()/".config")/"kaggle"/"kaggle.json"
 
 def find_credentials() -> list[str]: # empty if there is no sign-in
-    "The places on this machine that hold a sign-in for Kaggle, in words, in the order in which the client looks"
+    "Where this machine holds a sign-in for Kaggle, in words, in the order in which the client looks"
     found, home = [], Path.home()/".kaggle"
     if os.environ.get("KAGGLE_API_TOKEN"): found.append("the token in KAGGLE_API_TOKEN")
     for file in (home/"access_token", home/"access_token.txt"):
         if file.is_file(): found.append(f"the token in {file}")
-    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"): found.append("the key in KAGGLE_USERNAME and KAGGLE_KEY")
+    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
+        found.append("the key in KAGGLE_USERNAME and KAGGLE_KEY")
     if _key_file().is_file(): found.append(f"the key in {_key_file()}")
     if (home/"credentials.json").is_file(): found.append("the sign-in of `kaggle auth login`")
     return found
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #356666e0
+# %% ../../nbs/library/data/kaggle_client.ipynb #0ada98a7
 @contextmanager
 def _held_back():
     "Keep the client's own words from standard output, and its `exit` from closing standard input"
@@ -67,21 +71,26 @@ def _held_back():
         with redirect_stdout(io.StringIO()): yield
     finally: sys.stdin = stdin
 
+_UPGRADE = "pip install --upgrade kaggle (it needs Python 3.11)"
+
 def _import_client():
     try:
         with _held_back(): import kaggle
-    except ImportError as e: raise CatsDogsError(f"Kaggle's client cannot be loaded ({e}): pip install --upgrade kaggle") from e
+    except ImportError as e:
+        raise CatsDogsError(f"Kaggle's client cannot be loaded ({e}): {_UPGRADE}") from e
     except PermissionError as e:
-        raise CatsDogsError(f"Kaggle's client cannot make its folder {e.filename}: set KAGGLE_CONFIG_DIR to a folder that can be written") from e
+        raise CatsDogsError(f"Kaggle's client cannot make its folder {e.filename}: "
+                            "set KAGGLE_CONFIG_DIR to a folder that can be written") from e
     return kaggle
 
 def _how_to_sign_in(found):
-    new_token = f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the environment variable KAGGLE_API_TOKEN"
-    if found: return f"Kaggle does not accept {' or '.join(found)}: expired, withdrawn or mistyped; {new_token}, or type `kaggle auth login`"
-    return f"nobody is signed in to Kaggle here: {new_token}, or type `kaggle auth login`"
+    remedy = (f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the environment variable "
+              "KAGGLE_API_TOKEN, or type `kaggle auth login`")
+    if not found: return f"nobody is signed in to Kaggle here: {remedy}"
+    return f"Kaggle does not accept {' or '.join(found)}: expired, withdrawn or mistyped; {remedy}"
 
 def connect(): # kaggle.KaggleApi, signed in
-    "Kaggle's own client, signed in; raises `CatsDogsError` that says how to sign in, or what is in the way"
+    "Kaggle's own client, signed in; raises `CatsDogsError` that says how to sign in"
     found = find_credentials()
     with explain_kaggle_errors(None):
         try:
@@ -89,13 +98,13 @@ def connect(): # kaggle.KaggleApi, signed in
             api = kaggle.KaggleApi()
             api.authenticate()
         except SystemExit as e: raise CatsDogsError(_how_to_sign_in(found)) from e
-        except NameError as e:                          # the client calls `exit`, which a notebook's kernel does not have
+        except NameError as e:                          # the client calls `exit`, which no notebook has
             if "exit" not in str(e): raise
             raise CatsDogsError(_how_to_sign_in(found)) from e
-    if not hasattr(api, "get_submission"): raise CatsDogsError("Kaggle's client is too old: pip install --upgrade kaggle")
+    if not hasattr(api, "get_submission"): raise CatsDogsError(f"Kaggle's client is too old: {_UPGRADE}")
     return api
 
-# %% ../../nbs/library/data/kaggle_client.ipynb #1baeca4c
+# %% ../../nbs/library/data/kaggle_client.ipynb #596c2888
 def _kaggle_words(response):
     "What Kaggle said, in one line"
     try: message = response.json()["message"]
@@ -104,22 +113,24 @@ def _kaggle_words(response):
 
 def _refused_access(status, words, competition):
     "401 and 403 have two causes, which cannot be told apart"
-    rules = ("its rules are not accepted yet: " if competition else "") + (
-        f"open {competition.page}/data, signed in, and accept them there (Download All asks for it; after the deadline the page Rules has no button)" if competition else "")
-    used = find_credentials()
-    token = f"{used[0] if used else 'the sign-in'} is not valid any more: make a new token at {SETTINGS_PAGE}"
-    causes = (token, rules) if status == 401 else (rules, token)
-    named = f" to {competition.name}" if competition else ""
-    return f"Kaggle refused access{named} ({status}: {words}); either {', or '.join(c for c in causes if c)}"
+    used = [*find_credentials(), "the sign-in"][0]
+    token = f"{used} is not valid any more: make a new token at {SETTINGS_PAGE}"
+    if competition is None: return f"Kaggle refused access ({status}: {words}); {token}"
+    rules = (f"its rules are not accepted yet: open {competition.page}/data, signed in, and accept them there "
+             "(Download All asks for it; after the deadline the page Rules has no button)")
+    first, second = (token, rules) if status == 401 else (rules, token)
+    return f"Kaggle refused access to {competition.name} ({status}: {words}); either {first}, or {second}"
 
 def _refusal(e, competition):
     "One line for an error that Kaggle answered with"
     status, words = e.response.status_code, _kaggle_words(e.response)
     if status in (401, 403): return _refused_access(status, words, competition)
-    if status == 404: return f"Kaggle does not find {competition.name if competition else 'what was asked for'} (404: {words}): look at {competition.page if competition else SETTINGS_PAGE}"
+    if status == 404 and competition:
+        return f"Kaggle does not find {competition.name} (404: {words}): look at {competition.page}"
     if status == 429:
-        wait = e.response.headers.get("Retry-After")
-        return f"Kaggle's quota is used up (429: {words}): try again {f'in {wait} seconds' if wait and wait.isdigit() else 'later'}"
+        wait = e.response.headers.get("Retry-After", "")
+        when = f"in {wait} seconds" if wait.isdigit() else "later"
+        return f"Kaggle's quota is used up (429: {words}): try again {when}"
     if status >= 500: return f"Kaggle has trouble of its own ({status}: {words}): try again later"
     return f"Kaggle refused ({status}): {words}"
 
@@ -134,18 +145,23 @@ def explain_kaggle_errors(
     competition:Competition|None,   # whose page to name
     broken:str="try again"          # what to do after a connection that broke
 ):
-    "Turn what goes wrong with Kaggle inside the block into a `CatsDogsError` that says what to do; hold back what its client prints"
+    "Turn what goes wrong with Kaggle inside the block into a `CatsDogsError`; hold back what its client prints"
     from requests import exceptions as web
     try:
         with _held_back(): yield
     except web.HTTPError as e:
         if e.response is None: raise CatsDogsError(f"Kaggle refused: {e}") from e
         raise CatsDogsError(_refusal(e, competition)) from e
-    except web.SSLError as e: raise CatsDogsError("no safe connection to Kaggle (its certificate is not accepted): check this machine's clock, and a proxy that reads along") from e
-    except json.JSONDecodeError as e: raise CatsDogsError("Kaggle's answer is a web page: sign in to the network that you are in (a browser shows its page), then try again") from e
-    except web.ConnectionError as e:
-        if _never_reached(e): raise CatsDogsError("Kaggle cannot be reached: no network, or a proxy that does not let it through; check the connection, then try again") from e
-        raise CatsDogsError(f"the connection to Kaggle broke: {broken}") from e
-    except (web.Timeout, web.ChunkedEncodingError) as e: raise CatsDogsError(f"the connection to Kaggle broke: {broken}") from e
+    except web.SSLError as e:
+        raise CatsDogsError("no safe connection to Kaggle (its certificate is not accepted): "
+                            "check this machine's clock, and whether a proxy reads along") from e
+    except json.JSONDecodeError as e:
+        raise CatsDogsError("Kaggle's answer is a web page: sign in to the network that you are in "
+                            "(a browser shows its page), then try again") from e
+    except (web.ConnectionError, web.Timeout, web.ChunkedEncodingError) as e:
+        if not _never_reached(e): raise CatsDogsError(f"the connection to Kaggle broke: {broken}") from e
+        raise CatsDogsError("Kaggle cannot be reached: no network, or a proxy that does not let it through; "
+                            "check the connection, then try again") from e
     except ValueError as e:                             # the client's own words
-        raise CatsDogsError(f"Kaggle's client did not understand the answer ({' '.join(str(e).split())[:200]}): try again, or pip install --upgrade kaggle") from e
+        words = " ".join(str(e).split())[:200]
+        raise CatsDogsError(f"Kaggle's client did not understand the answer ({words}): try again, or {_UPGRADE}") from e

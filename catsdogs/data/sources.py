@@ -6,22 +6,23 @@
 __all__ = ['SOURCES', 'RECORD', 'KAGGLE_INPUT', 'Source', 'download', 'unpack', 'Fetched', 'fetch_photos', 'fetch_competition',
            'recorded_competition', 'sample_submission']
 
-# %% ../../nbs/library/data/sources.ipynb #b8159747
+# %% ../../nbs/library/data/sources.ipynb #a03076fc
 import json, os, shutil, time, zipfile, zlib
-import http.client, tarfile, urllib.error, urllib.request
+import gzip, http.client, tarfile, urllib.error, urllib.request
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Callable
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
 from .kaggle_client import Competition, connect, explain_kaggle_errors, find_competition
-from .photos import SUFFIXES
+from .photos import SUFFIXES, is_web_page
 
-# %% ../../nbs/library/data/sources.ipynb #30cddbbd
+# %% ../../nbs/library/data/sources.ipynb #22fd3718
 def _photo_parts(name):
     "The folders and the name of a photo in an archive; nothing for any other file, and for hidden ones"
     parts = PurePosixPath(name).parts
@@ -48,7 +49,7 @@ def _place_petimages(name):
 _SAMPLES = ("samplesubmission.csv", "sample_submission.csv")
 
 def _place_kaggle(name):
-    "Kaggle's photos lie in train/ and test1/ (or test/), by some mirrors in a second folder of the same name"
+    "Kaggle's photos lie in train/ and test1/ (or test/); some mirrors have a second folder of that name inside"
     if name.lower() in _SAMPLES: return name
     parts = _photo_parts(name)
     if len(parts) > 2 and parts[0] == parts[1]: parts = parts[1:]
@@ -63,18 +64,22 @@ class Source:
     photos: int # how many it should hold
     place: Callable # a file's name in the archive → its name in the data set, or None to leave it out
 
-_S3 = "https://s3.amazonaws.com/fast-ai-"
+_FASTAI = "https://s3.amazonaws.com/fast-ai-"
+_GOOGLE = "https://storage.googleapis.com/mledu-datasets/"
 _MICROSOFT = "https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/"
 _ALL = (
-    Source("dogs", "Dogs vs. Cats, fastai's mirror", f"{_S3}sample/dogscats.tgz", 37_500, _place_dogs),
-    Source("pets", "Oxford-IIIT Pets", f"{_S3}imageclas/oxford-iiit-pet.tgz", 7_390, _place_pets),
-    Source("filtered", "cats_and_dogs_filtered", "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip", 3_000, _place_filtered),
-    Source("petimages", "PetImages", f"{_MICROSOFT}kagglecatsanddogs_5340.zip", 25_000, _place_petimages),
+    Source("dogs", "Dogs vs. Cats, fastai's mirror", _FASTAI + "sample/dogscats.tgz", 37_500, _place_dogs),
+    Source("pets", "Oxford-IIIT Pets", _FASTAI + "imageclas/oxford-iiit-pet.tgz", 7_390, _place_pets),
+    Source("filtered", "cats_and_dogs_filtered", _GOOGLE + "cats_and_dogs_filtered.zip", 3_000, _place_filtered),
+    Source("petimages", "PetImages", _MICROSOFT + "kagglecatsanddogs_5340.zip", 25_000, _place_petimages),
 )
 SOURCES = {s.name: s for s in _ALL}
 
-# %% ../../nbs/library/data/sources.ipynb #2df21870
-_TRIES, _PAUSE, _BLOCK, _SILENCE = 5, 1., 1 << 20, 60     # tries without a new byte, seconds after the first, bytes, seconds
+# %% ../../nbs/library/data/sources.ipynb #e63425a8
+_TRIES = 5          # in a row that bring no new byte
+_PAUSE = 1.         # seconds after the first of them; each next pause is twice as long
+_SILENCE = 60       # seconds without a byte after which a connection counts as broken
+_BLOCK = 1 << 20    # bytes to read at a time
 
 def _note(part): return part.with_name(part.name + ".json")
 
@@ -92,8 +97,9 @@ def _question(part, address):
     return urllib.request.Request(address, headers=headers)
 
 def _check_answer(answer, address):
-    if "text/html" in (answer.headers.get("Content-Type") or ""):
-        raise CatsDogsError(f"{address}: the answer is a web page, not an archive; sign in to the network that you are in (a browser shows its page), then try again")
+    if "text/html" not in (answer.headers.get("Content-Type") or ""): return
+    raise CatsDogsError(f"{address}: the answer is a web page, not an archive; sign in to the network that you are in "
+                        "(a browser shows its page), then try again")
 
 def _total(answer, start):
     "Bytes of the whole file, as the server says; None if it does not"
@@ -119,9 +125,9 @@ def _receive(part, address, bar):
 
 def _hopeless(e, address):
     "An answer that another try would not change, in one line; None for the others"
-    if not isinstance(e, urllib.error.HTTPError): return None
-    if e.code in (401, 403, 404, 410): return f"{address}: the server does not give it ({e.code}); look for the archive in a browser and give it with --archive"
-    return None
+    if getattr(e, "code", None) not in (401, 403, 404, 410): return None
+    return (f"{address}: the server does not give it ({e.code}); "
+            "look for the archive in a browser and give it with --archive")
 
 _BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
@@ -137,7 +143,7 @@ def download(
     address:str,        # of the file: http or https
     target:str|Path     # where to put it
 ) -> Path: # `target`, whole
-    "Download a file, going on where an earlier call was cut off; raises `CatsDogsError` when the network is away for good"
+    "Download a file, going on where an earlier call was cut off; raises `CatsDogsError` when the network is away"
     target = Path(target)
     part = target.with_name(target.name + ".part")
     failures, before = 0, 0
@@ -156,10 +162,11 @@ def download(
     return target
 
 def _given_up(address, have, why):
-    kept = f"{have / 1e6:,.1f} MB are kept, and the same command goes on from there" if have else "check the network and try again"
+    kept = "check the network and try again"
+    if have: kept = f"{have / 1e6:,.1f} MB are kept, and the same command goes on from there"
     return f"{address} cannot be downloaded ({why}): {kept}; without a network, draw photos: catsdogs data drawn DEST"
 
-# %% ../../nbs/library/data/sources.ipynb #88c9f9e7
+# %% ../../nbs/library/data/sources.ipynb #bc1c351c
 def _zip_members(path, scratch):
     with zipfile.ZipFile(path) as z:
         for info in z.infolist():
@@ -167,7 +174,6 @@ def _zip_members(path, scratch):
             with z.open(info) as file: yield from _member(info.filename.replace("\\", "/"), file, scratch)
 
 def _tar_members(path, scratch):
-    import gzip
     with gzip.open(path) as whole:
         with tarfile.open(fileobj=whole, mode="r:") as tar:
             for info in tar:
@@ -197,8 +203,9 @@ def _kind(path):
     with open(path, "rb") as file: start = file.read(512)
     if start[:2] == b"PK": return _zip_members
     if start[:2] == b"\x1f\x8b": return _tar_members
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise CatsDogsError(f"{path}: a web page that was saved as {path.name}, not an archive; sign in in the browser, accept what the page asks for, and download it again")
+    if is_web_page(path):
+        raise CatsDogsError(f"{path}: a web page that was saved as {path.name}, not an archive; "
+                            "sign in in the browser, accept what the page asks for, and download it again")
     if not start: raise CatsDogsError(f"{path}: the file is empty; download it again")
     raise CatsDogsError(f"{path}: neither a zip nor a compressed tar; download it again")
 
@@ -208,17 +215,19 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplem
 def _readable(path):
     "Say that an archive is damaged"
     try: yield
-    except _DAMAGE as e: raise CatsDogsError(f"{path}: damaged or cut off ({e or type(e).__name__}); download it again") from e
+    except _DAMAGE as e:
+        why = str(e) or type(e).__name__
+        raise CatsDogsError(f"{path}: damaged or cut off ({why}); download it again") from e
     except OSError as e:
-        if e.errno is not None: raise
-        raise CatsDogsError(f"{path}: damaged ({e}); download it again") from e        # gzip's errors have no number
+        if e.errno is not None: raise                   # the disk's; gzip's errors have no number
+        raise CatsDogsError(f"{path}: damaged ({e}); download it again") from e
 
 def unpack(
     archive:str|Path,   # a zip, a zip of zips, a compressed tar, or a folder
     dest:str|Path,      # the folder to fill
     place:Callable      # a file's name in the archive → its name in `dest`, or None to leave it out
 ) -> dict[str, int]: # photos by folder, as {"train": 25000, "test1": 12500}
-    "Write the photos of an archive into a folder; raises `CatsDogsError` for damage, for no photos, and for names that point outside"
+    "Write an archive's photos into a folder; raises `CatsDogsError` for damage, no photos, or names that point outside"
     archive, dest, counts = Path(archive), Path(dest), Counter()
     read = _kind(archive)
     dest.mkdir(parents=True, exist_ok=True)
@@ -228,20 +237,22 @@ def unpack(
             _write_member(dest, target, file, archive)
             bar.update()
             if target.lower().endswith(SUFFIXES): counts[target.split("/")[0]] += 1
-    if not counts: raise CatsDogsError(f"{archive}: holds none of the photos that are looked for; is it another archive?")
+    if not counts:
+        raise CatsDogsError(f"{archive}: holds none of the photos that are looked for; is it another archive?")
     return dict(counts)
 
 def _write_member(dest, target, file, archive):
     parts = PurePosixPath(target).parts
     if ".." in parts or target.startswith("/") or ":" in target:
-        raise CatsDogsError(f"{archive}: holds the name {target!r}, which points outside; do not trust this archive")
+        raise CatsDogsError(f"{archive}: holds the name {target!r}, which points outside; do not trust it")
     path = dest/target
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(path, "xb") as copy: shutil.copyfileobj(file, copy, _BLOCK)
-    except FileExistsError as e: raise CatsDogsError(f"{archive}: holds two photos called {target}; is it another archive?") from e
+    except FileExistsError as e:
+        raise CatsDogsError(f"{archive}: holds two photos called {target}; is it another archive?") from e
 
-# %% ../../nbs/library/data/sources.ipynb #6bb2aced
+# %% ../../nbs/library/data/sources.ipynb #13915477
 RECORD = "source.json"
 
 @dataclass(frozen=True)
@@ -258,7 +269,11 @@ class Fetched:
         "How many photos it has"
         return sum(self.photos.values())
 
-def _count_photos(folder): return sum(name.lower().endswith(SUFFIXES) for _, _, files in os.walk(folder) for name in files)
+def _count_photos(folder):
+    photos = 0
+    for _, _, names in os.walk(folder):
+        photos += sum(name.lower().endswith(SUFFIXES) for name in names)
+    return photos
 
 def _read_record(folder):
     try: record = json.loads((folder/RECORD).read_text(encoding="utf8"))
@@ -266,18 +281,21 @@ def _read_record(folder):
     return record if isinstance(record, dict) and isinstance(record.get("photos"), dict) else None
 
 def _already_there(dest, name, title, expected):
-    "The data set, if `dest` holds it; None if there is nothing yet; raises `CatsDogsError` for anything else"
+    "The data set, if `dest` holds it; None if nothing is there; raises `CatsDogsError` for anything else"
     if not dest.exists(): return None
     if not dest.is_dir(): raise CatsDogsError(f"{dest}: a file is there already; choose another place")
     if not any(dest.iterdir()): return None
     record = _read_record(dest)
     if record is None:
-        raise CatsDogsError(f"{dest}: holds files, but no record of a finished download: perhaps half of one; choose another folder, or move this one away")
-    if record.get("name") != name: raise CatsDogsError(f"{dest}: holds {record.get('title')}, not {title}; choose another folder")
+        raise CatsDogsError(f"{dest}: holds files, but no record of a finished download: perhaps half of one; "
+                            "choose another folder, or move this one away")
+    if record.get("name") != name:
+        raise CatsDogsError(f"{dest}: holds {record.get('title')}, not {title}; choose another folder")
     found = {folder: _count_photos(dest/folder) for folder in record["photos"]}
     if found != record["photos"]:
-        raise CatsDogsError(f"{dest}: holds {sum(found.values()):,} of its {sum(record['photos'].values()):,} photos; if you moved some away it can be used as it is, "
-                            "else move the folder away and type the same command again")
+        here, once = sum(found.values()), sum(record["photos"].values())
+        raise CatsDogsError(f"{dest}: holds {here:,} of its {once:,} photos; if you moved some away it can be used "
+                            "as it is, else move the folder away and type the same command again")
     return Fetched(dest, title, found, expected, False)
 
 @contextmanager
@@ -285,7 +303,8 @@ def _alone(staging, dest):
     "Only one process fills a folder"
     try:
         with FileLock(staging/"lock", timeout=0): yield
-    except Timeout as e: raise CatsDogsError(f"{dest}: another process is making it right now; wait for that one") from e
+    except Timeout as e:
+        raise CatsDogsError(f"{dest}: another process is making it right now; wait for that one") from e
 
 def _arrive(dest, name, source, get_archive):
     "Make the folder `dest` from the archive that `get_archive(staging)` brings"
@@ -315,7 +334,9 @@ def _fill(staging, name, source, get_archive):
 
 def _by_hand(archive, staging):
     "An archive that the user names: a file, a folder, or the address of a mirror"
-    if "://" in str(archive): return download(str(archive), staging/str(archive).rstrip("/").rsplit("/", 1)[-1])
+    if "://" in str(archive):
+        name = PurePosixPath(urlsplit(str(archive)).path).name
+        return download(str(archive), staging/(name or "archive"))
     path = Path(archive)
     if not path.exists(): raise CatsDogsError(f"{path}: no such file or folder")
     return path
@@ -325,12 +346,13 @@ def fetch_photos(
     dest:str|Path,      # the folder to make
     archive:str|Path|None=None  # the archive, if it is here already, or the address of a mirror
 ) -> Fetched:
-    "Download one of the data sets that need no account; raises `CatsDogsError` and leaves no folder if it does not arrive whole"
-    if name not in SOURCES: raise CatsDogsError(f"unknown source {name!r}: choose one of {', '.join(SOURCES)}")
+    "Download a data set that needs no account; raises `CatsDogsError` and leaves no folder if it is not whole"
+    if name not in SOURCES:
+        raise CatsDogsError(f"unknown source {name!r}: choose one of {', '.join(SOURCES)}")
     source = SOURCES[name]
     return _arrive(dest, name, source, lambda staging: _by_hand(archive or source.address, staging))
 
-# %% ../../nbs/library/data/sources.ipynb #00070aaa
+# %% ../../nbs/library/data/sources.ipynb #9180e0bc
 KAGGLE_INPUT = Path("/kaggle/input")    # on Kaggle's own machines
 
 def _kaggle_source(competition):
@@ -349,21 +371,22 @@ def _from_kaggle(competition, staging):
         api.competition_download_files(competition.name, path=str(staging), quiet=True)
     archive = staging/f"{competition.name}.zip"
     if not archive.is_file():
-        raise CatsDogsError(f"Kaggle sent no zip: open {competition.page}/data, signed in, download it there, and give the file with --archive")
+        raise CatsDogsError(f"Kaggle sent no zip: open {competition.page}/data, signed in, download it there, "
+                            "and give the file with --archive")
     return archive
 
 def fetch_competition(
-    name:str,           # "dogs-vs-cats" or "dogs-vs-cats-redux-kernels-edition", or an address of its page
+    name:str,           # one of `COMPETITIONS`, or the address of its page
     dest:str|Path,      # the folder to make
-    archive:str|Path|None=None  # the competition's zip, or a folder with train.zip and test1.zip, if it is here already
+    archive:str|Path|None=None  # the competition's zip, or a folder with its zips, if that is here already
 ) -> Fetched:
-    "The photos of a Kaggle competition, unpacked into train/ and test1/ (or test/); raises `CatsDogsError` and leaves no folder if they do not arrive whole"
+    "A competition's photos, in train/ and test1/ (or test/); raises `CatsDogsError` and leaves no folder if not whole"
     competition = find_competition(name)
     given = archive or _on_kaggle(competition)
     def get_archive(staging): return _by_hand(given, staging) if given else _from_kaggle(competition, staging)
     return _arrive(dest, competition.name, _kaggle_source(competition), get_archive)
 
-# %% ../../nbs/library/data/sources.ipynb #93559c8e
+# %% ../../nbs/library/data/sources.ipynb #dc71e0a7
 def _recorded_folder(path):
     "The folder with the record, for a data set or a folder inside one"
     path = Path(os.path.abspath(path))

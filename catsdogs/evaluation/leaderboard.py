@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['agree_on_answer', 'place_among', 'read_board', 'Scored', 'upload_submission', 'check_answers']
 
-# %% ../../nbs/library/evaluation/leaderboard.ipynb #6b348078
+# %% ../../nbs/library/evaluation/leaderboard.ipynb #d137c4fe
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +15,23 @@ from ..data.kaggle_client import COMPETITIONS, Competition, explain_kaggle_error
 from ..data.sources import recorded_competition, sample_submission
 from .kaggle import METRICS, check_submission
 
-# %% ../../nbs/library/evaluation/leaderboard.ipynb #7119d27a
+# %% ../../nbs/library/evaluation/leaderboard.ipynb #d4c79126
 def agree_on_answer(
     source:str|Path,                # the photos to answer for
     competition:str|None=None,      # its name; None: as recorded beside the photos, if at all
     metric:str|None=None            # "accuracy" or "logloss", if the user says so
 ) -> tuple[Competition|None, str]: # the competition, and the metric to answer for
-    "Which competition an answer is for, and what it wants; raises `CatsDogsError` if that contradicts what the user says"
+    "Which competition an answer is for, and what it wants; raises `CatsDogsError` for a contradiction"
     chosen = find_competition(competition) if competition else recorded_competition(source)
-    if metric is not None and metric not in METRICS: raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
+    if metric not in (None, *METRICS):
+        raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
     if chosen is None: return None, metric or "logloss"
     if metric not in (None, chosen.metric):
-        raise CatsDogsError(f"{chosen.name} is scored by {chosen.metric}, not {metric}: leave --metric out, or name another --competition")
+        raise CatsDogsError(f"{chosen.name} is scored by {chosen.metric}, not {metric}: "
+                            "leave --metric out, or name another --competition")
     return chosen, chosen.metric
 
-# %% ../../nbs/library/evaluation/leaderboard.ipynb #58b21137
+# %% ../../nbs/library/evaluation/leaderboard.ipynb #c4728a96
 def place_among(
     score:float,            # what was reached
     others:list[float],     # the scores on the board
@@ -39,13 +41,12 @@ def place_among(
     better = [s for s in others if (s > score if metric == "accuracy" else s < score)]
     return 1 + len(better)
 
-def _numbers(texts):
-    "Scores, which Kaggle gives as text; those that are no numbers are left out"
-    found = []
-    for text in texts:
-        try: found.append(float(text))
-        except (TypeError, ValueError): continue
-    return found
+def _number(text):
+    "A score, which Kaggle gives as text; None if it is no number"
+    try: return float(text)
+    except (TypeError, ValueError): return None
+
+def _numbers(texts): return [n for n in map(_number, texts) if n is not None]
 
 def read_board(
     api,                        # Kaggle's client, from `connect`
@@ -55,7 +56,8 @@ def read_board(
     "All scores on a leaderboard"
     from kagglesdk.competitions.types.competition_api_service import ApiGetLeaderboardRequest
     request, scores = ApiGetLeaderboardRequest(), []
-    request.competition_name, request.page_size, request.override_public = competition.name, 200, not private
+    request.competition_name, request.page_size = competition.name, 200
+    request.override_public = not private
     with explain_kaggle_errors(competition), api.build_kaggle_client() as client:
         for _ in range(200):                            # pages; no board is longer
             page = client.competitions.competition_api_client.get_leaderboard(request)
@@ -64,7 +66,7 @@ def read_board(
             request.page_token = page.next_page_token
     return scores
 
-# %% ../../nbs/library/evaluation/leaderboard.ipynb #77f4457a
+# %% ../../nbs/library/evaluation/leaderboard.ipynb #d71e97a6
 @dataclass(frozen=True)
 class Scored:
     "What Kaggle makes of a submission"
@@ -75,11 +77,13 @@ class Scored:
     teams: int|None # on the board
 
     def __str__(self) -> str:
-        page = f"{self.competition.page}/submissions"
-        if self.public is None and self.private is None: return f"uploaded; Kaggle is still scoring it: look at {page}"
+        page = self.competition.page
+        if self.public is None and self.private is None:
+            return f"uploaded; Kaggle is still scoring it: look at {page}/submissions"
         named = (("public", self.public), ("private", self.private))
         scores = ", ".join(f"{name} score {value:.5f}" for name, value in named if value is not None)
-        where = f"would have had place {self.place:,} of {self.teams:,}" if self.place else f"the leaderboard could not be read: {self.competition.page}/leaderboard"
+        where = f"the leaderboard could not be read: {page}/leaderboard"
+        if self.place: where = f"would have had place {self.place:,} of {self.teams:,}"
         return f"{scores} ({self.competition.metric}); {where}"
 
 _WAIT, _FIRST_PAUSE, _LONGEST_PAUSE = 600., 2., 30.         # seconds
@@ -89,16 +93,19 @@ def _send(api, path, competition, message):
     with explain_kaggle_errors(competition):
         answer = api.competition_submit(str(path), message, competition.name, quiet=True)
     if answer.message == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE or not answer.ref:
-        raise CatsDogsError(f"{path} did not arrive at Kaggle ({answer.message}): try again, or upload it at {competition.page}/submit")
+        raise CatsDogsError(f"{path} did not arrive at Kaggle ({answer.message}): "
+                            f"try again, or upload it at {competition.page}/submit")
     return answer.ref
 
 def _quota(api, competition):
     "What Kaggle says about today's submissions, if anything"
     try:
-        with explain_kaggle_errors(competition): limits = api.competition_get_submission_limits(competition.name)
+        with explain_kaggle_errors(competition):
+            limits = api.competition_get_submission_limits(competition.name)
     except CatsDogsError: return ""
     if not limits.num_today: return ""
-    return f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more are allowed (the day begins at midnight UTC)"
+    return (f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more are allowed "
+            "(the day begins at midnight UTC)")
 
 def _look(api, ref, competition):
     "The submission as Kaggle knows it now; None if it does not know it yet"
@@ -136,12 +143,12 @@ def upload_submission(
     competition:Competition,    # for which
     message:str                 # what Kaggle shows beside it
 ) -> Scored:
-    "Upload a submission, wait for its score, and compare it with the leaderboard; raises `CatsDogsError` if Kaggle refuses it"
+    "Upload a submission, wait for its score, look it up on the board; raises `CatsDogsError` if Kaggle refuses it"
     try: ref = _send(api, path, competition, message)
     except CatsDogsError as e: raise CatsDogsError(f"{e}{_quota(api, competition)}") from e
     found = _wait_for_score(api, ref, competition)
     if found is None: return Scored(competition, None, None, None, None)
-    public, private = ((_numbers([text]) or [None])[0] for text in (found.public_score, found.private_score))
+    public, private = _number(found.public_score), _number(found.private_score)
     return Scored(competition, public, private, *_placed(api, competition, public, private))
 
 def check_answers(
@@ -149,9 +156,10 @@ def check_answers(
     source:str|Path,            # the photos it answers for; Kaggle's sample may lie beside them
     competition:Competition|None=None # what it wants, if that is known
 ) -> int: # rows
-    "Check a submission before it is sent: its form, its ids by Kaggle's sample, and 0 or 1 where the competition wants that; raises `CatsDogsError`"
+    "Check a submission's form, its ids by Kaggle's sample, and 0 or 1 where that is wanted; raises `CatsDogsError`"
     rows = check_submission(path, sample_submission(source))
     if competition is None or competition.metric != "accuracy": return rows
     labels = {line.split(",")[1] for line in Path(path).read_text(encoding="utf8").split()[1:]}
-    if extra := sorted(labels - {"0", "1"}): raise CatsDogsError(f"{path}: {competition.name} wants 0 or 1, not {extra[0]}; write it again with --metric accuracy")
+    if extra := sorted(labels - {"0", "1"}):
+        raise CatsDogsError(f"{path}: {competition.name} wants 0 or 1, not {extra[0]}; write it with --metric accuracy")
     return rows
