@@ -412,7 +412,8 @@ async function main() {
   await showDrawing(0);
   say("The network is being started.");
   try {
-    work.network = await startNetwork(size);
+    const main = info.layers.filter((layer) => layer.main);
+    work.network = await startNetwork(size, main.map((layer) => layer.name));
   } catch (error) {
     return say(`This browser could not start the network: ${error.message}`);
   }
