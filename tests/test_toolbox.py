@@ -220,6 +220,28 @@ def test_overlay_lies_where_the_unit_sees(visit):
         jump = network.size / kept[layer].shape[-1]
         assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
 
+def test_hiding_parts(visit):
+    "A dragged mouse hides pixels behind grey, `x` hides what the frame shows, and all comes back to the bit"
+    size, before = Toolbox(shipped_run()).network.size, visit.layers([])
+    box = visit.page.locator("#stage").bounding_box()
+    visit.page.keyboard.press("h")
+    visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visit.wait("document.documentElement.dataset.settled")
+    hidden = visit.layers([])
+    grey = np.isclose(hidden["numbers"].reshape(3, size, size), 128 / 255).all(0)
+    middle = slice(size // 2 - size // 16 + 1, size // 2 + size // 16 - 1)
+    assert grey[middle, middle].all() and size**2 / 64 * .8 < grey.sum() < size**2 / 64 * 1.3
+    assert np.abs(hidden["logits"] - before["logits"]).max() > 1e-4
+    visit.page.keyboard.press("h")
+    visit.wait("document.documentElement.dataset.settled")
+    after = visit.layers([])
+    assert (after["numbers"] == before["numbers"]).all() and (after["logits"] == before["logits"]).all()
+    visit.page.locator("[data-layer=relu3]").click()
+    visit.page.keyboard.press("x")
+    visit.wait("document.documentElement.dataset.settled")
+    grey = np.isclose(visit.layers([])["numbers"].reshape(3, size, size), 128 / 255).all(0)
+    assert .8 * 21**2 < grey.sum() < 1.3 * 21**2            # relu3 sees 21×21 pixels
+
 BAD_NAME = "<img src=x onerror=alert(1)>.png"
 
 def test_files_dropped_and_pasted(visit, folder):
