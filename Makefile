@@ -17,6 +17,7 @@ $(STAMP): settings.ini setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: Python 3.10 or newer is needed; say which by PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python tools/fetch_engine.py || echo "make: the toolbox has no engine; make engine tries again"
 	touch $(STAMP)
 
 demo: install

@@ -75,6 +75,8 @@ class Visit:
         self.wait(f"document.documentElement.dataset.settled === {json.dumps(name)}")
 
     def data(self, name): return self.page.evaluate(f"document.documentElement.dataset[{name!r}]")
+    def bundle(self): return json.loads(self.page.text_content("#asset-bundle"))
+
     def text(self, selector): return self.page.inner_text(selector)
 
     def open_file(self, path):
@@ -117,13 +119,18 @@ def same_layers(visit, network, path):
     "Open a picture in the page; every layer must equal PyTorch's"
     visit.open_file(path)
     pixels = as_batch(Image.open(path))
-    names = visit.page.evaluate("JSON.parse(document.getElementById('asset-bundle').textContent).layers.map(l => l.name)")
+    names = [row["name"] for row in visit.bundle()["layers"]]
     found = visit.layers(names)
     assert np.abs(found["numbers"] - pixels.numpy().ravel()).max() < 1e-6
     xb = (pixels - torch.tensor(network.mean).view(3, 1, 1)) / torch.tensor(network.std).view(3, 1, 1)
     want = activations(network.module, xb, names)
     with torch.no_grad(): want["logits"] = network.module(xb)
     for name in ("logits", *names):
+        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
+    main = [row["name"] for row in visit.bundle()["layers"] if row["main"]]
+    assert 0 < len(main) < len(names)
+    found = visit.layers(main)                              # by the faster graph, which returns no other layers
+    for name in ("logits", *main):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     return len(names)
 
@@ -213,6 +220,28 @@ def test_overlay_lies_where_the_unit_sees(visit):
         jump = network.size / kept[layer].shape[-1]
         assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
 
+def test_hiding_parts(visit):
+    "A dragged mouse hides pixels behind grey, `x` hides what the frame shows, and all comes back to the bit"
+    size, before = Toolbox(shipped_run()).network.size, visit.layers([])
+    box = visit.page.locator("#stage").bounding_box()
+    visit.page.keyboard.press("h")
+    visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visit.wait("document.documentElement.dataset.settled")
+    hidden = visit.layers([])
+    grey = np.isclose(hidden["numbers"].reshape(3, size, size), 128 / 255).all(0)
+    middle = slice(size // 2 - size // 16 + 1, size // 2 + size // 16 - 1)
+    assert grey[middle, middle].all() and size**2 / 64 * .8 < grey.sum() < size**2 / 64 * 1.3
+    assert np.abs(hidden["logits"] - before["logits"]).max() > 1e-4
+    visit.page.keyboard.press("h")
+    visit.wait("document.documentElement.dataset.settled")
+    after = visit.layers([])
+    assert (after["numbers"] == before["numbers"]).all() and (after["logits"] == before["logits"]).all()
+    visit.page.locator("[data-layer=relu3]").click()
+    visit.page.keyboard.press("x")
+    visit.wait("document.documentElement.dataset.settled")
+    grey = np.isclose(visit.layers([])["numbers"].reshape(3, size, size), 128 / 255).all(0)
+    assert .8 * 21**2 < grey.sum() < 1.3 * 21**2            # relu3 sees 21×21 pixels
+
 BAD_NAME = "<img src=x onerror=alert(1)>.png"
 
 def test_files_dropped_and_pasted(visit, folder):
@@ -278,7 +307,7 @@ def test_dark_and_narrow(browser, saved, width, scheme):
 
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
-    nameless = visit.page.evaluate("""[...document.querySelectorAll("button, input, meter, canvas[role], section, dialog")]
+    nameless = visit.page.evaluate("""[...document.querySelectorAll("button, input, [role=meter], canvas[role], section, dialog")]
         .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 90))""")
     assert nameless == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")

@@ -7,24 +7,31 @@ export function makeAnswer(holder, classes) {
   const rows = Array.from({ length: Math.min(classes.length, MOST) }, () => {
     const row = document.createElement("div");
     const name = document.createElement("span");
-    const bar = document.createElement("meter");
+    const track = document.createElement("div");
+    const bar = document.createElement("i");
     const number = document.createElement("output");
     row.className = "bar";
-    bar.max = 1;
-    row.append(name, bar, number);
+    track.className = "track";
+    track.setAttribute("role", "meter");
+    track.setAttribute("aria-valuemin", "0");
+    track.setAttribute("aria-valuemax", "100");
+    track.append(bar);
+    row.append(name, track, number);
     holder.append(row);
-    return { name, bar, number };
+    return { name, track, bar, number };
   });
   return {
     show(likely) {
       let order = classes.map((_, i) => i);
       if (classes.length > MOST) order = order.sort((a, b) => likely[b] - likely[a]).slice(0, MOST);
       order.forEach((index, i) => {
-        const { name, bar, number } = rows[i];
+        const { name, track, bar, number } = rows[i];
+        const percent = (100 * likely[index]).toFixed(1);
         name.textContent = classes[index];
-        bar.value = likely[index];
-        bar.setAttribute("aria-label", classes[index]);
-        number.textContent = `${(100 * likely[index]).toFixed(1)}%`;
+        bar.style.width = `${percent}%`;
+        track.setAttribute("aria-label", classes[index]);
+        track.setAttribute("aria-valuenow", percent);
+        number.textContent = `${percent}%`;
       });
     },
   };

@@ -18,13 +18,16 @@ const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
-const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, overlay: true, every: false };
+const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, overlay: true, every: false, hiding: false };
 // Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
 const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
 const work = { network: null, busy: false, numbers: null, outputs: {} };
 
-// The newest picture, and the one that the numbers on the screen belong to.
+// The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
+// the screen belong to.
+const whole = Object.assign(document.createElement("canvas"), { width: size, height: size });
+const cover = Object.assign(document.createElement("canvas"), { width: size, height: size });
 const picture = Object.assign(document.createElement("canvas"), { width: size, height: size });
 const computed = Object.assign(document.createElement("canvas"), { width: size, height: size });
 const strip = makeStrip(part("strip"), info.layers, chooseLayer);
@@ -187,6 +190,7 @@ function letGo() {
 }
 
 function choosePoint(x, y) {
+  if (state.hiding) return hideAround(x, y);
   if (!state.holding) return;
   state.place = stage.placeAt(chosenLayer(), x, y);
   draw();
@@ -222,9 +226,53 @@ function toggle(name) {
 
 const isLive = () => source.live && !source.frozen;
 
+/** Fit an image into the network's square, and hide what is to be hidden. */
+function takePicture(image, method) {
+  fitPicture(whole, image, size, method);
+  hideParts();
+}
+
+function hideParts() {
+  const context = picture.getContext("2d", { willReadFrequently: true });
+  context.drawImage(whole, 0, 0);
+  context.drawImage(cover, 0, 0);
+}
+
+/** Hide the pixels of a rectangle behind plain grey, from now on. */
+function hide({ x, y, width, height }) {
+  const context = cover.getContext("2d");
+  context.fillStyle = "rgb(128 128 128)";
+  context.fillRect(Math.round(x), Math.round(y), Math.round(width), Math.round(height));
+  hideParts();
+  if (!isLive()) newPicture();
+}
+
+function hideAround(x, y) {
+  const side = size / 8;
+  hide({ x: x - side / 2, y: y - side / 2, width: side, height: side });
+}
+
+/** Hide what the frame shows: what the chosen place of the unit sees. */
+function hideSeen() {
+  const chosen = chosenThing();
+  if (!chosen) return;
+  if (!state.hiding) toggleHiding();
+  hide(seenRectangle(chosen.layer, size, chosen.place));
+}
+
+/** Start to hide parts, or show all of the picture again. */
+function toggleHiding() {
+  state.hiding = !state.hiding;
+  part("hiding").setAttribute("aria-pressed", String(state.hiding));
+  if (state.hiding) return;
+  cover.getContext("2d").clearRect(0, 0, size, size);
+  hideParts();
+  if (!isLive()) newPicture();
+}
+
 function showPicture(image, name) {
   stopCamera();
-  fitPicture(picture, image, size, info.method);
+  takePicture(image, info.method);
   source.name = name;
   part("picture-name").textContent = name;
   if (!work.network) computed.getContext("2d").drawImage(picture, 0, 0);
@@ -253,7 +301,7 @@ function takeFrame() {
   if (!isLive() || !source.waiting) return;
   source.fresh = source.waiting;
   source.waiting = 0;
-  fitPicture(picture, part("video"), size, info.method === "squash" ? "crop" : info.method);
+  takePicture(part("video"), info.method === "squash" ? "crop" : info.method);
 }
 
 function onFrame() {
@@ -325,6 +373,8 @@ const KEYS = {
   o: () => toggle("overlay"),
   s: () => toggle("perLayer"),
   a: () => toggle("every"),
+  h: toggleHiding,
+  x: hideSeen,
   f: () => part("file").click(),
   Escape: letGo,
 };
@@ -371,6 +421,7 @@ function listen() {
   part("camera").addEventListener("click", KEYS.w);
   part("freeze").addEventListener("click", freeze);
   for (const name of ["overlay", "perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
+  part("hiding").addEventListener("click", toggleHiding);
   part("let-go").addEventListener("click", letGo);
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
@@ -412,7 +463,8 @@ async function main() {
   await showDrawing(0);
   say("The network is being started.");
   try {
-    work.network = await startNetwork(size);
+    const main = info.layers.filter((layer) => layer.main);
+    work.network = await startNetwork(size, main.map((layer) => layer.name));
   } catch (error) {
     return say(`This browser could not start the network: ${error.message}`);
   }

@@ -1,8 +1,8 @@
 // The network as the page sees it: ask about a picture, get logits and layers.
 import { readBytes } from "./assets.js";
 
-/** Start the worker with what the page carries; resolves when the network is ready. */
-export async function startNetwork(size) {
+/** Start the worker with what the page carries; `names` are the layers that are asked for most. */
+export async function startNetwork(size, names) {
   const code = readBytes("engine");
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   // A page that is opened as a file may start a worker from a blob, but not one that is a module.
@@ -21,7 +21,7 @@ export async function startNetwork(size) {
   worker.onerror = (event) => ready.reject(new Error(event.message || "the worker could not be started"));
 
   const parts = { script: readBytes("script"), wasm: readBytes("wasm"), graph: readBytes("graph") };
-  worker.postMessage({ type: "start", ...parts }, Object.values(parts).map((bytes) => bytes.buffer));
+  worker.postMessage({ type: "start", names, ...parts }, Object.values(parts).map((bytes) => bytes.buffer));
   await started;
 
   let last = 0;

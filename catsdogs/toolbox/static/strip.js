@@ -45,7 +45,7 @@ export function makeStrip(holder, layers, onChoose) {
       for (const name of inSight) {
         const item = items.get(name);
         const output = outputs[name];
-        const gap = item.layout.tile > 3 ? 1 : 0;
+        const gap = item.layout.tile > 6 ? 1 : 0;
         if (output) drawTiles(item.canvas, item.layer, output, item.layout, gap, perLayer);
       }
     },
