@@ -29,7 +29,7 @@ from catsdogs.models.zoo import build_model
 from catsdogs.models.pretrained import load_backbone
 from catsdogs.data.photos import list_photos
 from catsdogs.runs.folder import load_model
-from catsdogs.study.study import StudySettings, read_results, run_study, study_rows
+from catsdogs.study.study import StudySettings, run_study, study_rows
 
 BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
 MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)
