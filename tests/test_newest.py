@@ -1,4 +1,4 @@
-"""The exported package from end to end on drawings, without nbdev: also run on the users' set and with the newest fastai."""
+"""The package from end to end on drawings, without nbdev: also run on the users' set and with the newest fastai."""
 import csv, importlib, json, pkgutil, subprocess, sys
 from importlib.resources import files
 
