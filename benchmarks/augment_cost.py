@@ -71,7 +71,7 @@ def main():
         os.environ["CATSDOGS_CACHE"] = f"{d}/cache"
         learners = make_learners(Path(d), args.photos)
         for learn in learners.values(): epoch(learn)                    # to warm up
-        for r in range(args.rounds):
+        for _ in range(args.rounds):
             rounds.append(one_round(learners))
             print({name: round(c["wall"], 3) for name, c in rounds[-1]["cost"].items()}, f'{rounds[-1]["images_per_second"]:.0f} images/s', flush=True)
     cost = {clock: {name: summary([r["cost"][name][clock] for r in rounds]) for name in learners if name != BASE} for clock in ("wall", "cpu")}

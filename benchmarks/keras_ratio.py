@@ -56,7 +56,7 @@ def main():
     zip_file, rounds = str(args.photos/"train.zip"), []
     with tempfile.TemporaryDirectory() as d:
         unpack(zip_file, Path(d))
-        for i in range(args.rounds):
+        for _ in range(args.rounds):
             a, b = ours(zip_file, args.epochs), keras(args.keras_python, d, args.epochs)
             n = a["n"]
             rounds.append(dict(ours=after_first(n, a["rates"]), keras=after_first(n, b["rates"]), keras_without_waits=after_first(n, b["rates"], b["waits"]), ours_first_seconds=a["first_seconds"],

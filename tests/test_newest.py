@@ -1,5 +1,6 @@
-"""The exported package from end to end on drawings, without nbdev: also run with the newest fastai."""
-import csv, importlib, json, pkgutil
+"""The package from end to end on drawings, without nbdev: also run on the users' set and with the newest fastai."""
+import csv, importlib, json, pkgutil, subprocess, sys
+from importlib.resources import files
 
 import catsdogs as package
 
@@ -32,3 +33,33 @@ def test_more_than_two_classes(folder, catsdogs):
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert len(scores["classes"]) == len(scores["confusion"]) == 4
+
+def test_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "catsdogs", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"catsdogs {package.__version__}\n"), done.stderr
+    done = subprocess.run([sys.executable, "-m", "catsdogs", "no-such-command"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("catsdogs: error:")
+
+def test_files_that_come_along():
+    assert files("catsdogs").joinpath("py.typed").is_file()
+    assert files("catsdogs").joinpath("petnet", "model.safetensors").is_file()
+
+def test_fastai_exports_a_learner(tmp_path):
+    "Fastai alone: plum-dispatch 2.10 breaks every export, and fastai 2.8.7 does not work with fastcore 2"
+    from fastai.vision.all import ImageDataLoaders, load_learner, resnet18, vision_learner
+    from catsdogs.drawing.dataset import draw_pets
+    pets = draw_pets(tmp_path/"pets", n=40, size=32)
+    dls = ImageDataLoaders.from_folder(pets, valid_pct=.2, bs=8, num_workers=0)
+    learn = vision_learner(dls, resnet18, pretrained=False, path=tmp_path)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    learn.export("learner.pkl")
+    photo = next((pets/"cat").glob("*.*"))
+    with learn.no_bar():
+        expected = learn.predict(photo)
+    again = load_learner(tmp_path/"learner.pkl")
+    with again.no_bar():
+        answer = again.predict(photo)
+    assert answer[0] == expected[0]
+    assert answer[2].tolist() == expected[2].tolist()

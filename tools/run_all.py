@@ -24,6 +24,7 @@ from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
 
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
 PYTEST = "pytest: command line, project and browser"
+HEAVY = ["nbdev.test", "catsdogs.training.train", "matplotlib.pyplot"]
 PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
 MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
 TRAIN_LESSON_NETWORK = "from catsdogs.training.train import drawn_run; drawn_run()"
@@ -118,7 +119,7 @@ def run_jobs(jobs, workers):
     "Run (name, job, path) in that order, so many at once; results as they end"
     # A fork server imports the heavy packages once, and each job starts from there: fresh, and without the wait.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nbdev.test", "catsdogs.training.train", "matplotlib.pyplot"])
+    context.set_forkserver_preload(HEAVY if len(jobs) > 5 else HEAVY[:1])
     pending, running, results = list(jobs), {}, []
     while pending or running:
         while pending and len(running) < workers:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'RESIZE_METHODS', 'UnreadablePhoto', 'Photo', 'open_photo', 'upright_rgb',
-           'fit_photo', 'read_layout', 'list_photos', 'evenly_spaced', 'map_photos']
+           'fit_photo', 'read_layout', 'is_web_page', 'list_photos', 'evenly_spaced', 'map_photos']
 
 # %% ../../nbs/library/data/photos.ipynb #d47584c1
 import io, os, re, shutil, zipfile, zlib
@@ -171,9 +171,19 @@ def _zip_entries(path):
         if name.lower().endswith(SUFFIXES) and not parts[-1].startswith(".") and "__MACOSX" not in parts and not (skipped and skipped & set(PurePosixPath(name).parents)):
             yield name, dict(path=path, member=info.filename, size=info.file_size, stamp=info.CRC)
 
+def is_web_page(
+    path:str|Path # a file
+) -> bool:
+    "Is it a page of a browser, whatever its name says? A sign-in page saved as train.zip is one"
+    with open(path, "rb") as file: start = file.read(512)
+    return start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml"))
+
 def _open_zip(path):
     try: return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as e: raise CatsDogsError(f"{path}: not a usable zip ({e}); download it again") from e
+    except (zipfile.BadZipFile, OSError, ValueError) as e:
+        page = Path(path).is_file() and is_web_page(path)
+        why = "it is a web page; sign in in the browser, accept what the page asks for" if page else e
+        raise CatsDogsError(f"{path}: not a usable zip ({why}); download it again") from e
 
 # %% ../../nbs/library/data/photos.ipynb #213e7df6
 def _inner_zip(path, part):

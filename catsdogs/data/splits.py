@@ -29,10 +29,11 @@ class DataSettings:
     "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
     size: int = setting(150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
     method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
-    split: str = setting("auto", "{names}. auto: by folders if they say, else hash; small: Kaggle's photos 0-999 to train "
-        "and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
+    split: str = setting("auto", "{names}. auto: by folders if they say, else hash; small: Kaggle's photos 0-999 "
+        "to train and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
     valid: float = setting(.2, "share of validation photos", above=0, below=1)
-    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole", low=2)
+    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole",
+        low=2)
 
     def __post_init__(self): check_settings(self)
 
