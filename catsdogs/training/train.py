@@ -71,10 +71,11 @@ def _describe(source, settings, dls):
     data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), data_fingerprint(dls),
                    None if isinstance(source, list) else str(Path(source).resolve()),
                    {str(photo): why for photo, why in dls.left_out.items()})
-    versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version())
+    versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")}
     return RunInfo(recipe.model, list(dls.vocab), recipe.size, settings.data.method, recipe.mirror, state="training",
-                   recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(speed_settings(settings.fast, dls.device)),
-                   data=data, versions=versions, hardware=_hardware(dls.device))
+                   recipe=asdict(recipe), seed=settings.seed, fast=settings.fast,
+                   speed=asdict(speed_settings(settings.fast, dls.device)), data=data,
+                   versions=versions | dict(python=platform.python_version()), hardware=_hardware(dls.device))
 
 # %% ../../nbs/library/training/train.ipynb #8255653b
 def train_run(
@@ -92,13 +93,15 @@ def train_run(
     if old: settings = recorded_settings(old, settings.recipe.weights)
     recipe = settings.recipe
     policy = recipe_policy(recipe)
-    dls = photo_dataloaders(source, replace(settings.data, size=recipe.size), bs=recipe.bs, batch_tfms=augmentations(policy))
+    data = replace(settings.data, size=recipe.size)
+    dls = photo_dataloaders(source, data, bs=recipe.bs, batch_tfms=augmentations(policy))
     info = _describe(source, settings, dls)
     if old and old.info.data.fingerprint != info.data.fingerprint:
         raise CatsDogsError(f"{source}: not the photos that the run in {out} began with; train into another folder, or restore them")
     learn = None
     if not (old and old.info.state == "trained"):
-        learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".", cbs=mix_callbacks(policy))
+        learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed,
+                              path=out, model_dir=".", cbs=mix_callbacks(policy))
     with explain_os_errors(f"writing the run folder {out}"), _alone_in(out):
         run = old or Run.create(out, info)
         run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
@@ -128,16 +131,19 @@ def _interrupted(out, resume):
 
 def recorded_settings(
     run:Run,                # of `train_run`
-    weights:str|None=None   # pretrained weights to start from; those that the run names are not fetched or opened unless they are named here too
+    weights:str|None=None   # pretrained weights to start from; those that the run names must be named here too
 ) -> RunSettings:
     "The settings that a run was made with; raises `CatsDogsError` if it was not made by `train_run`"
     info = run.info
     if info.recipe is None or info.data is None or info.seed is None or info.fast is None:
-        raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a new folder in its place")
+        raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a "
+                            "new folder in its place")
     try: recipe = Recipe(**info.recipe)
-    except (TypeError, CatsDogsError) as e: raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
+    except (TypeError, CatsDogsError) as e:
+        raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
     if recipe.weights not in (None, weights):
-        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), which are not taken on a run folder's word; repeat the command that began it")
+        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), "
+                            "which are not taken on a run folder's word; repeat the command that began it")
     return RunSettings(recipe, info.data.settings, info.seed, info.fast)
 
 class Diverged(CatsDogsError):
@@ -151,15 +157,19 @@ def _fit_run(learn, run, on_epoch):
         restore(learn, state)
         run.save_history(rows)
     best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()] + [best] * (recipe.keep == "best")
+    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()]
+    if recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
     rows = learn.history.rows
     kept = rows and all(p.isfinite().all() for p in learn.model.parameters())
-    if not kept: raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a smaller learning rate (--lr)")
+    if not kept:
+        raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a "
+                       "smaller learning rate (--lr)")
     epoch = rows[-1]["epoch"] if best.kept is None else best.kept
-    run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=learn.terminate_on_divergence.diverged)
+    diverged = learn.terminate_on_divergence.diverged
+    run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=diverged)
     for name in (CHECKPOINT_FILE, "best.pth"): (run.path/name).unlink(missing_ok=True)
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
