@@ -44,7 +44,7 @@ def calibrate(
     run:Run|str|Path,       # a run, or the path of its folder
     evaluation:Evaluation   # of it, from `evaluate_run`
 ) -> Evaluation: # the same answers, calibrated
-    "Fit a run's temperature to photos that it did not learn from, and write it into `run.json`: from now on every answer of the run is calibrated. Fewer than `FEWEST_TO_CALIBRATE` photos change nothing"
+    "Fit a run's temperature and write it into `run.json`; fewer than `FEWEST_TO_CALIBRATE` photos change nothing"
     if evaluation.scores.n < FEWEST_TO_CALIBRATE: return evaluation
     run, classes = as_run(run), evaluation.scores.classes
     p = np.array([list(a.probabilities.values()) for a in evaluation.predictions])
@@ -52,7 +52,8 @@ def calibrate(
     temperature = fit_temperature(p, targets)
     run.update(temperature=(run.info.temperature or 1.) * temperature)
     p = apply_temperature(p, temperature)
-    answers = [replace(a, label=classes[q.argmax()], probabilities=dict(zip(classes, q.tolist()))) for a, q in zip(evaluation.predictions, p)]
+    answers = [replace(a, label=classes[q.argmax()], probabilities=dict(zip(classes, q.tolist())))
+               for a, q in zip(evaluation.predictions, p)]
     return replace(evaluation, scores=score(p, targets, classes), predictions=answers)
 
 # %% ../../nbs/library/evaluation/calibration.ipynb #28a53740

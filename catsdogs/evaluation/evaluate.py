@@ -38,7 +38,9 @@ def judge_photos(
     good = [a for a in answers if a.label is not None]
     number = {c: i for i, c in enumerate(predictor.classes)}
     probabilities = np.array([list(a.probabilities.values()) for a in good]).reshape(len(good), -1)
-    if not np.isfinite(probabilities).all(): raise CatsDogsError("the network answers NaN: its weights are too large; train it with a smaller learning rate")
+    if not np.isfinite(probabilities).all():
+        raise CatsDogsError("the network answers NaN: its weights are too large; train it with a "
+                            "smaller learning rate")
     scores = score(probabilities, [number[a.photo.label] for a in good], predictor.classes)
     return Evaluation(scores, good, [a for a in answers if a.label is None], learned)
 

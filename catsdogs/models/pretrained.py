@@ -46,13 +46,16 @@ _TIMM_NAME = re.compile(r"timm:[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 def check_timm(
     name:str # "timm:NAME", also with options, as "timm:resnet18,drop_rate=0.1"
 ) -> tuple[str, dict]: # timm's own name, and option → value
-    "Check that a model's name is a plain name of timm's with harmless options; raises `CatsDogsError` for addresses, paths, and any other option"
+    "Check that this is a plain name of timm's with harmless options; raises `CatsDogsError` for anything else"
     family, options = split_options(name)
     if not _TIMM_NAME.fullmatch(family):
-        raise CatsDogsError(f"model {name!r}: only the plain names of timm's own models are taken, as timm:resnet18, no address and no path")
+        raise CatsDogsError(f"model {name!r}: only the plain names of timm's own models are taken, "
+                            "as timm:resnet18, no address and no path")
     for option, text in options.items():
         try: options[option] = TIMM_OPTIONS[option](text)
-        except KeyError as e: raise CatsDogsError(f"model {name!r}: {option!r} is not one of the options that are let through: {', '.join(TIMM_OPTIONS)}") from e
+        except KeyError as e:
+            raise CatsDogsError(f"model {name!r}: {option!r} is not one of the options that are let "
+                                f"through: {', '.join(TIMM_OPTIONS)}") from e
         except ValueError as e: raise CatsDogsError(f"model {name!r}: {text!r} makes no sense as its {option}") from e
     return family.removeprefix("timm:"), options
 
@@ -60,12 +63,13 @@ def timm_model(
     name:str,   # as for `check_timm`
     n_out:int   # outputs: 1 for two classes, else one for each class
 ) -> nn.Module: # n×3×h×w → n×n_out logits
-    "One of timm's models with fresh weights, as a chain of `Standardize` and the model; raises `CatsDogsError` for names that timm does not know"
+    "`Standardize` and one of timm's models, with fresh weights; raises `CatsDogsError` for names that it does not know"
     import timm
     plain, options = check_timm(name)
     try: net = timm.create_model(plain, pretrained=False, num_classes=n_out, **options)
     except Exception as e:
-        raise CatsDogsError(f"timm has no model {name.removeprefix('timm:')!r} ({e}); `timm.list_models(\"*resnet*\")` lists what it has") from e
+        raise CatsDogsError(f"timm has no model {name.removeprefix('timm:')!r} ({e}); "
+                            "`timm.list_models(\"*resnet*\")` lists what it has") from e
     return nn.Sequential(Standardize(net.default_cfg["mean"], net.default_cfg["std"]), net)
 
 def mismatch(

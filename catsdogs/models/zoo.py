@@ -80,13 +80,15 @@ MODELS = Registry("model", {
 def check_model(
     name:str # as for `build_model`
 ) -> str: # the name without options: one of `MODELS`, or "timm:NAME"
-    "Check a model's name and its options; raises `CatsDogsError` for what `build_model` would not understand or let through"
+    "Check a model's name and options; raises `CatsDogsError` for what `build_model` would not let through"
     if name.startswith("timm:"): return f"timm:{check_timm(name)[0]}"
     family, options = split_options(name)
     if family not in MODELS: raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]))
     try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
     except ValueError: right = False
-    if not right: raise CatsDogsError(f"model {name!r}: its one option is width, above 0 and at most 16, as in {family},width=0.5")
+    if not right:
+        raise CatsDogsError(f"model {name!r}: its one option is width, above 0 and at most 16, as "
+                            f"in {family},width=0.5")
     return family
 
 def build_model(

@@ -45,7 +45,7 @@ class Predictor:
     def __init__(self,
         run:Run|str|Path,   # a run, or the path of its folder
         device=None,        # a `torch.device`; the default is `pick_device()`
-        fast:bool=False     # layers made one, see `fuse_layers`, and bfloat16 where the machine can: twice as fast, and probabilities differ by up to a hundredth
+        fast:bool=False     # see `fuse_layers`, and bfloat16 where the machine can: twice as fast, less than 0.01 off
     ):
         run = as_run(run)
         model, self.info = run.model(), run.info
@@ -95,14 +95,15 @@ class Predictor:
 def _check_detector(detector, last, run):
     "Raise an error if the detector was made for another network"
     if detector is None or not last or detector.means.shape[1] == last[0].in_features: return
-    raise CatsDogsError(f"{run.path/OOD_FILE}: was made for another network; delete it, and the run answers without saying neither")
+    raise CatsDogsError(f"{run.path/OOD_FILE}: was made for another network; delete it, and the run "
+                        "answers without saying neither")
 
 # %% ../../nbs/library/runs/predict.ipynb #7d58dba4
 def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
     bs:int=128,                 # photos in a batch
-    cache:PhotoCache|None=None  # from `build_cache`, with all of these photos at the run's size: nothing is decoded then
+    cache:PhotoCache|None=None  # with all of these photos at the run's size: nothing is decoded then
 ) -> Iterator[Prediction]: # in the order of `photos`
     "Predict photos batch by batch; unreadable ones are answered with their error"
     def look(photo):

@@ -241,7 +241,9 @@ class BestEpoch(SaveModelCallback):
     def after_fit(self):
         if self.kept is None: return
         try: self.learn.load(self.fname, with_opt=False, weights_only=True)
-        except Exception as e: raise CatsDogsError(f"{self.learn.path/self.fname}.pth: not the weights of this network ({type(e).__name__})") from e
+        except Exception as e:
+            raise CatsDogsError(f"{self.learn.path/self.fname}.pth: not the weights of this network "
+                                f"({type(e).__name__})") from e
 
 class StopEarly(EarlyStoppingCallback):
     "fastai's `EarlyStoppingCallback`, silent"

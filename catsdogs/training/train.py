@@ -130,16 +130,19 @@ def _interrupted(out, resume):
 
 def recorded_settings(
     run:Run,                # of `train_run`
-    weights:str|None=None   # pretrained weights to start from; those that the run names are not fetched or opened unless they are named here too
+    weights:str|None=None   # pretrained weights to start from; those that the run names must be named here too
 ) -> RunSettings:
     "The settings that a run was made with; raises `CatsDogsError` if it was not made by `train_run`"
     info = run.info
     if info.recipe is None or info.data is None or info.seed is None or info.fast is None:
-        raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a new folder in its place")
+        raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a "
+                            "new folder in its place")
     try: recipe = Recipe(**info.recipe)
-    except (TypeError, CatsDogsError) as e: raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
+    except (TypeError, CatsDogsError) as e:
+        raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
     if recipe.weights not in (None, weights):
-        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), which are not taken on a run folder's word; repeat the command that began it")
+        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), "
+                            "which are not taken on a run folder's word; repeat the command that began it")
     return RunSettings(recipe, info.data.settings, info.seed, info.fast)
 
 class Diverged(CatsDogsError):
@@ -153,15 +156,19 @@ def _fit_run(learn, run, on_epoch):
         restore(learn, state)
         run.save_history(rows)
     best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()] + [best] * (recipe.keep == "best")
+    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()]
+    if recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
     rows = learn.history.rows
     kept = rows and all(p.isfinite().all() for p in learn.model.parameters())
-    if not kept: raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a smaller learning rate (--lr)")
+    if not kept:
+        raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a "
+                       "smaller learning rate (--lr)")
     epoch = rows[-1]["epoch"] if best.kept is None else best.kept
-    run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=learn.terminate_on_divergence.diverged)
+    diverged = learn.terminate_on_divergence.diverged
+    run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=diverged)
     for name in (CHECKPOINT_FILE, "best.pth"): (run.path/name).unlink(missing_ok=True)
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
