@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from catsdogs.models.hooks import list_layers, capture_outputs
+from catsdogs.models.hooks import list_layers, capture_outputs, Unit
 from catsdogs.core import seed_everything
 from catsdogs.speed import speed_settings
-from catsdogs.interpret.feature_visualization import AscentSettings, Channel, Unit, _climb, preferred_images, visualize
+from catsdogs.interpret.feature_visualization import AscentSettings, _climb, preferred_images, visualize
 from catsdogs.models.zoo import build_model
 
 SIZE, SETTINGS = 150, AscentSettings()
@@ -31,13 +31,13 @@ def loop(model, layer, units, steps):
             _climb(value, (1, SIZE), steps, SETTINGS, 0, torch.device("cpu"))
 
 def stop(model, layer, units, steps):
-    for unit in units: visualize(model, Unit(layer, unit), SIZE, steps, SETTINGS)
+    for unit in units: visualize(model, Unit(layer, unit, "centre"), SIZE, steps, SETTINGS)
 
-def batch(model, layer, units, steps, settings=SETTINGS): visualize(model, [Unit(layer, u) for u in units], SIZE, steps, settings)
+def batch(model, layer, units, steps, settings=SETTINGS): visualize(model, [Unit(layer, u, "centre") for u in units], SIZE, steps, settings)
 def bfloat16(model, layer, units, steps): batch(model, layer, units, steps, replace(SETTINGS, precision="bfloat16"))
-def seen(model, layer, units, steps): visualize(model, [Unit(layer, u) for u in units], None, steps, SETTINGS)
+def seen(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, SETTINGS)
 
-def seen_bfloat16(model, layer, units, steps): visualize(model, [Unit(layer, u) for u in units], None, steps, replace(SETTINGS, precision="bfloat16"))
+def seen_bfloat16(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, replace(SETTINGS, precision="bfloat16"))
 
 def seconds(f, *args):
     start = time.perf_counter(); f(*args)
@@ -68,11 +68,11 @@ def main():
     for name, sample in (("codelab", 16), ("petnet", 3)):
         model = build_model(name, SIZE, 1)
         layers = {layer: m.out_channels for layer, m in list_layers(model).items() if layer.startswith("conv")}
-        visualize(model, Unit("conv1", 0), SIZE, 3)                                    # to warm up
+        visualize(model, Unit("conv1", 0, "centre"), SIZE, 3)                                    # to warm up
         if name == "petnet": layers = {k: layers[k] for k in ("conv1", "conv3", "conv6", "conv9")}
         result[name] = summary(measure(model, layers, args.steps, args.rounds if name == "codelab" else 1, sample), layers)
         if name == "codelab":
-            result["codelab_all_channels_150_seconds"] = sum(seconds(lambda: visualize(model, [Channel(layer, u) for u in range(s, min(s + 16, n))], SIZE, args.steps)) for layer, n in layers.items() for s in range(0, n, 16))
+            result["codelab_all_channels_150_seconds"] = sum(seconds(lambda: visualize(model, [Unit(layer, u) for u in range(s, min(s + 16, n))], SIZE, args.steps)) for layer, n in layers.items() for s in range(0, n, 16))
             result["codelab_all_units_seen_seconds"] = [sum(seconds(preferred_images, model, layer, None, SIZE) for layer in layers) for _ in range(args.rounds)]
             result["page_8_units_seconds"] = {layer: statistics.median(seconds(preferred_images, model, layer, range(8)) for _ in range(3)) for layer in layers}
     result |= dict(steps=args.steps, size=SIZE, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, processor=_processor(), speed=str(speed_settings()))

@@ -36,17 +36,39 @@ def _is_on(layer, maps):
     low, high = _BOUNDS[type(layer)]
     return (maps < low + .01 * (high - low)) | (maps > high - .01 * (high - low))
 
-def _tally(layer, maps):
-    "Of one batch: how many numbers, mean, sum of squares about it; for each unit its largest size, and in how many places it is on"
-    maps = maps.float(); n, middle = maps.numel(), maps.mean(); rest = maps - middle
-    shift = rest.mean().double()                        # by how much rounding has missed the mean
-    return n, middle + shift, (rest * rest).sum().double() - n * shift**2, maps.abs().amax((0, 2)), _is_on(layer, maps).float().sum((0, 2)).double()
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    "What is known of a layer's numbers so far"
+    n: int # how many
+    mean: torch.Tensor
+    squares: torch.Tensor # sum of squared distances from the mean
+    largest: torch.Tensor # of each unit: its largest size
+    on: torch.Tensor # of each unit: in how many places it is on
 
-def _together(a, b):
-    "Two tallies as one (Chan, Golub and LeVeque 1979): no sum of large squares, so nothing cancels"
-    if a is None: return b
-    n, difference = a[0] + b[0], b[1] - a[1]
-    return n, a[1] + difference * b[0] / n, a[2] + b[2] + difference**2 * a[0] * b[0] / n, torch.maximum(a[3], b[3]), a[4] + b[4]
+    def merge(self, other):
+        "Both together (Chan, Golub and LeVeque 1979): no sum of large squares, so nothing cancels"
+        n, delta = self.n + other.n, other.mean - self.mean
+        mean = self.mean + delta * other.n / n
+        squares = self.squares + other.squares + delta**2 * self.n * other.n / n
+        return _Moments(n, mean, squares, torch.maximum(self.largest, other.largest), self.on + other.on)
+
+    def stats(self, name):
+        "As `LayerStats`"
+        share = self.on * len(self.on) / self.n
+        std = (self.squares / self.n).sqrt().item()
+        dead = (self.largest == 0).double().mean().item()
+        saturated = (share > .99).double().mean().item()
+        return LayerStats(name, self.mean.item(), std, dead, saturated, tuple(share.tolist()))
+
+def _moments(layer, maps):
+    "Of one batch, n×units×places"
+    maps = maps.float()
+    middle = maps.mean()
+    rest = maps - middle
+    shift = rest.mean().double()                        # by how much rounding has missed the mean
+    squares = (rest * rest).sum().double() - maps.numel() * shift**2
+    on = _is_on(layer, maps).float().sum((0, 2)).double()
+    return _Moments(maps.numel(), middle + shift, squares, maps.abs().amax((0, 2)), on)
 
 def activation_stats(
     model,                      # as in `as_module`
@@ -58,17 +80,13 @@ def activation_stats(
     "Mean, spread, dead and saturated units of each layer over a data set, in one pass; memory: one batch; raises `CatsDogsError` for no pictures"
     net, layers, sums = as_module(model), computing_layers(model, layers), {}
     found = find_layers(net, layers)
-    with capture_outputs(net, layers, lambda name, out: _tally(found[name], by_unit(name, out))) as kept, no_gradients(net, fast):
+    with capture_outputs(net, layers, lambda name, out: _moments(found[name], by_unit(name, out))) as kept, no_gradients(net, fast):
         for _, xb in progress(picture_batches(pictures, bs), "health"):
             run_model(net, xb)
-            for name, tally in kept.items(): sums[name] = _together(sums.get(name), tally)
+            for name, new in kept.items(): sums[name] = sums[name].merge(new) if name in sums else new
             kept.clear()
     if not sums: raise CatsDogsError("no pictures to look at: the data set is empty")
-    return [_row(name, *sums[name]) for name in sums]
-
-def _row(name, n, mean, squares, largest, on):
-    share = on * len(on) / n
-    return LayerStats(name, mean.item(), (squares / n).sqrt().item(), (largest == 0).double().mean().item(), (share > .99).double().mean().item(), tuple(share.tolist()))
+    return [moments.stats(name) for name, moments in sums.items()]
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #4559c9b2
 class ActivationLog:

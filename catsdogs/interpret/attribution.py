@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..core import CatsDogsError
+from .pictures import gaussian_blur
 from ..models.hooks import Unit, activations, as_module, capture_outputs, check_maps
 from ..models.hooks import class_logits, class_number, find_layers, list_layers, to_model
 from ..models.receptive_field import map_layers, receptive_field_of
@@ -130,11 +131,7 @@ def blurred(
     share:float=.1      # standard deviation of the blur, as a share of the shorter side
 ) -> Tensor: # the same, so blurred that no part can be told
     "Pictures without their details: their light and colour stay"
-    sigma = max(share * min(xb.shape[2:]), 1e-3)
-    r = min(int(3 * sigma) + 1, min(xb.shape[2:]) - 1)
-    k = torch.exp(-.5 * (torch.arange(-r, r + 1, device=xb.device) / sigma)**2); k = (k / k.sum()).to(xb.dtype)
-    flat = F.pad(xb.flatten(0, 1)[:, None], (r, r, r, r), mode="reflect")
-    return F.conv2d(F.conv2d(flat, k.view(1, 1, 1, -1)), k.view(1, 1, -1, 1)).view_as(xb)
+    return gaussian_blur(xb, max(share * min(xb.shape[2:]), 1e-3))
 
 @dataclass(frozen=True)
 class Method:
