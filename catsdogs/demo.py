@@ -11,17 +11,11 @@ from typing import Callable
 
 import numpy as np
 
-<<<<<<< ours
-from catsdogs.core import CatsDogsError
-from catsdogs.plotting import COLORS, figure_png, plot_style
-=======
-from catsdogs.plotting import figure_png, plot_style
-from catsdogs.data.splits import DataSettings
->>>>>>> theirs
-from catsdogs.data.drawn import drawn_folder
-from catsdogs.drawing.shapes import PARTS
-from catsdogs.drawing.dataset import Variation, pet_spec
-from catsdogs.drawing.scenes import draw
+from .plotting import figure_png, plot_style
+from .data.drawn import drawn_folder
+from .drawing.shapes import PARTS
+from .drawing.dataset import Variation, pet_spec
+from .drawing.scenes import draw
 
 # %% ../nbs/library/app/demo.ipynb #f7d55222
 def _sheet(size=96):
