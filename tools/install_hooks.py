@@ -1,6 +1,6 @@
 """Teach this clone's git to merge notebooks cell by cell, and to trust them afterwards. `make install` calls this.
 
-It does what `nbdev_install_hooks` does for git, but leaves the home folder and hooks of one's own alone, finds the tools
+It does what `nbdev_install_hooks` does for git, but leaves the home folder and other hooks alone, finds the tools
 without an activated environment, works in a worktree, and has nothing to do where there is no git checkout.
 """
 import subprocess
