@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core import CatsDogsError
-from ..data.kaggle_client import COMPETITIONS, Competition, explain_kaggle_errors, find_competition
+from ..data.kaggle_client import Competition, explain_kaggle_errors, find_competition
 from ..data.sources import recorded_competition, sample_submission
 from .kaggle import METRICS, check_submission
 
