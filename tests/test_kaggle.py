@@ -61,7 +61,7 @@ def refused(place, *args, **kwargs):
     "The one line of a command that failed and left nothing"
     status, out, err = place("data", "kaggle", "photos", *args, **kwargs)
     assert status == 2 and out == "" and err.count("\n") == 1 and err.startswith("catsdogs: error: "), (status, out, err)
-    assert not (place.folder/"photos").exists()
+    assert not (place.folder/"photos").exists() and not (place.folder/".photos.partial").exists()
     return err
 
 @pytest.mark.parametrize("name, test", [(FIRST, "test1"), (REDUX, "test")])

@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'RECORD', 'KAGGLE_INPUT', 'Source', 'download', 'unpack', 'Fetched', 'fetch_photos', 'fetch_competition',
            'recorded_competition', 'sample_submission']
 
-# %% ../../nbs/library/data/sources.ipynb #a03076fc
+# %% ../../nbs/library/data/sources.ipynb #6f6f5d7a
 import json, os, shutil, time, zipfile, zlib
 import gzip, http.client, tarfile, urllib.error, urllib.request
 from collections import Counter
@@ -22,7 +22,7 @@ from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
 from .kaggle_client import Competition, connect, explain_kaggle_errors, find_competition
 from .photos import SUFFIXES, is_web_page
 
-# %% ../../nbs/library/data/sources.ipynb #22fd3718
+# %% ../../nbs/library/data/sources.ipynb #ec5f5d19
 def _photo_parts(name):
     "The folders and the name of a photo in an archive; nothing for any other file, and for hidden ones"
     parts = PurePosixPath(name).parts
@@ -75,7 +75,7 @@ _ALL = (
 )
 SOURCES = {s.name: s for s in _ALL}
 
-# %% ../../nbs/library/data/sources.ipynb #e63425a8
+# %% ../../nbs/library/data/sources.ipynb #0f7e9a33
 _TRIES = 5          # in a row that bring no new byte
 _PAUSE = 1.         # seconds after the first of them; each next pause is twice as long
 _SILENCE = 60       # seconds without a byte after which a connection counts as broken
@@ -166,7 +166,7 @@ def _given_up(address, have, why):
     if have: kept = f"{have / 1e6:,.1f} MB are kept, and the same command goes on from there"
     return f"{address} cannot be downloaded ({why}): {kept}; without a network, draw photos: catsdogs data drawn DEST"
 
-# %% ../../nbs/library/data/sources.ipynb #bc1c351c
+# %% ../../nbs/library/data/sources.ipynb #a9e00d92
 def _zip_members(path, scratch):
     with zipfile.ZipFile(path) as z:
         for info in z.infolist():
@@ -228,18 +228,26 @@ def unpack(
     place:Callable      # a file's name in the archive → its name in `dest`, or None to leave it out
 ) -> dict[str, int]: # photos by folder, as {"train": 25000, "test1": 12500}
     "Write an archive's photos into a folder; raises `CatsDogsError` for damage, no photos, or names that point outside"
-    archive, dest, counts = Path(archive), Path(dest), Counter()
-    read = _kind(archive)
-    dest.mkdir(parents=True, exist_ok=True)
-    with _readable(archive), progress(None, f"unpacking {archive.name}") as bar:
-        for name, file in read(archive, dest.parent):
+    archive, dest = Path(archive), Path(dest)
+    read, scratch = _kind(archive), dest.with_name(f".{dest.name}.inner")
+    for folder in (dest, scratch): folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _readable(archive): counts = _unpack_members(read(archive, scratch), dest, place, archive)
+    finally: shutil.rmtree(scratch, ignore_errors=True)
+    if not counts:
+        raise CatsDogsError(f"{archive}: holds none of the photos that are looked for; is it another archive?")
+    return dict(counts)
+
+def _unpack_members(members, dest, place, archive):
+    "Write what has a place; photos by folder"
+    counts = Counter()
+    with progress(None, f"unpacking {archive.name}") as bar:
+        for name, file in members:
             if (target := place(name)) is None: continue
             _write_member(dest, target, file, archive)
             bar.update()
             if target.lower().endswith(SUFFIXES): counts[target.split("/")[0]] += 1
-    if not counts:
-        raise CatsDogsError(f"{archive}: holds none of the photos that are looked for; is it another archive?")
-    return dict(counts)
+    return counts
 
 def _write_member(dest, target, file, archive):
     parts = PurePosixPath(target).parts
@@ -252,7 +260,7 @@ def _write_member(dest, target, file, archive):
     except FileExistsError as e:
         raise CatsDogsError(f"{archive}: holds two photos called {target}; is it another archive?") from e
 
-# %% ../../nbs/library/data/sources.ipynb #13915477
+# %% ../../nbs/library/data/sources.ipynb #53e8cca4
 RECORD = "source.json"
 
 @dataclass(frozen=True)
@@ -314,11 +322,19 @@ def _arrive(dest, name, source, get_archive):
     with explain_os_errors(f"making {dest}"):
         staging.mkdir(parents=True, exist_ok=True)
         with _alone(staging, dest):
-            counts = _fill(staging, name, source, get_archive)
+            try: counts = _fill(staging, name, source, get_archive)
+            except BaseException:
+                _tidy(staging)
+                raise
             if dest.exists(): dest.rmdir()              # an empty one
             os.replace(staging/"photos", dest)
         shutil.rmtree(staging, ignore_errors=True)
     return Fetched(dest, source.title, counts, source.photos, True)
+
+def _tidy(staging):
+    "After a failure keep only what the next call can go on from: what has been downloaded"
+    shutil.rmtree(staging/"photos", ignore_errors=True)
+    if {f.name for f in staging.iterdir()} <= {"lock"}: shutil.rmtree(staging, ignore_errors=True)
 
 def _fill(staging, name, source, get_archive):
     "Prepare the data set beside its place; an archive that turns out to be damaged is not kept"
@@ -352,7 +368,7 @@ def fetch_photos(
     source = SOURCES[name]
     return _arrive(dest, name, source, lambda staging: _by_hand(archive or source.address, staging))
 
-# %% ../../nbs/library/data/sources.ipynb #9180e0bc
+# %% ../../nbs/library/data/sources.ipynb #2258fbd7
 KAGGLE_INPUT = Path("/kaggle/input")    # on Kaggle's own machines
 
 def _kaggle_source(competition):
@@ -386,7 +402,7 @@ def fetch_competition(
     def get_archive(staging): return _by_hand(given, staging) if given else _from_kaggle(competition, staging)
     return _arrive(dest, competition.name, _kaggle_source(competition), get_archive)
 
-# %% ../../nbs/library/data/sources.ipynb #dc71e0a7
+# %% ../../nbs/library/data/sources.ipynb #9f2317b2
 def _recorded_folder(path):
     "The folder with the record, for a data set or a folder inside one"
     path = Path(os.path.abspath(path))
