@@ -54,7 +54,7 @@ def layer_paths(
 
 def find_layers(
     model,                  # as in `as_module`
-    layers:Iterable|None    # one or several, each as `conv1`, as `0.1` or `layer4.0` (PyTorch's name, also of a block), as a position (0 is the first, -1 the last) or as the module itself; None: all that hold no others
+    layers:Iterable|None    # one or several: `conv1`; `0.1` or `layer4` (PyTorch's names, also of blocks); positions; modules; None: all without layers inside
 ) -> dict[str, nn.Module]: # by their names as in `list_layers`, blocks by PyTorch's
     "Pick layers of a model; raises `CatsDogsError` for one that it does not have"
     known = list_layers(model)
@@ -75,11 +75,15 @@ def _layer_name(net, known, layer):
         if m is module and name: return name
     said = repr(layer) if isinstance(layer, (str, int)) else f"of type {type(layer).__name__}"
     near = get_close_matches(str(layer).lower()[:40], names, 5, .5) or [*names[:3], "…", names[-1]]
-    raise CatsDogsError(f"no layer {said}: there are {', '.join(near)}, or a position from 0 to {len(names) - 1}; `list_layers(model)` lists all")
+    raise CatsDogsError(f"no layer {said}: there are {', '.join(near)}, or a position from 0 to {len(names) - 1}; "
+                        "`list_layers(model)` lists all")
 
 def _submodule(net, path):
+    "The module of this name; the outer part of it, as of a network in a `Sequential`, may be left out"
     try: return net.get_submodule(path)
-    except AttributeError: return None
+    except AttributeError: pass
+    found = [m for name, m in net.named_modules() if name.endswith(f".{path}")]
+    return found[0] if len(found) == 1 and not path[0].isdigit() else None
 
 # %% ../../nbs/library/models/hooks.ipynb #acafd4f8
 @contextmanager
@@ -153,7 +157,7 @@ class Unit:
     "One unit of a network: a feature map, or one number of a dense layer"
     layer: str|int|nn.Module # as in `find_layers`
     channel: int # which of the layer's maps or numbers, from 0
-    place: tuple|str|None = None # (row, column) in its map; "centre"; "max": where it is strongest; None: the mean of the whole map
+    place: tuple|str|None = None # (row, column) of its map, "centre", "max" (where it is strongest); None: the mean of the map
 
     def values(self,
         out:Tensor # what its layer put out, n×channels×h×w or n×channels
@@ -175,15 +179,19 @@ def check_unit(layer, unit, n):
     if not 0 <= unit < n: raise CatsDogsError(f"{layer} has no unit {unit}: they are numbered 0 to {n - 1}")
 
 def check_maps(name, out):
-    if out.ndim != 4: raise CatsDogsError(f"{name} has no maps, its output is {shape_text(out)}: choose a layer before the network flattens")
+    if out.ndim != 4:
+        raise CatsDogsError(f"{name} has no maps, its output is {shape_text(out)}: choose a layer before the network flattens")
 
 def check_readable(name, out):
-    if out.ndim not in (2, 4): raise CatsDogsError(f"layer {name} puts out {shape_text(out)}: only units of maps (n×channels×h×w) and of dense layers (n×numbers) can be read; choose another layer")
+    if out.ndim not in (2, 4):
+        raise CatsDogsError(f"layer {name} puts out {shape_text(out)}: only units of maps (n×channels×h×w) "
+                            "and of dense layers (n×numbers) can be read; choose another layer")
 
 def check_place(name, place, sides):
     "`sides` of the layer's maps; none for a dense layer"
     if place is None: return
-    if not len(sides): raise CatsDogsError(f"layer {name} is dense, its units have no places: leave out place={place!r}")
+    if not len(sides):
+        raise CatsDogsError(f"layer {name} is dense, its units have no places: leave out place={place!r}")
     if place in ("centre", "max"): return
     if isinstance(place, str) or len(place) != 2: raise CatsDogsError(f"place {place!r}: give (row, column), \"centre\" or \"max\"")
     row, column = place
@@ -197,7 +205,9 @@ def class_logits(
     "One form for networks with one logit and with many; raises `CatsDogsError` for a network that does not classify pictures"
     out = first_tensor(out)
     if out.ndim == 1: out = out[:, None]
-    if out.ndim != 2: raise CatsDogsError(f"the network puts out {shape_text(out)}, not one row of logits for each picture: ask for one of its units, `Unit(layer, channel)`")
+    if out.ndim != 2:
+        raise CatsDogsError(f"the network puts out {shape_text(out)}, not one row of logits for each picture: "
+                            "ask for one of its units, `Unit(layer, channel)`")
     return torch.cat([-out, out], 1) if out.shape[1] == 1 else out
 
 def class_names(

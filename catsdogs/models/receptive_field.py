@@ -10,7 +10,6 @@ __all__ = ['FieldRow', 'receptive_field', 'effective_receptive_field', 'Receptiv
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import numpy as np
 from torch import nn, Tensor
@@ -20,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from ..core import CatsDogsError
 from .convolution import geometry
 from .hooks import activations, as_batch, as_module, capture_outputs, check_maps, check_place
-from .hooks import find_layers, first_tensor, list_layers, run_model, shape_text, to_model
+from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
 
 # %% ../../nbs/library/models/receptive_field.ipynb #c016
 _PIXELWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
@@ -82,7 +81,7 @@ class ReceptiveField:
     size: tuple # pixels that one place sees
     jump: tuple # from what one place sees to what its neighbour sees
     start: tuple # the first pixel that place (0, 0) sees; negative: padding
-    whole: bool = False # whether each place sees all of the picture besides, as through a dense layer or a gate: then `size` tells only where its own part is
+    whole: bool = False # each place sees all of the picture besides, through a gate or a dense layer
 
     def window(self,
         place:tuple # row and column
@@ -126,10 +125,11 @@ _JOIN = set("""add iadd radd sub isub rsub mul imul rmul div idiv truediv itrued
 maximum minimum cat concat""".split())
 _SHARE = set("mean sum amax amin max min norm chunk split getitem unbind narrow".split())           # of channels, where the places stay
 _NORMS = set("layer_norm group_norm instance_norm rms_norm normalize".split())
+_MIX = set("softmax matmul bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward".split())
 _POOLS = set("max_pool2d max_pool2d_with_indices avg_pool2d".split())
 
 class _Trail(TorchFunctionMode):
-    "While it is on, notes of each tensor that comes from the picture which of its sides go down and across, and where its places look"
+    "While it is on, notes of each tensor which of its sides go down and across the picture, and where its places look"
     def __init__(self, x):
         super().__init__()
         self.kept, self.found = [], {}      # all tensors stay alive, so that no two have the same id
@@ -150,8 +150,10 @@ class _Trail(TorchFunctionMode):
         return out
 
     def follow(self, name, given, args, kwargs, out):
-        "Sides and field of a function's result; None: its places are not known, or it has none"
+        "Sides and field of a function's result; None: its places are not known; False: attention has mixed them"
         placed = [(t, *self.found[id(t)]) for t in given if self.found[id(t)]]
+        mixed = any(self.found[id(t)] is False for t in given)
+        if name in _MIX or (mixed and not placed): return False
         if not placed: return None
         (x, axes, field), *others = placed
         if name in _JOIN: return self.join(placed, len(placed) < len(given), out)
@@ -190,7 +192,8 @@ def _mixes_places(name, x, axes, args):
     "Whether a normalisation takes its mean over places"
     if name == "normalize": return False
     if name not in ("layer_norm", "rms_norm"): return True
-    return max(axes) >= x.ndim - len(args[1])
+    shape = args[1] if len(args) > 1 else ()
+    return max(axes) >= x.ndim - len(shape)
 
 def _turned(name, x, axes, args, kwargs):
     "Where the sides that go down and across are after a permutation"
@@ -211,7 +214,7 @@ def _pair(n):
     return tuple(n) if len(n) == 2 else (n[0], n[0])
 
 def _window(name, x, out, args, kwargs):
-    "Kernel, stride, padding before and dilation of a function that slides a window, each for down and across; None for others"
+    "Kernel, stride, padding and dilation of a function that slides a window, each down and across; None for others"
     def option(position, key, default): return args[position] if len(args) > position else kwargs.get(key, default)
     if name == "conv2d":
         kernel, stride = option(1, "weight", None).shape[2:], _pair(option(3, "stride", 1))
@@ -244,12 +247,14 @@ def receptive_field_of(
     layer:str|int,  # one layer or block, as in `find_layers`
     size:int|tuple  # of the pictures, pixels: side, or height and width
 ) -> ReceptiveField:
-    "What each place of a layer sees, by arithmetic or else measured; raises `CatsDogsError` for maps that do not move along with the picture"
+    "What each place of a layer sees, by arithmetic or else measured; raises `CatsDogsError` for what is no map"
     size, ((name, module),) = _both(size), find_layers(model, layer).items()
     outputs, trail = _follow(model, [name], size)
     field = _field(model, module, outputs[name], trail, size)
     if field is None:
-        raise CatsDogsError(f"{name} has no maps: its output, {shape_text(outputs[name])}, does not move along with the picture, as in a transformer; choose another layer")
+        shape = shape_text(outputs[name])
+        raise CatsDogsError(f"{name} has no maps: its output, {shape}, does not move along with the picture, "
+                            "as in a transformer; choose another layer")
     return field
 
 def map_layers(
@@ -271,7 +276,7 @@ def _blank(model, size):
     return torch.full((1, convolutions[0].in_channels if convolutions else 3, *size), .5)
 
 def _follow(model, names, size):
-    "What layers put out for a blank picture, and the trail of it; the network may refuse the size only after the last of the layers"
+    "What layers put out for a blank picture, and its trail; the network may refuse the size only after these layers"
     net = as_module(model)
     x = to_model(net, _blank(net, size))
     with capture_outputs(net, names) as outputs, torch.no_grad(), _Trail(x) as trail:
@@ -281,18 +286,21 @@ def _follow(model, names, size):
     missing = [name for name in names if name not in outputs]
     if failed and missing:
         reason = (str(failed).splitlines() or [type(failed).__name__])[0]
-        raise CatsDogsError(f"the model cannot take pictures of {size[0]}×{size[1]}: give them the size it was made for ({reason})")
-    if len(names) == 1 and missing: raise CatsDogsError(f"layer {names[0]} is in the model, but is not used when it looks at a picture")
+        sides = f"{size[0]}×{size[1]}"
+        raise CatsDogsError(f"the model cannot take pictures of {sides}: give them the size it was made for ({reason})")
+    if len(names) == 1 and missing:
+        raise CatsDogsError(f"layer {names[0]} is in the model, but is not used when it looks at a picture")
     return outputs, trail
 
 def _field(model, module, out, trail, size):
     "The field of a layer with this output; None if its places are no places of the picture"
-    if what := trail.found.get(id(out)):
+    what, sides = trail.found.get(id(out)), out.shape[2:]
+    if what:
         axes, field = what
         return field if axes == (2, 3) else None
-    sides = out.shape[2:]
-    if sides.numel() == 1: return ReceptiveField(size, size, size, (0, 0), whole=True)      # a dense layer, or global pooling
-    if out.ndim != 4 or not .5 < (sides[0] / sides[1]) / (size[0] / size[1]) < 2: return None
+    if sides.numel() == 1: return ReceptiveField(size, size, size, (0, 0), whole=True)      # dense, or pooled globally
+    if what is False or len(out) != 1 or out.ndim != 4: return None
+    if not .5 < (sides[0] / sides[1]) / (size[0] / size[1]) < 2: return None
     return _measured_field(as_module(model), module, size)
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c105
@@ -300,13 +308,14 @@ _SMOOTH = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.ReLU, 
 _SMOOTH += (nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Dropout2d)
 
 def _nothing_cancels(model):
-    "A copy with positive weights, no biases, means for maxima and no nonlinearity: its gradients are above zero exactly where the original looks"
+    "A copy with positive weights, no biases, means for maxima, no nonlinearity: gradients above zero where the model looks"
     net = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
     for parent in list(net.modules()):
         for name, m in list(parent.named_children()):
             if isinstance(m, _SMOOTH) and not list(m.children()): setattr(parent, name, nn.Identity())
-            elif isinstance(m, nn.modules.batchnorm._BatchNorm): m.reset_parameters()       # timm's, with an activation function inside
-            if isinstance(m, nn.MaxPool2d): setattr(parent, name, nn.AvgPool2d(m.kernel_size, m.stride, m.padding, m.ceil_mode))
+            elif isinstance(m, nn.modules.batchnorm._BatchNorm): m.reset_parameters()       # timm's, with a ReLU inside
+            if isinstance(m, nn.MaxPool2d):
+                setattr(parent, name, nn.AvgPool2d(m.kernel_size, m.stride, m.padding, m.ceil_mode))
     for m in net.modules():
         if isinstance(m, (nn.modules.conv._ConvNd, nn.Linear)):
             m.weight.fill_(1 / m.weight[0].numel())
@@ -343,7 +352,9 @@ def _pixels_seen(out, x, axis, p):
 def _moves_along(seen, axis):
     "Whether the middle of what is seen moves along the axis from each place to the next, and not across it"
     if len(seen) == 1: return True
-    def middle(s, a): return (s.sum(1 - a) @ torch.arange(s.shape[a]).double() / s.sum().clamp(min=1e-300)).item()
+    def middle(s, a):
+        places = torch.arange(s.shape[a]).double()
+        return (s.sum(1 - a) @ places / s.sum().clamp(min=1e-300)).item()
     along = np.diff([middle(s, axis) for s in seen.values()])
     across = np.diff([middle(s, 1 - axis) for s in seen.values()])
     return bool((along > 1e-6).all() and abs(across).max() < .1 * along.max())

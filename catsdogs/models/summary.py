@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from torch import nn
 import torch
 
+from .hooks import list_layers
 from .layers import ResidualBlock
 
 # %% ../../nbs/library/models/summary.ipynb #78d37849
 @dataclass(frozen=True)
 class LayerRow:
     "What one layer does to one photo"
-    name: str # its place in the model, as "0.1"
+    name: str # as in `list_layers`: "conv1"; of a block, what PyTorch calls it
+    path: str # what PyTorch calls it: "0.1"
     kind: str # its class, as "Conv2d"
     shape: tuple # of its output, without the batch
     params: int # numbers it learns
@@ -35,9 +37,10 @@ def layer_table(
     "List a model's layers with output shapes, parameters and multiplications for one 3×size×size photo"
     rows, hooks, device = [], [], next(model.parameters()).device
     whole = {n for n, m in model.named_modules() if isinstance(m, stop) or not list(m.children())}
-    def note(name):
+    names = {id(m): name for name, m in list_layers(model).items()}
+    def note(path):
         def hook(layer, inputs, out):
-            rows.append(LayerRow(name, type(layer).__name__, tuple(out.shape[1:]), sum(p.numel() for p in layer.parameters()), _multiplications(layer, out)))
+            rows.append(LayerRow(names.get(id(layer), path), path, type(layer).__name__, tuple(out.shape[1:]), sum(p.numel() for p in layer.parameters()), _multiplications(layer, out)))
         return hook
     training = model.training
     try:
@@ -53,9 +56,12 @@ def format_table(
     rows:list[LayerRow] # from `layer_table`
 ) -> str: # aligned text, with totals
     "A layer table as text"
-    total = LayerRow("", "total", (), sum(r.params for r in rows), sum(r.multiplications for r in rows))
-    lines = [f"{'layer':<8}{'kind':<12}{'output':>14}{'parameters':>14}{'multiplications':>18}"]
-    return "\n".join(lines + [f"{r.name:<8}{r.kind:<12}{'×'.join(map(str, r.shape)):>14}{r.params:>14,}{r.multiplications:>18,}" for r in [*rows, total]])
+    total = LayerRow("total", "", "", (), sum(r.params for r in rows), sum(r.multiplications for r in rows))
+    lines = [f"{'layer':<12}{'path':<8}{'kind':<12}{'output':>14}{'parameters':>14}{'multiplications':>18}"]
+    for r in [*rows, total]:
+        shape = "×".join(map(str, r.shape))
+        lines.append(f"{r.name:<12}{r.path:<8}{r.kind:<12}{shape:>14}{r.params:>14,}{r.multiplications:>18,}")
+    return "\n".join(lines)
 
 # %% ../../nbs/library/models/summary.ipynb #7bcfe14e
 _BOXES = {"Conv2d": "#0072B2", "MaxPool2d": "#56B4E9", "AvgPool2d": "#56B4E9", "ResidualBlock": "#009E73", "AdaptiveAvgPool2d": "#56B4E9", "Flatten": "#999999", "Linear": "#E69F00"}
