@@ -221,11 +221,14 @@ def _cam_layer(net, x, unit, layer):
     fields = map_layers(net, x.shape[2:])
     with_maps = [name for name in names if name in fields]
     before = f" before {unit.layer}" if unit else ""
-    if not with_maps: raise CatsDogsError(f"Grad-CAM needs a layer with maps{before}, and there is none: use gradient, integrated_gradients or occlusion")
+    if not with_maps:
+        raise CatsDogsError(f"Grad-CAM needs a layer with maps{before}, and there is none: "
+                            "use gradient, integrated_gradients or occlusion")
     last = with_maps[-1]
     after = [outputs[name] for name in names[names.index(last) + 1:]]
     if any(out.ndim > 2 and out.shape[2:].numel() > 1 for out in after):
-        raise CatsDogsError(f"after its last maps, those of {last}, this network goes on without maps, as transformers do: use integrated_gradients or occlusion")
+        raise CatsDogsError(f"after its last maps, those of {last}, this network goes on without maps, "
+                            "as transformers do: use integrated_gradients or occlusion")
     return last
 
 # %% ../../nbs/library/interpret/attribution.ipynb #db5ee3a2

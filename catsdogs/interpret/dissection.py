@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..core import CatsDogsError
 from .annotations import AnnotatedPictures
 from ..models.hooks import activations, as_batch, as_module, capture_outputs, check_maps, check_unit
-from ..models.hooks import find_layers, first_tensor, list_layers, run_model, to_model
+from ..models.hooks import find_layers, first_tensor, list_layers, to_model
 from ..models.receptive_field import map_layers, receptive_field_of
 from ..plotting import COLORS
 
