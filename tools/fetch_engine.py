@@ -20,7 +20,8 @@ def install(folder):
     "Install what is locked into a folder, without running any of its scripts"
     for name in LOCKED: shutil.copy(toolbox/name, folder/name)
     command = [find_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    if subprocess.run(command, cwd=folder).returncode: sys.exit("fetch_engine: npm could not get onnxruntime-web; is there a connection?")
+    if subprocess.run(command, cwd=folder).returncode:
+        sys.exit("fetch_engine: npm could not get onnxruntime-web; is there a connection?")
     return folder/"node_modules"/"onnxruntime-web"/"dist"
 
 def keep(dist):
@@ -32,4 +33,5 @@ def keep(dist):
     return engine
 
 with tempfile.TemporaryDirectory() as folder: engine = keep(install(Path(folder)))
-for file in sorted(engine.iterdir()): print(f"{file.relative_to(toolbox.parent.parent)}: {file.stat().st_size / 1e6:.2f} MB")
+for file in sorted(engine.iterdir()):
+    print(f"{file.relative_to(toolbox.parent.parent)}: {file.stat().st_size / 1e6:.2f} MB")

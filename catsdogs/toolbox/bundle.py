@@ -19,7 +19,7 @@ import torch
 from ..core import CatsDogsError
 from ..drawing.dataset import draw_pet
 from ..models.hooks import as_batch, capture_outputs, list_layers
-from ..models.receptive_field import layer_field
+from ..models.receptive_field import receptive_field_of
 from ..runs.predict import Predictor
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #080ea760
@@ -44,8 +44,8 @@ def _from_predictor(predictor, title):
     "The facts of a `Predictor`"
     info = predictor.info
     return Network(
-        _plain(predictor.model), list(predictor.classes), predictor.size, title, info["method"],
-        tuple(info["mean"]), tuple(info["std"]), info.get("temperature", 1.), info.get("mirror", False))
+        _plain(predictor.model), list(predictor.classes), predictor.size, title, info.method,
+        temperature=info.temperature or 1., mirror=info.flip_tta)
 
 def _normalization(dls):
     "Mean and standard deviation that a fastai `DataLoaders` normalises by; 0 and 1 if it does not"
@@ -67,14 +67,16 @@ def _answer_of(module, size):
         with torch.no_grad(): logits = module(torch.zeros(1, 3, size, size))
     except (RuntimeError, TypeError) as e:
         reason = str(e).splitlines()[0]
-        raise CatsDogsError(f"the network cannot take a colour picture of {size}×{size}: give its size ({reason})") from e
+        said = f"the network cannot take a colour picture of {size}×{size}: give its size ({reason})"
+        raise CatsDogsError(said) from e
     if not isinstance(logits, Tensor) or logits.ndim != 2:
-        raise CatsDogsError("the toolbox shows networks that put out one row of logits for a picture; this one puts out something else")
+        raise CatsDogsError("the toolbox shows networks that put out one row of logits for a picture; this one does not")
     return logits
 
 def _from_module(module, size, classes):
     "The facts of a bare `nn.Module`, with the two that only its owner knows"
-    if size is None: raise CatsDogsError("a bare network does not know the size of its pictures: say size=128, for example")
+    if size is None:
+        raise CatsDogsError("a bare network does not know the size of its pictures: say size=128, for example")
     module = _plain(module)
     n_logits = _answer_of(module, size).shape[1]
     n_classes = max(n_logits, 2)
@@ -84,17 +86,19 @@ def _from_module(module, size, classes):
     return Network(module, classes, size, type(module).__name__)
 
 def read_network(
-    source,             # a run folder, a `Predictor`, a fastai `Learner`, an `nn.Module`, or a `Network`, which is returned as it is
+    source,             # a run folder, `Predictor`, fastai `Learner` or `nn.Module`; a `Network` is returned as it is
     size:int|None=None, # side of the pictures, pixels; only for an `nn.Module`
     classes=None        # their names; only for an `nn.Module`
 ) -> Network:
-    "Bring a network and its facts into one form; the source is not changed; raises `CatsDogsError` for what is no network"
+    "Bring a copy of a network and its facts into one form; raises `CatsDogsError` for what is no network"
     if isinstance(source, Network): return source
-    if isinstance(source, (str, Path)): return _from_predictor(Predictor(source, torch.device("cpu")), Path(source).name)
-    if isinstance(source, Predictor): return _from_predictor(source, source.info["model"])
+    if isinstance(source, (str, Path)):
+        return _from_predictor(Predictor(source, torch.device("cpu")), Path(source).name)
+    if isinstance(source, Predictor): return _from_predictor(source, source.info.model)
     if isinstance(source, nn.Module): return _from_module(source, size, classes)
     if hasattr(source, "dls") and isinstance(getattr(source, "model", None), nn.Module): return _from_learner(source)
-    raise CatsDogsError(f"{type(source).__name__} is not a network: give a run folder, a Predictor, a Learner or an nn.Module")
+    kind = type(source).__name__
+    raise CatsDogsError(f"{kind} is not a network: give a run folder, a Predictor, a Learner or an nn.Module")
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #74e90ef5
 _PASSING = (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity)
@@ -115,10 +119,9 @@ def _layer_outputs(module, names, xb):
     return {name: out.clone() for name, out in kept.items() if out.ndim in (2, 4)}
 
 def _field_row(module, name, size):
-    "A layer's receptive field as numbers for the page; None: each number sees the whole picture, or the field cannot be found"
-    try: field = layer_field(module, name, size)
+    "A layer's receptive field as numbers; None: each number sees the whole picture, or the field cannot be found"
+    try: field = receptive_field_of(module, name, size)
     except (CatsDogsError, RuntimeError): return None
-    if field is None: return None
     return dict(size=list(field.size), jump=list(field.jump), start=list(field.start))
 
 def _layer_row(network, name, layer, out):
@@ -183,10 +186,12 @@ def _export_graph(network, names):
         raise CatsDogsError("onnx and onnxscript are needed to write a bundle: pip install 'catsdogs[toolbox]'")
     image = torch.zeros(1, 3, network.size, network.size)
     quiet = io.StringIO()
-    with capture_outputs(network.module, names) as kept, warnings.catch_warnings(), redirect_stdout(quiet), redirect_stderr(quiet):
+    labels = dict(input_names=["image"], output_names=["logits", *names])
+    with capture_outputs(network.module, names) as kept, warnings.catch_warnings(), \
+            redirect_stdout(quiet), redirect_stderr(quiet):
         warnings.simplefilter("ignore")
         wrapped = _WithLayers(network, kept, names).eval()
-        try: program = torch.onnx.export(wrapped, (image,), dynamo=True, input_names=["image"], output_names=["logits", *names], verbose=False)
+        try: program = torch.onnx.export(wrapped, (image,), dynamo=True, verbose=False, **labels)
         except Exception as e:
             reason = str(e).strip().splitlines()[0]
             raise CatsDogsError(f"{network.title} has no form as ONNX, so a browser cannot run it ({reason})") from e
@@ -242,12 +247,14 @@ def make_bundle(
     layers=None,            # names as in `list_layers`; None: all that compute something
     half:bool|None=None     # weights as float16? None: only where that changes nothing
 ) -> Bundle:
-    "Pack a network for the browser; raises `CatsDogsError` for one that does not export, or has more than 20 million weights"
+    "Pack a network for the browser; raises `CatsDogsError` for one that does not export, or is too large"
     network = read_network(source)
     _answer_of(network.module, network.size)
     n_weights = sum(p.numel() for p in network.module.parameters())
     if n_weights > _MOST_WEIGHTS:
-        raise CatsDogsError(f"{network.title} has {n_weights:,} weights; a browser is given at most {_MOST_WEIGHTS:,}: choose a smaller network")
+        raise CatsDogsError(
+            f"{network.title} has {n_weights:,} weights; a browser is given at most {_MOST_WEIGHTS:,}: "
+            "choose a smaller network")
     rows, cost = layer_table(network, layers), half_cost(network)
     half = cost == 0 if half is None else half
     model = _export_graph(network, [row["name"] for row in rows])

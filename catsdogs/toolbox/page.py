@@ -29,7 +29,10 @@ def read_engine(
 ) -> dict[str, bytes]: # `script`, and `wasm`, compressed
     "Read the program that runs networks in the browser; raises `CatsDogsError` if it has not been fetched"
     folder = folder or _room()/"engine"
-    if not engine_is_there(folder): raise CatsDogsError("the program that runs networks in the browser is not here: type make engine (python tools/fetch_engine.py), which needs npm")
+    if not engine_is_there(folder):
+        raise CatsDogsError(
+            "the program that runs networks in the browser is not here: "
+            "type make engine (python tools/fetch_engine.py), which needs npm")
     return dict(script=(folder/"ort.mjs").read_bytes(), wasm=(folder/"ort.wasm.gz").read_bytes())
 
 # %% ../../nbs/library/toolbox/page.ipynb #d6aab287
@@ -42,7 +45,9 @@ def to_base85(
     return base64.b85encode(data).decode().translate(_HARMLESS)
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
-_MODULES = ("assets", "network", "color", "geometry", "draw", "input", "strip", "grid", "stage", "rate", "answer", "app")
+_MODULES = (
+    "assets", "network", "color", "geometry", "draw", "input",
+    "strip", "grid", "stage", "rate", "answer", "app")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")
 
@@ -58,7 +63,8 @@ def _policy(script):
     "What the browser may do for this page: run this script and workers that the script makes, fetch nothing"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; worker-src blob:; "
-            "style-src 'unsafe-inline'; img-src data: blob:; media-src blob: mediastream:; base-uri 'none'; form-action 'none'")
+            "style-src 'unsafe-inline'; img-src data: blob:; media-src blob: mediastream:; "
+            "base-uri 'none'; form-action 'none'")
 
 def _table(name, table):
     "A table as JSON inside the page"
