@@ -15,7 +15,6 @@ from catsdogs.models.zoo import build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.toolbox.page import Toolbox
 
-SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 10
 ARGUMENTS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=60"]
 
 def networks():
@@ -29,7 +28,7 @@ def processor_seconds():
     "What all processes below this one have used so far"
     return sum(sum(p.cpu_times()[:2]) for p in psutil.Process().children(recursive=True))
 
-def measure(browser, file):
+def measure(browser, file, seconds):
     "Open a page, run the webcam, return what it says of itself"
     page = browser.new_page(viewport=dict(width=1280, height=800))
     start = time.perf_counter()
@@ -39,20 +38,25 @@ def measure(browser, file):
     page.keyboard.press("w")
     page.wait_for_timeout(4000)                 # until the browser has made fast code of everything
     before, used = page.evaluate("({...document.documentElement.dataset})"), processor_seconds()
-    page.wait_for_timeout(1000 * SECONDS)
+    page.wait_for_timeout(1000 * seconds)
     after, used = page.evaluate("({...document.documentElement.dataset})"), processor_seconds() - used
     page.close()
     pictures = int(after["pictures"]) - int(before["pictures"])
     latency, inference = float(after["latency"]), float(after["inference"])
-    return (f"opens in {opened:.1f} s, {pictures / SECONDS:.1f} pictures/s, latency {latency:.0f} ms, "
+    return (f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, "
             f"of it network {inference / latency:.0%}, processor {1000 * used / max(pictures, 1):.0f} ms a picture")
 
-with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    for name, box in networks():
-        file = box.save(Path(folder)/"page.html")
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        line = measure(browser, file)
-        browser.close()
-        busy = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        print(f"{name:24} {file.stat().st_size / 1e6:5.1f} MB, {line} ({busy})", flush=True)
+def main():
+    "Print a line for each network"
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        for name, box in networks():
+            file = box.save(Path(folder)/"page.html")
+            browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+            line = measure(browser, file, seconds)
+            browser.close()
+            busy = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+            print(f"{name:24} {file.stat().st_size / 1e6:5.1f} MB, {line} ({busy})", flush=True)
+
+if __name__ == "__main__": main()
