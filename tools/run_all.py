@@ -27,7 +27,12 @@ PYTEST = "pytest: command line, project and browser"
 HEAVY = ["nbdev.test", "catsdogs.training.train", "matplotlib.pyplot"]
 PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
 MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
-TRAIN_LESSON_NETWORK = "from catsdogs.training.train import drawn_run; drawn_run()"
+TRAIN_LESSON_NETWORK = """
+import os, torch
+torch.set_num_threads(os.cpu_count())       # nothing else runs yet
+from catsdogs.training.train import drawn_run
+drawn_run()
+"""
 
 
 def find_notebooks(names):
