@@ -107,7 +107,7 @@ def test_unfit_loaders_are_refused(pets):
 def test_a_policy_of_ones_own(pets, tmp_path):
     mine = Recipe("classic", SIZE, epochs=1, bs=16, augment=Policy(flip=.5, rotate=30))
     run = train_run(pets, tmp_path/"run", RunSettings(mine))
-    recorded = json.loads((run/"run.json").read_text())["recipe"]
+    recorded = json.loads((run.path/"run.json").read_text())["recipe"]
     assert recorded["augment"]["rotate"] == 30 and Recipe(**recorded) == mine
 
 def test_two_augmentations_are_refused(pets):

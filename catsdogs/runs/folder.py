@@ -75,6 +75,7 @@ def _read_union(kinds, value, where):
     if value is None and NoneType in kinds: return None
     kinds = [k for k in kinds if k is not NoneType]
     fitting = [k for k in kinds if k in (str, int, float, bool) and _is_plain(k, value)]
+    if isinstance(value, dict): fitting = [k for k in kinds if get_origin(k) is dict]
     if len(kinds) > 1 and not fitting:
         raise CatsDogsError(f"{where} must be a text or a number, not {_shortened(value)}")
     return read_value((fitting or kinds)[0], value, where)
@@ -128,7 +129,7 @@ class RunInfo:
     flip_tta: bool = False # answer with the mean over a photo and its mirror image
     temperature: float|None = None # logits are divided by it, see `calibrate`; None: none was fitted
     state: str = "finished" # one of `RUN_STATES`
-    recipe: dict[str, bool|int|float|str|None]|None = None # the fields of the `Recipe`
+    recipe: dict[str, bool|int|float|str|None|dict[str, int|float|str]]|None = None # the fields of the `Recipe`; a policy of one's own as an object
     seed: int|None = None # first weights, shuffling, augmentation
     fast: bool|None = None # were the speed settings of the machine used?
     speed: dict[str, bool|str]|None = None # which these were

@@ -20,6 +20,7 @@ from ..core import CatsDogsError
 from ..drawing.dataset import draw_pet
 from ..models.hooks import as_batch, capture_outputs, list_layers
 from ..models.receptive_field import receptive_field_of
+from ..runs.folder import Run
 from ..runs.predict import Predictor
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #080ea760
@@ -92,7 +93,7 @@ def read_network(
 ) -> Network:
     "Bring a copy of a network and its facts into one form; raises `CatsDogsError` for what is no network"
     if isinstance(source, Network): return source
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (Run, str, Path)):
         return _from_predictor(Predictor(source, torch.device("cpu")), Path(source).name)
     if isinstance(source, Predictor): return _from_predictor(source, source.info.model)
     if isinstance(source, nn.Module): return _from_module(source, size, classes)
