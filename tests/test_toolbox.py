@@ -279,6 +279,7 @@ def test_webcam(camera, saved):
     print(f"webcam: {v.data('fps')} pictures a second, latency {v.data('latency')} ms, of which the network {v.data('inference')} ms")
     v.page.keyboard.press("Space")
     v.settle()
+    v.page.wait_for_timeout(1500)                           # a frame may be on its way still
     value, pictures = v.text("#value"), v.data("pictures")
     v.page.wait_for_timeout(700)
     assert (v.text("#value"), v.data("pictures"), v.data("live")) == (value, pictures, "false")
