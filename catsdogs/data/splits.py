@@ -65,7 +65,10 @@ def _asked_for(photo):
     "Is it one of a competition's test photos, whose class nobody knows?"
     return photo.label is None and photo.split == "test"
 
-def check_classes(photos):
+def check_classes(
+    photos # all that take part
+) -> None:
+    "Raise `CatsDogsError` unless every photo has a class, and there are two classes of two photos or more"
     unknown = [p for p in photos if p.label is None]
     if unknown: raise CatsDogsError(f"no class for {len(unknown)} of {len(photos)} photos, as {unknown[0]}: use a folder per class, or names like cat.0.jpg")
     count = Counter(p.label for p in photos)

@@ -77,7 +77,11 @@ _RANGES = dict(turn=(-1, 1), ear_length=(.5, 1.5), head_width=(.7, 1.3), muzzle=
                scale=(.1, 3), contrast=(0, 1), brightness=(.1, 3), warmth=(-1, 1), clutter=(0, 50), defocus=(0, .2), blur=(0, .2), noise=(0, .5), quality=(5, 95))
 
 # %% ../../nbs/library/drawing/pets.ipynb #5a9ff32e
-def rgb(color): return np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
+def rgb(
+    color:str # as "#b07840"
+) -> np.ndarray: # red, green, blue, from 0 to 1
+    "A colour as three numbers"
+    return np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
 
 def tint(color, factor=1., white=0.):
     "A colour, or a function that gives one, made darker (factor below 1) or moved towards white (share)"
