@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ..core import CatsDogsError
 from ..data.photos import UnreadablePhoto, map_photos, evenly_spaced
@@ -24,9 +25,10 @@ def fit_detector(
     false_alarms:float=.05, # share of `others` that may be called neither
     shrink:float=.05    # how far the covariance is drawn towards a ball: it has d² numbers, and only n photos to learn them from
 ) -> MahalanobisDetector:
-    "Class means and shared covariance of the features (Lee et al., 2018), and the distance that all but a share of unseen photos keep; raises `CatsDogsError` for a class without photos"
-    f, classes = features.double(), range(int(targets.max()) + 1)
-    if not len(others) or any((targets == c).sum() == 0 for c in classes): raise CatsDogsError("every class needs photos to learn from, and there must be others to judge by")
+    "Class means and shared covariance of features of length 1, and the distance that all but a share of unseen photos keep (Lee et al., 2018; Müller and Hein, 2025); raises `CatsDogsError` for a class without photos"
+    f, classes = normalize(features.double()), range(int(targets.max()) + 1)
+    if not len(others) or any((targets == c).sum() == 0 for c in classes):
+        raise CatsDogsError("every class needs photos to learn from, and there must be others to judge by")
     means = torch.stack([f[targets == c].mean(0) for c in classes])
     away = f - means[targets]
     covariance = away.T @ away / len(f)

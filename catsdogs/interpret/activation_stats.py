@@ -105,22 +105,6 @@ class ActivationLog:
         self.steps.append(step)
         for row in activation_stats(model, self.pictures, self.layers): self.rows.setdefault(row.name, []).append(row)
 
-    def callback(self):
-        "A fastai `Callback` that looks before training, and then as often as `every` says"
-        from fastai.callback.core import Callback
-        log = self
-        class LookAtHealth(Callback):
-            def before_fit(self):
-                self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
-                if self.run and not log.steps: log.look(self.model, 0)
-            def after_batch(self):
-                if not self.training: return
-                log.batches += 1                        # counted on when `fit` is called again
-                if log.every and log.batches % log.every == 0: log.look(self.model, log.batches)
-            def after_train(self):
-                if not log.every: log.look(self.model, log.batches)
-        return LookAtHealth()
-
 def plot_activation_stats(
     rows:list[LayerStats], # from `activation_stats`
     ax                      # matplotlib axes to draw on

@@ -22,6 +22,7 @@ from typing import Any, get_args, get_origin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn, Tensor
+from torch.nn.functional import normalize
 import torch
 
 from ..core import atomic_path, CatsDogsError, explain_os_errors, write_atomic
@@ -188,13 +189,13 @@ _SPLIT_COLUMNS = ("file", "class", "bytes", "side")
 @dataclass(frozen=True, eq=False)
 class MahalanobisDetector:
     "What a network makes of the photos that it learned from, to tell others from them (evaluation/ood)"
-    means: Tensor # c×d: the middle of each class, in the numbers that the last layer gets
+    means: Tensor # c×d: the middle of each class, of features that were given length 1
     precision: Tensor # d×d: the inverse of their covariance around these
     limit: float # squared distance beyond which a photo is of neither class
 
     def distance(self, features:Tensor) -> Tensor:
-        "n×d numbers → n: squared Mahalanobis distance to the nearest class"
-        away = features[:, None] - self.means
+        "n×d features, the numbers that the last layer gets → n: squared Mahalanobis distance to the nearest class"
+        away = normalize(features)[:, None] - self.means
         return torch.einsum("ncd,de,nce->nc", away, self.precision, away).amin(1)
 
 @dataclass

@@ -38,7 +38,7 @@ DIVERGED = 4.        # training loss, in units of knowing nothing
 RISEN = 1.1          # late validation loss over the lowest one
 STILL_FALLING = .97  # best validation loss over the best one before the last quarter
 MARGIN = .02         # noise of a validation loss, in units of knowing nothing
-LARGE_GAP = .5       # training loss over validation loss
+LARGE_GAP = .85      # training loss over validation loss
 LEAST_GAP = .15      # between the two, in units of knowing nothing
 HARDLY_LEARNED = .8  # training loss, in units of knowing nothing
 
@@ -101,8 +101,8 @@ RULES = (
         f"the training loss was made harder by {', '.join(c.disturbed)}, the validation loss was not, "
         "so their distance says nothing about overfitting"),
     Rule("overfitting", _large_gap, lambda c:
-        f"the validation loss is {c.unseen:.3f}, and the training loss is {c.learned:.3f}, "
-        "less than half of it"),
+        f"the loss is {c.learned:.3f} on photos that it learned from, and {c.unseen:.3f} "
+        f"on validation photos, {c.unseen / max(c.learned, 1e-9):.1f} times as large"),
     Rule("underfitting", _hardly_learned, lambda c:
         f"the training loss ends at {c.learned:.3f}, hardly below the {c.ignorance:.2f} "
         "of knowing nothing, and no longer falls"),

@@ -51,12 +51,27 @@ def varied_fields(
     "What a study varied, from its rows"
     return {k: list(dict.fromkeys(r[k] for r in rows)) for k in rows[0] if k not in _OUTCOME}
 
-def _table(rows, fields, of):
-    "{(values of the fields): {seed: score}} of the finished runs"
-    table = {}
-    for r in rows:
-        if r["outcome"] == "finished": table.setdefault(tuple(r[f] for f in fields), {})[r["seed"]] = r[of]
-    return table
+def _scores(rows, fields, of):
+    "{configuration: {seed: score}} of the finished runs; a configuration is the tuple of its fields' values"
+    scores = {}
+    for row in rows:
+        if row["outcome"] != "finished": continue
+        configuration = tuple(row[field] for field in fields)
+        scores.setdefault(configuration, {})[row["seed"]] = row[of]
+    return scores
+
+def _changed(configuration, changes):
+    "The configuration with other values at some positions, from {position: value}"
+    return tuple(changes.get(i, value) for i, value in enumerate(configuration))
+
+def _contrast(scores, weights):
+    "[(seed, weighted sum of scores)] for the seeds that all the configurations have; weights: {configuration: weight}"
+    if not weights.keys() <= scores.keys(): return []
+    seeds = set.intersection(*(set(scores[configuration]) for configuration in weights))
+    sums = {seed: 0. for seed in sorted(seeds)}
+    for configuration, weight in weights.items():
+        for seed in sums: sums[seed] += weight * scores[configuration][seed]
+    return list(sums.items())
 
 def _over_seeds(contrasts):
     "Mean over settings within each seed, then the interval over seeds"
@@ -76,32 +91,35 @@ def main_effects(
     rows:list[dict],    # of a study; its first row holds the values to compare with
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each field and each other value
-    "What each value changes, the other fields held fixed: differences paired by seed, averaged over the settings of the other fields"
-    fields = varied_fields(rows); table = _table(rows, fields, of)
-    effects = []
-    for i, (field, values) in enumerate(fields.items()):
-        for v in values[1:]:
-            pairs = [(key, key[:i] + (v,) + key[i + 1:]) for key in table if key[i] == values[0]]
-            found = [(s, table[b][s] - table[a][s]) for a, b in pairs if b in table for s in table[a].keys() & table[b].keys()]
-            if found: effects.append(Effect(f"{field} {_say(values[0])} → {_say(v)}", _over_seeds(found)))
+    "What each value changes, the other fields held fixed: differences paired by seed, averaged over the other fields"
+    fields = varied_fields(rows)
+    scores, effects = _scores(rows, fields, of), []
+    for i, (field, (first, *others)) in enumerate(fields.items()):
+        starts = [configuration for configuration in scores if configuration[i] == first]
+        for value in others:
+            found = []
+            for start in starts: found += _contrast(scores, {start: -1, _changed(start, {i: value}): 1})
+            if found: effects.append(Effect(f"{field} {_say(first)} → {_say(value)}", _over_seeds(found)))
     return effects
+
+def _beyond_the_sum(scores, start, one, other):
+    "What two changes bring together beyond the sum of what each brings alone; a change: {position: value}"
+    weights = {start: 1, _changed(start, one): -1, _changed(start, other): -1, _changed(start, one | other): 1}
+    return _contrast(scores, weights)
 
 def interactions(
     rows:list[dict],    # of a study; its first row holds the values to compare with
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each pair of values of each pair of fields
     "By how much two changes together differ from the sum of both alone; 0: they do not influence each other"
-    fields = varied_fields(rows); table, names = _table(rows, fields, of), list(fields)
-    effects = []
-    for i, j in itertools.combinations(range(len(names)), 2):
-        (f, fv), (g, gv) = (names[i], fields[names[i]]), (names[j], fields[names[j]])
-        for v, w in itertools.product(fv[1:], gv[1:]):
-            def at(key, a, b): return table.get(tuple(a if k == i else b if k == j else x for k, x in enumerate(key)), {})
+    fields = varied_fields(rows)
+    scores, effects = _scores(rows, fields, of), []
+    for (i, f), (j, g) in itertools.combinations(enumerate(fields), 2):
+        (f_first, *f_others), (g_first, *g_others) = fields[f], fields[g]
+        starts = [c for c in scores if c[i] == f_first and c[j] == g_first]
+        for v, w in itertools.product(f_others, g_others):
             found = []
-            for key in table:
-                if (key[i], key[j]) != (fv[0], gv[0]): continue
-                four = at(key, fv[0], gv[0]), at(key, v, gv[0]), at(key, fv[0], w), at(key, v, w)
-                found += [(s, four[3][s] - four[1][s] - four[2][s] + four[0][s]) for s in set.intersection(*(set(x) for x in four))]
+            for start in starts: found += _beyond_the_sum(scores, start, {i: v}, {j: w})
             if found: effects.append(Effect(f"{f} {_say(v)} × {g} {_say(w)}", _over_seeds(found)))
     return effects
 
@@ -110,10 +128,14 @@ def effects_against_reference(
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each other configuration
     "What each configuration changes against the study's first one, seed by seed: the question of `one_at_a_time`"
-    fields = varied_fields(rows); table = _table(rows, fields, of)
-    (first, start), *others = table.items()
-    found = [(key, [(s, y - start[s]) for s, y in scores.items() if s in start]) for key, scores in others]
-    return [Effect(describe_configuration(dict(zip(fields, key)), dict(zip(fields, first))), _over_seeds(pairs)) for key, pairs in found if pairs]
+    fields = varied_fields(rows)
+    (first, start), *others = _scores(rows, fields, of).items()
+    reference, effects = dict(zip(fields, first)), []
+    for configuration, scores in others:
+        found = [(seed, score - start[seed]) for seed, score in scores.items() if seed in start]
+        name = describe_configuration(dict(zip(fields, configuration)), reference)
+        if found: effects.append(Effect(name, _over_seeds(found)))
+    return effects
 
 # %% ../../nbs/library/study/effects.ipynb #4b33e7a3
 @dataclass(frozen=True)
@@ -140,14 +162,20 @@ def ranking(
     best:Callable=max   # `min` for losses
 ) -> list[Rank]: # the best first
     "The configurations in order, each with its distance to the best"
-    fields = varied_fields(rows); table = _table(rows, fields, of)
-    if not table: raise CatsDogsError("no run of this study has finished: there is nothing to rank")
-    order = sorted(table, key=lambda k: np.mean(list(table[k].values())), reverse=best is max)
-    reference, sign, ranks = {f: v[0] for f, v in fields.items()}, 1 if best is max else -1, []
-    for key in order:
-        gaps = [sign * (table[order[0]][s] - y) for s, y in table[key].items() if s in table[order[0]]]
-        ranks.append(Rank(describe_configuration(dict(zip(fields, key)), reference), t_interval(table[key].values()), t_interval(gaps) if gaps else Interval(math.nan, -math.inf, math.inf, 0)))
-    return ranks
+    fields = varied_fields(rows)
+    scores = _scores(rows, fields, of)
+    if not scores: raise CatsDogsError("no run of this study has finished: there is nothing to rank")
+    order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=best is max)
+    leader, reference = scores[order[0]], {field: values[0] for field, values in fields.items()}
+    return [_rank(dict(zip(fields, c)), scores[c], leader, reference, 1 if best is max else -1) for c in order]
+
+_NO_PAIRS = Interval(math.nan, -math.inf, math.inf, 0)
+
+def _rank(configuration, scores, leader, reference, sign):
+    "A configuration's `Rank`; scores and leader: {seed: score}"
+    gaps = [sign * (leader[seed] - score) for seed, score in scores.items() if seed in leader]
+    name = describe_configuration(configuration, reference)
+    return Rank(name, t_interval(scores.values()), t_interval(gaps) if gaps else _NO_PAIRS)
 
 def format_ranking(
     ranks:list[Rank] # from `ranking`
@@ -210,10 +238,11 @@ def plot_gap(
     ax                  # matplotlib axes to draw on
 ):
     "Each configuration's mean accuracy on training and on other photos, joined by a line: its length is the gap; returns the axes"
-    fields = varied_fields(rows); train, valid = (_table(rows, fields, of) for of in ("train_accuracy", "accuracy"))
+    fields = varied_fields(rows)
+    train, valid = (_scores(rows, fields, of) for of in ("train_accuracy", "accuracy"))
     reference = {f: v[0] for f, v in fields.items()}
     for i, key in enumerate(valid):
-        t, v = (100 * np.mean(list(table[key].values())) for table in (train, valid))
+        t, v = (100 * np.mean(list(scores[key].values())) for scores in (train, valid))
         ax.plot([v, t], [i, i], color=COLORS["neutral"], lw=2, alpha=.5)
         ax.plot(t, i, "o", color=COLORS["train"], label="training" if i == 0 else None); ax.plot(v, i, "o", color=COLORS["valid"], label="validation" if i == 0 else None)
     ax.invert_yaxis(); ax.legend(fontsize=8)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CHECKPOINT_FILE', 'FreezeBatchNorm', 'backbone_splitter', 'freeze', 'Unfreeze', 'unfreeze_schedule',
            'ProgressiveResizing', 'AverageWeights', 'DeviceMixedPrecision', 'SetGradNone', 'TrimMemory', 'SeedEpochs',
-           'History', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly', 'TerminateOnDivergence',
-           'BatchBar']
+           'WatchActivations', 'History', 'Checkpoint', 'read_checkpoint', 'restore', 'BestEpoch', 'StopEarly',
+           'TerminateOnDivergence', 'BatchBar']
 
 # %% ../../nbs/library/training/callbacks.ipynb #3fd10802
 import io, random, time
@@ -161,6 +161,29 @@ class SeedEpochs(Callback):
         seed = epoch_seed(self.seed, self.epoch)
         seed_everything(seed)
         self.dls.train.rng = random.Random(seed)
+
+# %% ../../nbs/library/training/callbacks.ipynb #3a7c51d0
+class WatchActivations(Callback):
+    "Let a log look at the network before training, and then after each epoch, or as often as the log says"
+    def __init__(self,
+        log # an `ActivationLog` (interpret/activation_stats)
+    ): self.log = log
+
+    def before_fit(self):
+        "Look at the untrained network; the learning-rate finder and predictions are not watched"
+        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        if self.run and not self.log.steps: self.log.look(self.model, 0)
+
+    def after_batch(self):
+        "Count batches, also from one `fit` to the next"
+        if not self.training: return
+        self.log.batches += 1
+        if self.log.every and self.log.batches % self.log.every == 0:
+            self.log.look(self.model, self.log.batches)
+
+    def after_train(self):
+        "Look after each epoch, unless the log asks for batches"
+        if not self.log.every: self.log.look(self.model, self.log.batches)
 
 # %% ../../nbs/library/training/callbacks.ipynb #6a02e628
 class History(Callback):

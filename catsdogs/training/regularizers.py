@@ -4,10 +4,13 @@
 
 # %% auto #0
 __all__ = ['insert_dropout', 'penalized_weights', 'L2Penalty', 'soft_threshold', 'L1Proximal', 'sparsity', 'smooth_targets',
-           'SmoothLabels']
+           'SmoothLabels', 'undecided_loss', 'OutlierExposure']
 
 # %% ../../nbs/library/training/regularizers.ipynb #dbdc03fd
+import math
+
 import torch
+import torch.nn.functional as F
 from fastai.callback.core import Callback
 from torch import Tensor, nn
 
@@ -104,3 +107,43 @@ class SmoothLabels(Callback):
     def after_train(self):
         "No more"
         self.loss.label_smoothing = 0.
+
+# %% ../../nbs/library/training/regularizers.ipynb #0e0c5102
+def undecided_loss(
+    logits:Tensor # n×1 for two classes, else n×(number of classes)
+) -> Tensor: # one number: 0 if all classes are equally likely everywhere, else more
+    "Mean cross-entropy against equal probabilities for all classes, less the lowest that it can be"
+    if logits.shape[-1] == 1: logits = torch.cat([torch.zeros_like(logits), logits], -1)
+    return -logits.float().log_softmax(-1).mean() - math.log(logits.shape[-1])
+
+class OutlierExposure(Callback):
+    "Shows pictures of no class beside each training batch, about which the network shall be undecided (Hendrycks et al., 2019); raises `CatsDogsError` for what is no batch of pictures"
+    order = 95                                          # after MixUp, so that nothing is mixed into a label
+    run_valid = False
+    def __init__(self,
+        pictures:Tensor,    # n×3×h×w, as the network gets its pictures; of another size they are scaled
+        share:float=.1,     # how many are shown, as a share of the batch
+        weight:float=.3     # of their loss
+    ):
+        if pictures.ndim != 4 or pictures.shape[1] != 3:
+            raise CatsDogsError(f"outliers must be n×3×h×w numbers, not {'×'.join(map(str, pictures.shape))}")
+        self.pictures, self.share, self.weight = pictures, share, weight
+
+    def before_batch(self):
+        "Put some of them behind the batch, every second one mirrored"
+        x = self.xb[0].as_subclass(Tensor)
+        self.known = len(x)
+        rows = torch.randint(len(self.pictures), (max(1, round(self.share * self.known)),))
+        strange = self.pictures[rows].to(x)
+        strange[::2] = strange[::2].flip(-1)
+        if strange.shape[-2:] != x.shape[-2:]:
+            strange = F.interpolate(strange, x.shape[-2:], mode="bilinear", antialias=True)
+        self.learn.xb = (torch.cat([x, strange]), *self.xb[1:])
+
+    def after_pred(self):
+        "The labels are asked of the batch alone"
+        self.strange, self.learn.pred = self.pred[self.known:], self.pred[:self.known]
+
+    def after_loss(self):
+        "Add their loss to what is differentiated; the recorded loss is without it"
+        self.learn.loss_grad = self.loss_grad + self.weight * undecided_loss(self.strange)
