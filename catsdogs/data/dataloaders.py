@@ -23,7 +23,7 @@ import torch
 
 from ..core import CatsDogsError
 from .cache import build_cache
-from .photos import find_photos, fit_photo, FoundPhotos, list_photos, open_photo, Photo, upright_rgb
+from .photos import find_photos, fit_photo, FoundPhotos, list_photos, open_photo, Photo
 from .splits import check_classes, DataSettings, describe_split, split_photos
 
 # %% ../../nbs/library/data/dataloaders.ipynb #95a6fb80
@@ -32,18 +32,7 @@ class OpenPhoto(Transform):
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)  # what `learn.predict` may be given
     def __init__(self, enough:int|None=None): self.enough = enough
     def encodes(self, o:Photo|Path|str|bytes): return PILImage(open_photo(o, self.enough))
-    def encodes(self, o:np.ndarray): return PILImage(upright_rgb(Image.fromarray(o))) # noqa: F811
-    def encodes(self, o:Image.Image): return PILImage(upright_rgb(o)) # noqa: F811
-    def encodes(self, o:torch.Tensor): return PILImage(Image.fromarray(_picture_array(o)).convert("RGB")) # noqa: F811
-
-def _picture_array(tensor):
-    "A tensor, h×w×3, 3×h×w or h×w, of bytes or of numbers from 0 to 1, as an array of bytes"
-    a = tensor.detach().cpu().numpy()
-    if a.ndim == 3 and a.shape[-1] != 3 and a.shape[0] == 3: a = a.transpose(1, 2, 0)
-    if a.ndim not in (2, 3) or a.ndim == 3 and a.shape[-1] != 3:
-        raise CatsDogsError(f"a picture is a tensor of h×w×3 or 3×h×w, not of {'×'.join(map(str, a.shape))}")
-    if a.dtype.kind == "f": a = (a * 255).round()
-    return a.clip(0, 255).astype(np.uint8)
+    def encodes(self, o:np.ndarray|Image.Image|torch.Tensor): return PILImage(open_photo(o)) # noqa: F811
 
 class FitPhoto(Transform):
     "Make a picture square, see `fit_photo`"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..core import CatsDogsError, registered_names, Registry
-from .photos import RESIZE_METHODS, Photo
+from .photos import RESIZE_METHODS, Photo, printable
 from ..settings import check_settings, setting
 
 # %% ../../nbs/library/data/splits.ipynb #4e5b3716
@@ -169,4 +169,4 @@ def _reasons(left_out):
 
 def _short(photo):
     "The last folder and the name of a photo, in letters that can be printed"
-    return "/".join(filter(None, (photo.folder, photo.name))).encode("utf8", "backslashreplace").decode()
+    return printable("/".join(filter(None, (photo.folder, photo.name))))

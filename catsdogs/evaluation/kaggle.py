@@ -87,7 +87,9 @@ def _numbered(photos):
     lost = [p for p in photos if p.number is None]
     if lost: raise CatsDogsError(f"{lost[0]}: its name holds no number, which would be its id")
     twice = [n for n, k in Counter(p.number for p in photos).items() if k > 1]
-    if twice: raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}")
+    if twice:
+        hint = "; photos with classes are there to train, give test1.zip" if all(p.label for p in photos) else ""
+        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}{hint}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #060eea93
