@@ -76,7 +76,7 @@ def main(
     "Run the command; errors of the user end in one line and status 2"
     argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in argv
-    warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|PIL)\b.*")    # their authors' concern, not the user's
+    warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|PIL|tqdm)\b.*")    # their authors' concern, not the user's
     try:
         with _habits(argv) as args: status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
@@ -157,9 +157,9 @@ class _Epochs:
         self.first = False
         seconds, done = row["train_seconds"] + row["valid_seconds"], row["epoch"] + 1
         left = time.strftime("%H:%M:%S", time.gmtime((self.total - done) * seconds))
-        _say(f"{f'{done}/{self.total}':>7}  {row['train_loss']:10.4f}  {row['valid_loss']:10.4f}  {row['accuracy']:8.1%}  {seconds:7.1f}"
-             f"  {row['images_per_second']:8.0f}  {left if done < self.total else '':>9}")
-
+        line = (f"{f'{done}/{self.total}':>7}  {row['train_loss']:10.4f}  {row['valid_loss']:10.4f}  {row['accuracy']:8.1%}  {seconds:7.1f}"
+                f"  {row['images_per_second']:8.0f}  {left if done < self.total else '':>9}")
+        _say(line.rstrip())
 
 # %% ../nbs/library/app/cli.ipynb #4a36a73e
 @_command("the whole story on drawings, in two minutes", "catsdogs demo --out runs/demo")
