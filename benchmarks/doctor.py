@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/doctor.py PHOTOS [--clean 2000] [--each 40]
 
-PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each` others are spoiled in each way. Near duplicates are looked for by
-imagehash (its perceptual hash), and dark, blurred and plain photos by cleanvision too, if these packages are installed. Then the whole train.zip is checked and timed.
+PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each` others are spoiled
+in each way. Near duplicates are looked for by imagehash (its perceptual hash), and dark, blurred and plain photos by
+cleanvision too, if these packages are installed. Then the whole train.zip is checked and timed.
 Writes results/doctor.json.
 """
 import argparse
@@ -126,7 +127,8 @@ def scored(found, truth):
 def by_doctor(folder):
     "File name → problems. Of a pair the doctor names the second; here both are named, as which is the copy is chance"
     found = defaultdict(set)
-    for f in check_photos(list_photos(folder)): found[f.photo.name].add(f.problem), f.other and found[f.other.name].add(f"{f.problem} of")
+    for f in check_photos(list_photos(folder)):
+        found[f.photo.name].add(f.problem), f.other and found[f.other.name].add(f"{f.problem} of")
     for name, problems in found.items(): problems |= {p.removesuffix(" of") for p in problems if ".x" in name}
     return {name: {p for p in problems if not p.endswith(" of")} for name, problems in found.items()}
 
@@ -158,7 +160,8 @@ def by_cleanvision(folder):
         except UnreadablePhoto: continue
         (readable/photo.label).mkdir(parents=True, exist_ok=True)
         os.link(photo.path, readable/photo.label/photo.name)
-    names = dict(dark="dark", blurry="blurred", low_information="one colour", grayscale="grey", near_duplicates="near duplicate", exact_duplicates="duplicate", odd_size="tiny")
+    names = dict(dark="dark", blurry="blurred", low_information="one colour", grayscale="grey",
+                 near_duplicates="near duplicate", exact_duplicates="duplicate", odd_size="tiny")
     with contextlib.redirect_stdout(io.StringIO()):
         lab = Imagelab(data_path=str(readable))
         lab.find_issues(n_jobs=1)
@@ -191,7 +194,8 @@ def whole_zip(zip_file):
     seconds = time.perf_counter() - start
     thumbs = np.stack([e.thumb for e in map_photos(examine, photos, "measuring") if e.thumb is not None])
     alone = dict(correlation=len(similar_pairs(thumbs, bits=64)), both=len(similar_pairs(thumbs)))
-    return dict(photos=len(photos), seconds=round(seconds, 1), similar_pairs=alone, cores=os.cpu_count(), problems=dict(Counter(f.problem for f in found)), pairs=pairs)
+    return dict(photos=len(photos), seconds=round(seconds, 1), similar_pairs=alone, cores=os.cpu_count(),
+                problems=dict(Counter(f.problem for f in found)), pairs=pairs)
 
 
 def main():
@@ -204,8 +208,10 @@ def main():
     with tempfile.TemporaryDirectory() as d:
         folder = Path(d)/"spoiled"
         truth = spoil(photos, folder, args.clean, args.each)
-        result = dict(clean=sum(what is None for what in truth.values()), each=args.each, doctor=tried(by_doctor, truth, folder),
-                      imagehash_4=tried(by_imagehash, truth, folder, 4), imagehash_8=tried(by_imagehash, truth, folder, 8), cleanvision=tried(by_cleanvision, truth, folder))
+        result = dict(clean=sum(what is None for what in truth.values()), each=args.each)
+        result["doctor"] = tried(by_doctor, truth, folder)
+        for bits in (4, 8): result[f"imagehash_{bits}"] = tried(by_imagehash, truth, folder, bits)
+        result["cleanvision"] = tried(by_cleanvision, truth, folder)
     assert set(result["doctor"]["false_alarms"]) <= set(PROBLEMS)
     result["train_zip"] = whole_zip(args.photos/"train.zip")
     RESULT.write_text(json.dumps(result, indent=1) + "\n")

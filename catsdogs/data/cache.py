@@ -78,7 +78,8 @@ def _map_cache(file, shape, rows, bad):
     except FileNotFoundError as e:
         raise CatsDogsError(f"{file}: this photo cache is gone; make the data loaders again") from e
     except ValueError as e: raise CatsDogsError(f"{file}: this photo cache is empty; delete it") from e
-    if len(mapping) != math.prod(shape): raise CatsDogsError(f"{file}: this photo cache has another size; make the data loaders again")
+    if len(mapping) != math.prod(shape):
+        raise CatsDogsError(f"{file}: this photo cache has another size; make the data loaders again")
     pixels = np.frombuffer(mapping, np.uint8).reshape(shape)
     return PhotoCache(pixels, rows, bad, mapping, file)
 
@@ -112,7 +113,7 @@ def _try_again(file, photos, bad, settings):
     again = map_photos(partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
     still = {}
     with open(file, "r+b") as f:
-        for i, (pixels, why) in zip(bad, again):
+        for i, (pixels, why) in zip(bad, again, strict=True):
             if why: still[i] = why
             else:
                 f.seek(i * pixels.nbytes)               # nobody uses this row yet
@@ -122,7 +123,8 @@ def _try_again(file, photos, bad, settings):
 
 def _make_room(folder, needed):
     "Remove the caches that were not used for longest, as long as all together would pass `$CATSDOGS_CACHE_GB` (default 10)"
-    killed = [f for f in folder.glob(".*.tmp") if time.time() - f.stat().st_mtime > 86_400]     # nobody decodes for a day
+    # nobody decodes for a day
+    killed = [f for f in folder.glob(".*.tmp") if time.time() - f.stat().st_mtime > 86_400]
     for f in killed: f.unlink(missing_ok=True)
     room = _cache_limit() - needed
     for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):

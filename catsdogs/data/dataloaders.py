@@ -87,7 +87,7 @@ def photo_dataloaders(
     bs:int=64,                              # photos in a batch
     batch_tfms=(),                          # fastai batch transforms, as augmentation, after the numbers are in 0 to 1
     device=None                             # a `torch.device`; None: fastai's default
-) -> DataLoaders: # with `.left_out`, the photos that could not be read and why, and `.understood`, what was made of the source in words
+) -> DataLoaders: # with `.left_out`, photos that could not be read and why, and `.understood`, the source in words
     "fastai `DataLoaders` over a cache of the photos: from a folder or a zip to batches in one call"
     found = FoundPhotos(source, {}, {}) if isinstance(source, list) else find_photos(source, classes=settings.classes)
     photos = found.chosen()

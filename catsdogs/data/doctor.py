@@ -25,7 +25,8 @@ from scipy.fft import dct
 
 from ..core import CatsDogsError, explain_os_errors, progress, Registry, write_atomic
 from .layouts import class_key
-from .photos import identify_photo, map_photos, NO_PHOTOS, open_photo, Photo, printable, UnreadablePhoto, upright_rgb
+from .photos import identify_photo, map_photos, NO_PHOTOS, open_photo, Photo, printable
+from .photos import UnreadablePhoto, upright_rgb
 
 # %% ../../nbs/library/data/doctor.ipynb #68b826e8
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ PROBLEMS = Registry("problem", {
     "tiny": Problem("suspicious", "too few pixels to show anything", True),
     "duplicate": Problem("suspicious", "the same file is there twice", True),
     "contradiction": Problem("suspicious", "the same picture is in two classes", True),
-    "near duplicate": Problem("suspicious", "nearly the same picture is there twice, perhaps resized, saved again or mirrored"),
+    "near duplicate": Problem("suspicious", "nearly the same picture is there twice, perhaps resized, saved again "
+                                            "or mirrored"),
     "leak": Problem("suspicious", "the same picture, or the same animal, is on both sides of the split"),
     "mislabelled": Problem("suspicious", "a network that did not learn from it is sure that it is another class"),
     "dark": Problem("suspicious", "hardly any light"),
@@ -119,7 +121,8 @@ def _share_there(data):
     while empty < len(a) and np.ptp(a[len(a) - 1 - empty]) == 0: empty += 1
     return 1 - empty / len(a) if empty < len(a) else None
 
-_SUFFIXES_OF = dict(JPEG=(".jpg", ".jpeg", ".jpe", ".jfif"), MPO=(".jpg", ".jpeg", ".jpe", ".jfif"), TIFF=(".tif", ".tiff"), HEIF=(".heic", ".heif", ".hif"))
+_SUFFIXES_OF = dict(JPEG=(".jpg", ".jpeg", ".jpe", ".jfif"), MPO=(".jpg", ".jpeg", ".jpe", ".jfif"),
+                    TIFF=(".tif", ".tiff"), HEIF=(".heic", ".heif", ".hif"))
 
 def _about(photo, img):
     "What the header says: notes about a picture that is read all the same"
@@ -144,14 +147,16 @@ def _measure(exam, rgb, about, smallest):
     elif light < DARK: exam.problems.append(("dark", f"99% of it under {light / 255:.0%} of white"))
     elif min(grey.size) > 8 and (sharp := _sharpness(np.asarray(grey, np.float32))) < BLURRED:
         exam.problems.append(("blurred", f"sharpness {sharp:.4f}, under {BLURRED}"))
-    if spread >= FLAT and np.ptp(np.asarray(tiny), axis=-1).max() < 4: exam.problems.append(("grey", "red, green and blue are the same"))
+    if spread >= FLAT and np.ptp(np.asarray(tiny), axis=-1).max() < 4:
+        exam.problems.append(("grey", "red, green and blue are the same"))
 
 def _light(grey):
     "The grey level that 99% of the pixels do not pass, and the standard deviation of all"
     counts = np.array(grey.histogram())
     levels = np.arange(256)
     mean = counts @ levels / counts.sum()
-    return int(np.searchsorted(counts.cumsum(), .99 * counts.sum())), float((counts @ (levels - mean)**2 / counts.sum())**.5)
+    return int(np.searchsorted(counts.cumsum(),
+                               .99 * counts.sum())), float((counts @ (levels - mean)**2 / counts.sum())**.5)
 
 def _sharpness(grey):
     "Variance of the Laplacian, as a share of the variance"
@@ -177,7 +182,7 @@ def similar_pairs(
             a, b = np.nonzero(rows[i:i + 1000] @ other_rows[i:].T > alike)
             a, b = a[b > a] + i, b[b > a] + i
             different = np.unpackbits(hashes[a] ^ other_hashes[b], axis=1).sum(1)
-            pairs += [(int(x), int(y), mirrored) for x, y in zip(a[different <= bits], b[different <= bits])]
+            pairs += [(int(x), int(y), mirrored) for x, y in zip(a[different <= bits], b[different <= bits], strict=True)]
     return sorted(pairs)
 
 def _unit_rows(thumbs, side=16):
@@ -227,14 +232,17 @@ def _twins(exams):
 
 def _double(photo, same, how):
     "The finding about a photo that is like another"
-    if photo.label != same.label: return Finding(photo, "contradiction", f"{how} {printable(same)}, which is called {same.label}", same)
-    return Finding(photo, "duplicate" if how == "the same file as" else "near duplicate", f"{how} {printable(same)}", same)
+    if photo.label != same.label:
+        return Finding(photo, "contradiction", f"{how} {printable(same)}, which is called {same.label}", same)
+    return Finding(photo, "duplicate" if how == "the same file as" else "near duplicate", f"{how} {printable(same)}",
+                   same)
 
 def _leaks(twins, sides):
     "Pictures that are on both sides"
     for photo, same, how in twins:
         here, there = sides.get(photo), sides.get(same)
-        if here and there and here != there: yield Finding(photo, "leak", f"in {here}; {how} {printable(same)}, in {there}", same)
+        if here and there and here != there:
+            yield Finding(photo, "leak", f"in {here}; {how} {printable(same)}, in {there}", same)
 
 def _split_folders(photos, sides):
     "Folders inside a class that have photos on both sides: perhaps one animal each"
@@ -246,7 +254,8 @@ def _split_folders(photos, sides):
     for (label, folder), own in members.items():
         there = {sides[p] for p in own}
         if len(per_class[label]) < 2 or len(there) < 2: continue
-        yield Finding(own[0], "leak", f"the folder {printable(folder)} of {printable(label)} has photos in {' and '.join(sorted(there))}; if it shows one animal, use --split folder")
+        yield Finding(own[0], "leak", f"the folder {printable(folder)} of {printable(label)} has photos in "
+                                      f"{' and '.join(sorted(there))}; if it shows one animal, use --split folder")
 
 # %% ../../nbs/library/data/doctor.ipynb #f2c95fd8
 LOG = "quarantine.csv" # in the folder: from, to
@@ -259,7 +268,8 @@ def quarantine(
     "Move files out of a data set; never deletes, never overwrites; raises `CatsDogsError` before anything is moved"
     source, dest = Path(source).resolve(), Path(dest).resolve()
     if any(f.photo.member for f in findings): raise CatsDogsError("photos inside a zip cannot be moved: unpack it into a folder and check that")
-    if source == dest or dest in source.parents: raise CatsDogsError(f"{dest}: is, or contains, the folder with the photos; choose a folder beside it or in it")
+    if source == dest or dest in source.parents:
+        raise CatsDogsError(f"{dest}: is, or contains, the folder with the photos; choose a folder beside it or in it")
     if dest.exists() and not (dest/LOG).is_file() and (not dest.is_dir() or any(dest.iterdir())):
         raise CatsDogsError(f"{dest}: is not empty and no quarantine; choose another folder")
     photos = list(dict.fromkeys(f.photo for f in findings))
@@ -313,12 +323,14 @@ def undo_quarantine(
     try:
         with open(log, newline="", encoding="utf8", errors="surrogateescape") as f: rows = list(csv.reader(f))
     except (csv.Error, OSError) as e: raise CatsDogsError(f"{log}: cannot be read ({e})") from e
-    if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows): raise CatsDogsError(f"{log}: is not the log of a quarantine")
+    if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows):
+        raise CatsDogsError(f"{log}: is not the log of a quarantine")
     back, left = [], []
     with explain_os_errors(f"moving photos out of {dest}"):
         for a, b in reversed([tuple(map(Path, row)) for row in rows[1:]]):
             if not os.path.lexists(b): continue          # never moved, or back already
-            if Path(dest).resolve() not in Path(os.path.abspath(b)).parents: left.append(f"{printable(b)}: is not in {dest}")
+            if Path(dest).resolve() not in Path(os.path.abspath(b)).parents:
+                left.append(f"{printable(b)}: is not in {dest}")
             elif os.path.lexists(a): left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
             else:
                 _move(b, a)
@@ -328,17 +340,20 @@ def undo_quarantine(
 
 # %% ../../nbs/library/data/doctor.ipynb #dd8c3489
 _SHEET = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Photo check</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Photo check</title>
 <style>
 :root{{color-scheme:light dark;--ink:#222;--paper:#fff;--quiet:#595959;--card:#f3f5f8}}
 @media (prefers-color-scheme:dark){{:root{{--ink:#e6e6e6;--paper:#16181c;--quiet:#a8adb5;--card:#23272e}}}}
-body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}}
+body{{font:16px/1.5 system-ui,
+      sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}}
 table{{border-collapse:collapse}} td,th{{padding:.2rem 1rem .2rem 0;text-align:left;vertical-align:top}}
 td:nth-child(2){{text-align:right}} .quiet,figcaption{{color:var(--quiet)}} a{{color:inherit}}
 .sheet{{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.8rem}}
 figure{{margin:0;background:var(--card);border-radius:.5rem;padding:.6rem;overflow-wrap:anywhere}}
 figure div{{display:flex;gap:.3rem;min-height:3rem;align-items:center}}
-img{{max-width:100%;min-width:0;border-radius:.2rem}} figcaption{{font-size:.8rem}} figcaption b{{color:var(--ink);font-weight:600}}
+img{{max-width:100%;min-width:0;border-radius:.2rem}} figcaption{{font-size:.8rem}}
+figcaption b{{color:var(--ink);font-weight:600}}
 </style></head><body><h1>Photo check</h1><p>{summary}</p>
 <table><tr><th>problem</th><th>photos</th><th>what it means</th></tr>{rows}</table>{chapters}</body></html>
 """
@@ -352,7 +367,8 @@ def contact_sheet(
     "Write a page of HTML that shows what was found"
     by_problem = {name: [f for f in findings if f.problem == name] for name in PROBLEMS}
     by_problem = {name: fs for name, fs in by_problem.items() if fs}
-    rows = "".join(f'<tr><td><a href="#{_anchor(n)}">{n}</a></td><td>{len(fs):,}</td><td class="quiet">{PROBLEMS[n].kind}: {html.escape(PROBLEMS[n].words)}</td></tr>'
+    rows = "".join(f'<tr><td><a href="#{_anchor(n)}">{n}</a></td><td>{len(fs):,}</td>'
+                   f'<td class="quiet">{PROBLEMS[n].kind}: {html.escape(PROBLEMS[n].words)}</td></tr>'
                    for n, fs in by_problem.items())
     chapters = "".join(_chapter(name, fs, most) for name, fs in by_problem.items())
     page = _SHEET.format(summary=html.escape(summary), rows=rows, chapters=chapters)
@@ -370,7 +386,8 @@ def _card(finding):
     shown = "".join(map(_thumbnail, filter(None, (finding.photo, finding.other))))
     label = f" ({html.escape(printable(finding.photo.label))})" if finding.photo.label else ""
     name = html.escape(printable(finding.photo.name))
-    return f"<figure><div>{shown}</div><figcaption><b>{name}</b>{label}<br>{html.escape(printable(finding.detail))}</figcaption></figure>"
+    detail = html.escape(printable(finding.detail))
+    return f"<figure><div>{shown}</div><figcaption><b>{name}</b>{label}<br>{detail}</figcaption></figure>"
 
 def _thumbnail(photo):
     "A small picture as part of the page; words, if it cannot be read"
@@ -379,7 +396,8 @@ def _thumbnail(photo):
     img.thumbnail((160, 160))
     buffer = io.BytesIO()
     img.save(buffer, "JPEG", quality=75)
-    return f'<img alt="{html.escape(printable(photo.name), quote=True)}" width="{img.width}" height="{img.height}" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    name, data = html.escape(printable(photo.name)), base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{name}" width="{img.width}" height="{img.height}" src="data:image/jpeg;base64,{data}">'
 
 # %% ../../nbs/library/data/doctor.ipynb #472071f1
 def likely_mislabelled(
@@ -389,9 +407,13 @@ def likely_mislabelled(
 ) -> list[Finding]: # the most suspicious first
     "Photos that are likely to have the wrong class, by cleanlab; raises `CatsDogsError` if that is not installed"
     try: from cleanlab.filter import find_label_issues
-    except ImportError as e: raise CatsDogsError("wrong classes are found by cleanlab, which is not installed: pip install 'catsdogs[doctor]'") from e
+    except ImportError as e:
+        raise CatsDogsError("wrong classes are found by cleanlab, which is not installed: pip install "
+                            "'catsdogs[doctor]'") from e
     number = {c: i for i, c in enumerate(classes)}
     labels = np.array([number[p.label] for p in photos])
     p = np.asarray(probabilities, float)
-    order = find_label_issues(labels, p / p.sum(1, keepdims=True), return_indices_ranked_by="self_confidence", n_jobs=1) if len(photos) else []
-    return [Finding(photos[i], "mislabelled", f"called {photos[i].label}; {classes[p[i].argmax()]} with {p[i].max():.0%}") for i in order]
+    order = find_label_issues(labels, p / p.sum(1, keepdims=True), return_indices_ranked_by="self_confidence",
+                              n_jobs=1) if len(photos) else []
+    return [Finding(photos[i], "mislabelled", f"called {photos[i].label}; {classes[p[i].argmax()]} with "
+                                              f"{p[i].max():.0%}") for i in order]

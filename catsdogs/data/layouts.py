@@ -98,7 +98,8 @@ def read_table(
     headed = [i for i in others if header[i] in _HEADINGS]
     label = headed if headed else others
     if len(label) > 1:
-        raise CatsDogsError(f"has the columns {', '.join(header[i] for i in label)}: which is the class? Give it the heading label, and the others another one")
+        raise CatsDogsError(f"has the columns {', '.join(header[i] for i in label)}: which is the class? Give it "
+                            f"the heading label, and the others another one")
     by_key = {row[column].strip(): row[label[0]].strip() for row in rows}
     return {name: by_key[key] for name, key in keys.items() if by_key.get(key)}
 
@@ -132,10 +133,10 @@ BY_NAME, BREEDS = "names", "breeds" # answers that are no list of classes
 
 def read_layout(
     names:list[str],    # paths relative to the source, with `/` between folders
-    classes:str="",     # the answer to a question: "cats,dogs" for these classes, "names" for those in the file names, "breeds"
+    classes:str="",     # the answer to a question: "cats,dogs", or "names" for those in the file names, or "breeds"
     tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, it is read only
 ) -> Layout:
-    "What the folders and names of a data set say about each file's class and split; raises `CatsDogsError` for an answer that does not fit"
+    "What folders and names say about each file's class and split; raises `CatsDogsError` for an answer that does not fit"
     folders = _without_wrapper([tuple(f for f in n.split("/")[:-1] if f not in ("", ".")) for n in names])
     splits, rest, left_out, question = _find_splits(folders)
     asked = [c.strip() for c in classes.split(",") if c.strip()]
@@ -145,58 +146,67 @@ def read_layout(
     by_folder = {rest[i][0] for i in part if rest[i] and splits[i] != "test"}
     if len(by_folder) > 1:
         question = question or _two_levels([rest[i] for i in part])
-        labels = [r[0] if r and (s != "test" or r[0] in by_folder) else None for r, s in zip(rest, splits)]
+        labels = [r[0] if r and (s != "test" or r[0] in by_folder) else None for r, s in zip(rest, splits, strict=True)]
         for i in part:
             if rest[i] or splits[i] == "test": continue
             if _dotted(names[i]) in by_folder: labels[i] = _dotted(names[i])
             else: left_out[i] = "outside the folders of the classes"
     else:
-        labels, asks = _without_folders(names, rest, [i for i in part if splits[i] != "test"], tables, asked == [BREEDS])
+        labels, asks = _without_folders(names, rest, [i for i in part if splits[i] != "test"], tables,
+                                        asked == [BREEDS])
         question = question or asks
         for i in part:
-            if splits[i] == "test": labels[i] = rest[i][0] if rest[i] and rest[i][0] in set(filter(None, labels)) else _dotted(names[i])
+            if splits[i] == "test":
+                labels[i] = rest[i][0] if rest[i] and rest[i][0] in set(filter(None, labels)) else _dotted(names[i])
     return Layout(list(map(_printable, labels)), splits, left_out, question)
 
 def _printable(label):
     "A class name that can be written into any file: bytes that are no UTF-8 become escapes"
     return label if label is None else label.encode("utf8", "backslashreplace").decode()
 
+def _share_first(folders):
+    "Do all files lie in one folder, and in another one inside it?"
+    return all(len(f) > 1 for f in folders) and len({f[0] for f in folders}) == 1
+
 def _without_wrapper(folders):
     "Without the folders that hold everything, as `dogs-vs-cats` in `dogs-vs-cats/cats/…`; a split stays"
-    while folders and all(len(f) > 1 for f in folders) and len({f[0] for f in folders}) == 1 and not split_of(folders[0][0]):
+    while folders and _share_first(folders) and not split_of(folders[0][0]):
         folders = [f[1:] for f in folders]
     return folders
 
 # %% ../../nbs/library/data/layouts.ipynb #f544c3b6
 def _find_splits(folders):
-    "For each file its split, the folders below, and why it is left out; and a question, if a folder may be a split or a class"
+    "For each file its split, the folders below, why it is left out; and a question, if a split may be a class"
     n = len(folders)
     first = {f[0]: split_of(f[0]) for f in folders if f}
     kinds, root = set(first.values()), not all(folders)
     nothing = [None] * n, folders, [None] * n
-    if None not in kinds and not root and kinds: return *_inside([split_of(f[0]) for f in folders], folders), [None] * n, None
+    if None not in kinds and not root and kinds:
+        return *_inside([split_of(f[0]) for f in folders], folders), [None] * n, None
     if "train" in kinds and kinds & {"valid", "test"}:
         sets = ", ".join(sorted(f for f in first if first[f]))
         splits = [split_of(f[0]) if f else None for f in folders]
         out = [None if s else f"beside the folders {sets}" for s in splits]
         return *_inside(splits, folders), out, None
-    if kinds == {"test"} and root: return *_inside([split_of(f[0]) if f else None for f in folders], folders), [None] * n, None
+    if kinds == {"test"} and root:
+        return *_inside([split_of(f[0]) if f else None for f in folders], folders), [None] * n, None
     odd = next((f for f in first if first[f] or f.lower() in ("sample", "samples")), None)
     if odd:
         others = sorted(set(first) - {odd})
-        return *nothing, _asks(f"is the folder {odd} a class, or something beside {_list(others)}?", others, [*others, odd])
+        return *nothing, _asks(f"is the folder {odd} a class, or something beside {_list(others)}?", others,
+                               [*others, odd])
     if len(first) > 1 and all(len(f) > 1 and split_of(f[1]) for f in folders):
         return [split_of(f[1]) for f in folders], [(f[0], *f[2:]) for f in folders], [None] * n, None
     return *nothing, None
 
 def _inside(splits, folders):
     "Splits, and what is below them: a set that is repeated, or one more folder that holds everything, is passed"
-    rest = [f[1:] if s else f for s, f in zip(splits, folders)]
-    rest = [r[1:] if s and r and split_of(r[0]) == s else r for s, r in zip(splits, rest)]
-    inside = [r for s, r in zip(splits, rest) if s]
+    rest = [f[1:] if s else f for s, f in zip(splits, folders, strict=True)]
+    rest = [r[1:] if s and r and split_of(r[0]) == s else r for s, r in zip(splits, rest, strict=True)]
+    inside = [r for s, r in zip(splits, rest, strict=True) if s]
     while inside and all(len(r) > 1 for r in inside) and len({r[0] for r in inside}) == 1:
         wrapper = inside[0][0]
-        rest = [r[1:] if s and r[0] == wrapper else r for s, r in zip(splits, rest)]
+        rest = [r[1:] if s and r[0] == wrapper else r for s, r in zip(splits, rest, strict=True)]
         inside = [r[1:] for r in inside]
     return splits, rest
 
@@ -208,7 +218,8 @@ def _list(names, most=4):
 
 def _asks(text, *answers):
     "A question with its answers"
-    ways = " or ".join(f"--classes {','.join(map(_printable, a[:4]))}{',…' if len(a) > 4 else ''}" for a in answers if len(a) > 1)
+    lists = [",".join([*map(_printable, a[:4]), *["…"] * (len(a) > 4)]) for a in answers if len(a) > 1]
+    ways = " or ".join(f"--classes {names}" for names in lists)
     return f"{text} Say which are the classes: {ways or '--classes NAME,NAME'}"
 
 # %% ../../nbs/library/data/layouts.ipynb #167084cb
@@ -225,23 +236,28 @@ def _two_levels(rest):
     holders = sorted(f for f in inside if len(inside[f] & set(both)) > 1)
     if len(both) > 1 and len(holders) > 1: return _asks(f"{_list(holders)} both hold {_list(both)}.", both, outer)
     box = next((f for f in sorted(inside) if f not in direct and len(inside[f]) > 1), None)
-    if box and direct: return _asks(f"{_printable(box)} holds the folders {_list(sorted(inside[box]))}, {_list(sorted(direct))} holds photos.", sorted(inside[box]), outer)
+    if box and direct:
+        return _asks(f"{_printable(box)} holds the folders {_list(sorted(inside[box]))}, {_list(sorted(direct))} "
+                     f"holds photos.", sorted(inside[box]), outer)
 
 # %% ../../nbs/library/data/layouts.ipynb #ebe4518e
 def _without_folders(names, rest, part, tables, breeds):
     "Classes by the names of the files or by a table, for the files in `part`; and a question"
     own = [names[i] for i in part]
-    labels = [r[0] if r else _dotted(n) for r, n in zip(rest, names)]
+    labels = [r[0] if r else _dotted(n) for r, n in zip(rest, names, strict=True)]
     found = _by_names(own)
-    by_name = dict(zip(part, found)) if len(set(filter(None, found))) > 1 else {}
+    by_name = dict(zip(part, found, strict=True)) if len(set(filter(None, found))) > 1 else {}
     by_table = _by_tables(own, part, tables)
     both = [i for i in by_table if i in by_name and by_name[i] != by_table[i]]
     if by_name and not breeds and _is_oxford(set(by_name.values())):
         cats = sorted({c for c in by_name.values() if c[0].isupper()})
         dogs = len(set(by_name.values())) - len(cats)
-        return labels, f"these are Oxford's names, with {len(cats)} breeds of cats and {dogs} of dogs. Say which are the classes: --classes cat,dog or --classes breeds"
+        return labels, (f"these are Oxford's names, with {len(cats)} breeds of cats and {dogs} of dogs. Say which are the "
+                        "classes: --classes cat,dog or --classes breeds")
     for i, label in (by_name or by_table).items(): labels[i] = label
-    if both: return labels, _asks("the file names and a table beside them name different classes.", sorted(set(by_table.values())), sorted(set(filter(None, by_name.values()))))
+    if both:
+        return labels, _asks("the file names and a table beside them name different classes.",
+                             sorted(set(by_table.values())), sorted(set(filter(None, by_name.values()))))
     return labels, None
 
 def _by_tables(own, part, tables):
@@ -251,22 +267,24 @@ def _by_tables(own, part, tables):
         try: known = read_table(text, own)
         except CatsDogsError as e: raise CatsDogsError(f"{file}: {e}") from e
         if len(set(known.values())) > 1: found[file] = known
-    if len({tuple(sorted(k.items())) for k in found.values()}) > 1: raise CatsDogsError(f"{_list(found)} give the photos different classes: move all but one of them elsewhere")
+    if len({tuple(sorted(k.items())) for k in found.values()}) > 1:
+        raise CatsDogsError(f"{_list(found)} give the photos different classes: move all but one of them elsewhere")
     known = next(iter(found.values()), {})
-    return {i: known[name] for i, name in zip(part, own) if name in known}
+    return {i: known[name] for i, name in zip(part, own, strict=True) if name in known}
 
 def _chosen(names, folders, asked, tables, left_out):
     "The layout, if somebody says which are the classes"
     table = _by_tables(names, range(len(names)), tables) if tables else {}
     splits, labels, out = [], [], list(left_out)
     species = {class_key(c): c for c in asked}
-    for i, (name, folder) in enumerate(zip(names, folders)):
+    for i, (name, folder) in enumerate(zip(names, folders, strict=True)):
         numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
         prefix = numbered.group(1).rstrip(" ._-") if numbered else ""
         candidates = [*reversed(folder), _dotted(name) or "", prefix, table.get(i, "")]
         fits = match_classes(candidates, asked)
         label = next((fits[c] for c in candidates if c in fits), None)
-        if label is None and set(species) == {"cat", "dog"} and prefix: label = species["cat" if prefix in OXFORD_CATS else "dog"]
+        if label is None and set(species) == {"cat", "dog"} and prefix:
+            label = species["cat" if prefix in OXFORD_CATS else "dog"]
         split = next((split_of(f) for f in folder if split_of(f) and f not in asked), None)
         if label is None and split != "test" and not out[i]: out[i] = f"of none of the classes {', '.join(asked)}"
         labels.append(label)

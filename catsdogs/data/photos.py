@@ -80,7 +80,8 @@ class Photo:
             if self.member: return self._read_member()
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode): raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
-            if found.st_size > MAX_BYTES: raise UnreadablePhoto(f"{self}: {found.st_size:,} bytes is too much for a photo")
+            if found.st_size > MAX_BYTES:
+                raise UnreadablePhoto(f"{self}: {found.st_size:,} bytes is too much for a photo")
             return self.path.read_bytes()
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, KeyError) as e:
             raise UnreadablePhoto(f"{self}: cannot be read ({e})") from e
@@ -102,13 +103,16 @@ def photo_suffixes() -> tuple[str, ...]:
     return SUFFIXES + _HEIC if _has_heic() else SUFFIXES
 
 @lru_cache(maxsize=4)
-def _zip_file(path, changed, pid): return zipfile.ZipFile(path)  # by process: a forked child must not share the parent's place in the file
+# by process: a forked child must not share the parent's place in the file
+def _zip_file(path, changed, pid): return zipfile.ZipFile(path)
 
 # %% ../../nbs/library/data/photos.ipynb #0d31f518
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")     # no format whose decoder runs other programs
 _KINDS = ((b"ftyphei", "a HEIC picture"), (b"ftypmif1", "a HEIC picture"), (b"ftypavi", "an AVIF picture, which this Pillow cannot read"),
-          (b"jP  ", "a JPEG 2000 picture"), (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"\0\0\1\0", "a Windows icon"),
-          (b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"PK\3\4", "a zip"), (b"ftyp", "a video"), (b"<svg", "an SVG drawing"),
+          (b"jP  ", "a JPEG 2000 picture"), (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"\0\0\1\0",
+                                                                                           "a Windows icon"),
+          (b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"PK\3\4", "a zip"), (b"ftyp", "a video"), (b"<svg",
+                                                                                                          "an SVG drawing"),
           (b"<!doctype", "a web page"), (b"<html", "a web page"), (b"version https://git-lfs", "a pointer of Git LFS, without the photo"))
 
 def _other_kind(data):
@@ -129,7 +133,8 @@ def identify_photo(
         img = _identified(data)
         if img.width * img.height > MAX_PIXELS: raise Image.DecompressionBombError(f"{img.width}×{img.height} pixels")
     except Image.UnidentifiedImageError as e: raise UnreadablePhoto(_other_kind(data)) from e
-    except Image.DecompressionBombError as e: raise UnreadablePhoto(f"too many pixels, refused ({str(e).removeprefix('Image size (').partition(')')[0]})") from e
+    except Image.DecompressionBombError as e:
+        raise UnreadablePhoto(f"too many pixels, refused ({str(e).removeprefix('Image size (').partition(')')[0]})") from e
     except _DAMAGE as e: raise UnreadablePhoto(f"damaged ({e})") from e
     return img
 
@@ -140,10 +145,11 @@ def _identified(data):
         return Image.open(io.BytesIO(data), formats=("HEIF",))
     return Image.open(io.BytesIO(data), formats=_FORMATS)
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) # what decoders raise
+# what decoders raise
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError)
 
 def open_photo(
-    source, # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor (h×w, h×w×3 or 3×h×w; bytes, or numbers from 0 to 1)
+    source, # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor (see `_from_array`)
     enough:int|None=None    # pixels a side that are enough: a large JPEG is then decoded at a fraction of its size, never below this
 ) -> Image.Image: # upright, 8-bit RGB
     "Decode a photo of any mode into upright 8-bit RGB; raises `UnreadablePhoto`, which says what is wrong with the file"
@@ -169,7 +175,8 @@ def _from_array(a):
     a = np.asarray(a)
     if a.ndim == 3 and a.shape[-1] not in (1, 3, 4) and a.shape[0] in (1, 3): a = a.transpose(1, 2, 0)
     if a.ndim not in (2, 3) or a.ndim == 3 and a.shape[-1] not in (1, 3, 4) or 0 in a.shape:
-        raise CatsDogsError(f"a picture is an array or a tensor of h×w×3, 3×h×w or h×w, not of {'×'.join(map(str, a.shape))}")
+        raise CatsDogsError(f"a picture is an array or a tensor of h×w×3, 3×h×w or h×w, not of "
+                            f"{'×'.join(map(str, a.shape))}")
     if a.ndim == 3 and a.shape[-1] == 1: a = a[..., 0]
     if a.dtype.kind == "f": a = np.nan_to_num(a * 255).round()
     if a.dtype == np.uint16: return upright_rgb(Image.fromarray(a))
@@ -210,7 +217,8 @@ def fit_photo(
     return RESIZE_METHODS[method](img, (size, size))
 
 # %% ../../nbs/library/data/photos.ipynb #2d898ae8
-NO_PHOTOS = ".nomedia"                                  # phones' sign for "nothing to see in this folder": masks, thumbnails, quarantine
+# phones' sign for "nothing to see in this folder": masks, thumbnails, quarantine
+NO_PHOTOS = ".nomedia"
 _TEXTS = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".log",
           ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")     # nobody takes these for photos
 
@@ -219,7 +227,7 @@ def _is_hidden(name): return name.startswith(".") or name in ("__MACOSX", "@eaDi
 def _natural(name): return [int(t[-300:]) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", name)]
 
 def _walk(root):
-    "The files below a folder, and the folders that cannot be entered (with None); linked folders come last, and each folder once"
+    "The files below a folder, and folders that cannot be entered (with None); linked folders come last, each folder once"
     root = Path(root)
     above = {os.path.realpath(p) for p in (root.resolve(), *root.resolve().parents)}
     seen, waiting, links = set(), [root], []
@@ -325,18 +333,20 @@ def find_photos(
     classes:str|None=None   # the answer to a question, see `read_layout`
 ) -> FoundPhotos:
     "Find the photos in `source`, with what folders and names say of them; raises `CatsDogsError` if there are none"
-    if re.match(r"https?:/", str(source)): raise CatsDogsError(f"{source}: photos are read from files; download it first")
+    if re.match(r"https?:/", str(source)):
+        raise CatsDogsError(f"{source}: photos are read from files; download it first")
     source = Path(source)
     entries = list(_entries(source, part))
     photos = sorted(((name, e) for name, e in entries if e and _is_photo(name)), key=lambda e: _natural(e[0]))
     others = _others(entries)
     if not photos:
         held = FoundPhotos([], {}, others).others_in_words()
-        raise CatsDogsError(f"{source}: holds no photos (files that end in {', '.join(photo_suffixes())})" + (f"; {held}" if held else ""))
+        names = f"files that end in {', '.join(photo_suffixes())}"
+        raise CatsDogsError(f"{source}: holds no photos ({names})" + (f"; {held}" if held else ""))
     try: layout = read_layout([name for name, _ in photos], classes or "", _Tables(entries))
     except CatsDogsError as e: raise CatsDogsError(f"{source}: {e}") from e
-    cards = [Photo(label=c, split=s, **e) for (_, e), c, s in zip(photos, layout.classes, layout.splits)]
-    left_out = {p: why for p, why in zip(cards, layout.left_out) if why}
+    cards = [Photo(label=c, split=s, **e) for (_, e), c, s in zip(photos, layout.classes, layout.splits, strict=True)]
+    left_out = {p: why for p, why in zip(cards, layout.left_out, strict=True) if why}
     return FoundPhotos(cards, left_out, others, layout.question, str(source))
 
 def _entries(source, part):
@@ -344,7 +354,8 @@ def _entries(source, part):
     if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
     if source.is_dir(): return _folder_entries(source)
     if source.is_file() and _is_photo(source.name): return [(source.name, dict(path=source, **_stamp(source)))]
-    if source.is_file() and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)): return _zip_entries(_inner_zip(source, part))
+    if source.is_file() and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)):
+        return _zip_entries(_inner_zip(source, part))
     raise CatsDogsError(f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
 
 def _others(entries):
@@ -369,10 +380,10 @@ class _Tables(dict):
 
 def list_photos(
     source:str|Path|list,   # as for `find_photos`, or a list of `Photo` (returned as it is)
-    part:str="train",       # "test": photos that are to be answered; their classes do not matter, and no question is asked
+    part:str="train",       # "test": photos to be answered; their classes do not matter, and no question is asked
     classes:str|None=None   # the answer to a question, see `read_layout`
 ) -> list[Photo]: # in natural order (`cat.2` before `cat.10`)
-    "List the photos in `source` with what folders and names say of them; raises `CatsDogsError` if there are none, or if their classes can be read in two ways"
+    "List the photos in `source`, with classes; raises `CatsDogsError` if there are none, or two ways to read them"
     if isinstance(source, list): return source
     found = find_photos(source, part, classes)
     return found.photos if part == "test" else found.chosen()

@@ -31,19 +31,19 @@ class DataSettings:
     "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
     size: int = setting(150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
     method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
-    split: str = setting("auto", "{names}. auto: by the sets that folders name, else hash; folder: all photos of a folder on one side; small: Kaggle's photos 0-999 "
-        "to train and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
+    split: str = setting("auto", "{names}. auto: by the sets that folders name, else hash; folder: all photos of a folder "
+        "on one side; small: Kaggle's photos 0-999 to train and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
     valid: float = setting(.2, "share of validation photos", above=0, below=1)
     limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole",
         low=2)
-    classes: str|None = setting(None, "which folders or names are the classes, as cats,dogs, where that can be read in two ways "
-        "or you want some of them only")
+    classes: str|None = setting(None, "which folders or names are the classes, as cats,dogs, where that can be read in "
+        "two ways or you want some of them only")
 
     def __post_init__(self): check_settings(self)
 
 # %% ../../nbs/library/data/splits.ipynb #478188c5
 def _split_keys(photos):
-    "What each photo's side goes by: its name; where several photos of a class have one name and differ in size, the size too"
+    "What each photo's side goes by: its name, and the size too where photos of one name in a class differ in size"
     sizes = defaultdict(set)
     for p in photos: sizes[p.label, p.name].add(p.size)
     return [p.name if len(sizes[p.label, p.name]) == 1 else f"{p.name}/{p.size}" for p in photos]
@@ -67,7 +67,7 @@ def has_many_folders(
     return bool(folders) and min(map(len, folders.values())) >= 10
 
 def _auto(photos, settings):
-    "By the sets that the folders say, if one of them is to validate; else by hash, without the photos in folders called test"
+    "By the sets of the folders, if one of them is to validate; else by hash, without the photos in folders called test"
     if any(p.split == "valid" for p in photos): return [p.split for p in photos]
     own = [p for p in photos if p.split != "test"]
     rule = _by_folder if has_many_folders(own) else _by_hash
@@ -97,10 +97,13 @@ def check_classes(
 ) -> None:
     "Raise `CatsDogsError` unless every photo has a class, and there are two classes of two photos or more"
     unknown = [p for p in photos if p.label is None]
-    if unknown: raise CatsDogsError(f"no class for {len(unknown)} of {len(photos)} photos, as {unknown[0]}: use a folder per class, names like cat.0.jpg, or a table labels.csv with the columns file and label")
+    if unknown:
+        raise CatsDogsError(f"no class for {len(unknown)} of {len(photos)} photos, as {unknown[0]}: use a folder "
+                            f"per class, names like cat.0.jpg, or a table labels.csv with the columns file and label")
     count = Counter(p.label for p in photos)
     if len(count) < 2:
-        raise CatsDogsError(f"only one class ({', '.join(count)}): a classifier needs at least two, each in a folder of its own, or in names like cat.0.jpg and dog.0.jpg")
+        raise CatsDogsError(f"only one class ({', '.join(count)}): a classifier needs at least two, each in a "
+                            f"folder of its own, or in names like cat.0.jpg and dog.0.jpg")
     few = [c for c, n in count.items() if n < 2]
     if few: raise CatsDogsError(f"class {few[0]} has one photo only: it needs two, one to train and one to validate")
 
@@ -112,7 +115,7 @@ def split_photos(
     check_classes([p for p in photos if not _asked_for(p)])
     by_class = defaultdict(lambda: defaultdict(list))
     sides = SPLIT_RULES[settings.split](photos, settings)
-    for i, (photo, side) in enumerate(zip(photos, sides)):
+    for i, (photo, side) in enumerate(zip(photos, sides, strict=True)):
         if not _asked_for(photo): by_class[photo.label][side].append(i)
     train, valid = [], []
     for label, side in by_class.items(): _share(label, side, photos, train, valid)
@@ -148,7 +151,8 @@ def describe_split(
     used = {*train, *valid}
     test = sum(p.split == "test" and p not in used for p in kept)
     unused = len(kept) - len(used) - test
-    sides = [f"{len(train):,} to train", f"{len(valid):,} to validate", f"{test:,} to test" + (f" ({asked:,} of them without a class)" if asked and asked < test else "")]
+    sides = [f"{len(train):,} to train", f"{len(valid):,} to validate",
+             f"{test:,} to test" + (f" ({asked:,} of them without a class)" if asked and asked < test else "")]
     if unused > 0: sides.append(f"{unused:,} not used")
     text = f"{_counts_in_words(count)}; {', '.join(sides)}"
     return f"{text}; left out: {_reasons(left_out)}" if left_out else text
@@ -164,7 +168,8 @@ def _reasons(left_out):
     by_reason = defaultdict(list)
     for photo, why in left_out.items(): by_reason[why].append(photo)
     single = [photos[0] for photos in by_reason.values() if len(photos) == 1]
-    if len(by_reason) > 3 and len(single) == len(by_reason): return f"{len(single)}, as {_short(single[0])} ({left_out[single[0]]})"
+    if len(by_reason) > 3 and len(single) == len(by_reason):
+        return f"{len(single)}, as {_short(single[0])} ({left_out[single[0]]})"
     return ", ".join(f"{len(photos):,} {why} (as {_short(photos[0])})" for why, photos in by_reason.items())
 
 def _short(photo):

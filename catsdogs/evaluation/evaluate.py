@@ -63,10 +63,13 @@ def _named_alike(source, classes):
     if isinstance(source, list): photos = source
     else:
         found = find_photos(source)
-        if found.question: found = find_photos(source, classes=",".join(classes))       # the run's classes are the answer
+        if found.question:
+            found = find_photos(source, classes=",".join(classes))       # the run's classes are the answer
         photos = found.chosen()
     known = [p for p in photos if p.label is not None]
-    if known: photos = [p for p in photos if p.label is not None or p.split != "test"]  # a competition's test photos beside have no class
+    if known:
+        # a competition's test photos beside have no class
+        photos = [p for p in photos if p.label is not None or p.split != "test"]
     names = match_classes({p.label for p in known}, classes)
     return [replace(p, label=names.get(p.label, p.label)) for p in photos]
 

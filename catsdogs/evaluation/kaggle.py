@@ -89,7 +89,8 @@ def _numbered(photos):
     twice = [n for n, k in Counter(p.number for p in photos).items() if k > 1]
     if twice:
         hint = "; photos with classes are there to train, give test1.zip" if all(p.label for p in photos) else ""
-        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}{hint}")
+        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as "
+                            f"{next(p for p in photos if p.number == twice[0])}{hint}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #060eea93

@@ -79,7 +79,8 @@ MODELS = Registry("model", {
     "petnet": petnet,
 })
 
-_TIMM = r"(re[sx]|mobile|efficient|conv|dense|vgg|vit|swin|deit|reg|dla|ese|hrnet|incep|xcep|nasnet|mnas|squeeze)\w*" # how names of timm begin
+# how names of timm begin
+_TIMM = r"(re[sx]|mobile|efficient|conv|dense|vgg|vit|swin|deit|reg|dla|ese|hrnet|incep|xcep|nasnet|mnas|squeeze)\w*"
 
 def check_model(
     name:str # as for `build_model`

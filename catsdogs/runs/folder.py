@@ -300,7 +300,8 @@ class Run:
         "Write down which photo is on which side, so that nobody is ever judged by what it has learned"
         sides = [("train", p) for p in train] + [("valid", p) for p in valid]
         table = _table(_SPLIT_COLUMNS, [(p.name, p.label, p.size, side) for side, p in sides])
-        self._write(SPLIT_FILE, table.encode("utf8", "surrogateescape"))        # a file name may be bytes that are no UTF-8
+        # a file name may be bytes that are no UTF-8
+        self._write(SPLIT_FILE, table.encode("utf8", "surrogateescape"))
 
     def photos(self,
         side:str="valid" # "valid" or "train"

@@ -62,7 +62,7 @@ class Predictor:
         _check_detector(self.familiar, self.last, run)
 
     def __call__(self, photo):
-        "The `Prediction` for whatever `open_photo` takes: a path, bytes, a picture of Pillow, an array; raises `UnreadablePhoto`. For a list, a list, in which unreadable ones have their error"
+        "The `Prediction` for whatever `open_photo` takes, or raises `UnreadablePhoto`; for a list a list, with errors"
         if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
         return next(_answers(self, [(photo, self.pixels(photo), None)]))
 

@@ -137,7 +137,9 @@ def _interrupted(out, resume):
     if not resume: raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")
     return Run.open(out)
 
-def _other_photos(source, run): return f"{source}: not the photos that the run in {run} began with; train into another folder, or restore them"
+def _other_photos(source, run):
+    return (f"{source}: not the photos that the run in {run} began with; train into another folder, or "
+            "restore them")
 
 def _check_photos(source, run):
     "Raise `CatsDogsError` if these are not the photos of a finished run; nothing is decoded"
@@ -155,7 +157,8 @@ def not_followed(
 ) -> str: # one line; empty if all of it is followed
     "What of a new command a resumed run does not follow, since it goes on with its own settings"
     info = as_run(run).info
-    own = {**(info.recipe or {}), **(asdict(info.data.settings) if info.data else {}), "seed": info.seed, "fast": info.fast}
+    own = {**(info.recipe or {}), **(asdict(info.data.settings) if info.data else {}), "seed": info.seed,
+           "fast": info.fast}
     differ = [f"{name} {own[name]}, not {value}" for name, value in given.items() if name in own and own[name] != value]
     return f"the run goes on with its own settings: {'; '.join(differ)}" if differ else ""
 
