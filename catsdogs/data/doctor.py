@@ -217,7 +217,7 @@ def _twins(exams):
     "Photos that are like one before them: the photo, the first one that it is like, and how"
     first, twins, seen = {}, [], set()
     for e in exams:
-        if not e.digest: continue
+        if e.thumb is None: continue                    # two empty files are no copies of a photo
         same = first.setdefault(e.digest, e.photo)
         if same is e.photo: continue
         twins.append((e.photo, same, "the same file as"))
