@@ -133,6 +133,7 @@ def _need_file(out):
     if out is None: return
     if out.is_dir(): raise CatsDogsError(f"--out {out}: is a folder; give the name of a file, as {out/'page.html'}")
     if not out.parent.is_dir(): raise CatsDogsError(f"--out {out}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK): raise CatsDogsError(f"--out {out}: {out.parent} cannot be written into")
 
 def _run_and_rest(paths):
     "The run folder, if the first path is one, and the other paths; None is the network that comes with the package"

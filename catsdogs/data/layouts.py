@@ -274,21 +274,31 @@ def _by_tables(own, part, tables):
 
 def _chosen(names, folders, asked, tables, left_out):
     "The layout, if somebody says which are the classes"
-    table = _by_tables(names, range(len(names)), tables) if tables else {}
-    splits, labels, out = [], [], list(left_out)
-    species = {class_key(c): c for c in asked}
-    for i, (name, folder) in enumerate(zip(names, folders, strict=True)):
-        numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
-        prefix = numbered.group(1).rstrip(" ._-") if numbered else ""
-        candidates = [*reversed(folder), _dotted(name) or "", prefix, table.get(i, "")]
-        fits = match_classes(candidates, asked)
-        label = next((fits[c] for c in candidates if c in fits), None)
-        if label is None and set(species) == {"cat", "dog"} and prefix:
-            label = species["cat" if prefix in OXFORD_CATS else "dog"]
-        split = next((split_of(f) for f in folder if split_of(f) and f not in asked), None)
-        if label is None and split != "test" and not out[i]: out[i] = f"of none of the classes {', '.join(asked)}"
-        labels.append(label)
-        splits.append(split)
+    labels = [_asked_label(n, f, asked) for n, f in zip(names, folders, strict=True)]
+    if not set(asked) <= set(labels): labels = _also_by_tables(names, labels, asked, tables)
     missing = [c for c in asked if c not in labels]
     if missing: raise CatsDogsError(f"--classes: no photo of the class {missing[0]!r} is there")
+    splits = [next((split_of(f) for f in folder if split_of(f) and f not in asked), None) for folder in folders]
+    out = list(left_out)
+    for i, (label, split) in enumerate(zip(labels, splits, strict=True)):
+        if label is None and split != "test" and not out[i]: out[i] = f"of none of the classes {', '.join(asked)}"
     return Layout(list(map(_printable, labels)), splits, out)
+
+def _asked_label(name, folder, asked):
+    "Which of the classes that were asked for a file is of: by its folders, from the inside, or by its name"
+    numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
+    prefix = numbered.group(1).rstrip(" ._-") if numbered else ""
+    candidates = [*reversed(folder), _dotted(name) or "", prefix]
+    fits = match_classes(candidates, asked)
+    label = next((fits[c] for c in candidates if c in fits), None)
+    species = {class_key(c): c for c in asked}
+    if label or set(species) != {"cat", "dog"} or not prefix: return label
+    return species["cat" if prefix in OXFORD_CATS else "dog"] if prefix[0].islower() or prefix in OXFORD_CATS else None
+
+def _also_by_tables(names, labels, asked, tables):
+    "The labels, and those that a table gives to the other files"
+    rest = [i for i, label in enumerate(labels) if label is None]
+    try: table = _by_tables([names[i] for i in rest], rest, tables)
+    except CatsDogsError: table = {}                    # the missing class is the clearer message
+    fits = match_classes(set(table.values()), asked)
+    return [fits.get(table.get(i)) if label is None else label for i, label in enumerate(labels)]

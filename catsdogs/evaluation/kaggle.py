@@ -136,7 +136,7 @@ def check_submission(
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same
 ) -> int: # how many rows it has
     "Check a submission as Kaggle would; raises `CatsDogsError` with the first row that is wrong"
-    with open(path, newline="", encoding="utf8") as f: header, *rows = list(csv.reader(f)) or [[]]
+    with open(path, newline="", encoding="utf8", errors="replace") as f: header, *rows = list(csv.reader(f)) or [[]]
     if header != ["id", "label"]: raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)}")
     for i, row in enumerate(rows, 2):
         try: ok = len(row) == 2 and int(row[0]) >= 0 and 0 <= float(row[1]) <= 1
