@@ -476,7 +476,7 @@ def evaluate(
     if as_json: print(json.dumps({**asdict(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
     else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
-        write_evaluation(run, evaluation, out)
+        write_evaluation(run, evaluation, out, own=not rest)
         if not as_json: print(f"page: {out}")
     return 0
 
@@ -547,7 +547,8 @@ def study(
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos.  [default: 12]"),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels.  [default: 64]"),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),
-    split: str = typer.Option("auto", help="auto, hash or small, as in train."),
+    split: str = typer.Option("auto", help="auto, hash, folder or small, as in train."),
+    classes: Optional[str] = typer.Option(None, help="Which folders or names are the classes, as in train."),
     valid: float = typer.Option(.2, help="Share of validation photos."),
     keep_models: bool = typer.Option(False, "--keep-models", help="Keep the weights of every run."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object for each run, nothing else."),
@@ -565,7 +566,7 @@ def study(
     else:
         chosen = find_recipe(recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
         source = path or drawn_folder(800, chosen.size)
-        base = RunSettings(chosen, DataSettings(split=split, valid=valid, limit=limit))
+        base = RunSettings(chosen, DataSettings(split=split, valid=valid, limit=limit, classes=classes))
     settings = StudySettings(designs[design](), base, seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line)
     except KeyboardInterrupt: print(f"\ncatsdogs: stopped; the same command goes on from here (--out {out})", file=sys.stderr); return 130

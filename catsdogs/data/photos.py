@@ -325,7 +325,8 @@ class FoundPhotos:
         kinds = sorted(self.others.items(), key=lambda item: -len(item[1]))
         named = [f"{len(names):,} {kind} ({names[0]}{', …' if len(names) > 1 else ''})" for kind, names in kinds[:5]]
         more = f", {len(kinds) - 5} more kinds" if len(kinds) > 5 else ""
-        return f"{n:,} {'file was' if n == 1 else 'files were'} not looked at: {', '.join(named)}{more}"
+        heic = "; pillow-heif would read the HEIC" if set(_HEIC) & set(self.others) else ""
+        return f"{n:,} {'file was' if n == 1 else 'files were'} not looked at: {', '.join(named)}{more}{heic}"
 
 def find_photos(
     source:str|Path,        # a folder, a zip, Kaggle's zip of zips, or one photo
@@ -356,6 +357,7 @@ def _entries(source, part):
     if source.is_file() and _is_photo(source.name): return [(source.name, dict(path=source, **_stamp(source)))]
     if source.is_file() and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)):
         return _zip_entries(_inner_zip(source, part))
+    if source.suffix.lower() in _HEIC: raise CatsDogsError(f"{source}: a HEIC picture: install pillow-heif, or save it as JPEG")
     raise CatsDogsError(f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
 
 def _others(entries):

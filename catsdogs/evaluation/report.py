@@ -150,25 +150,26 @@ def write_report(
 def write_evaluation(
     run:Run|str|Path,       # a run, or the path of its folder; nothing is written into it
     evaluation:Evaluation,  # from `evaluate_run`
-    out:str|Path            # the page to write
+    out:str|Path,           # the page to write
+    own:bool=False          # are these the run's own validation photos, which chose its epoch and temperature?
 ) -> Path: # `out`
     "Write a page about how a run did on some photos"
-    page = _page(as_run(run).info, evaluation, list(_figures(evaluation, [], None, None)))
+    page = _page(as_run(run).info, evaluation, list(_figures(evaluation, [], None, None)), own)
     with explain_os_errors(f"writing {out}"): return write_atomic(out, page)
 
-def _page(info, evaluation, figures):
+def _page(info, evaluation, figures, own=True):
     "The report as HTML"
     s = evaluation.scores
     numbers = {"accuracy": f"{s.accuracy:.1%}", "log loss": f"{s.log_loss:.3f}", "calibration error": f"{s.calibration_error:.1%}", "photos judged": f"{s.n:,}"}
     what = " or ".join(s.classes) if len(s.classes) <= 5 else f"{len(s.classes)} classes"
-    return html_page(f"{what}: {info.model}", _in_words(s, info), numbers, figures, _facts(info, evaluation))
+    return html_page(f"{what}: {info.model}", _in_words(s, info, own), numbers, figures, _facts(info, evaluation))
 
-def _in_words(s, info):
+def _in_words(s, info, own=True):
     "The first sentences of the page"
     chosen = ["epoch"] * ((info.recipe or {}).get("keep") == "best") + ["temperature"] * (info.temperature is not None)
     verb = "were" if len(chosen) > 1 else "was"
     flattered = f" The {' and the '.join(chosen)} {verb} chosen by the same photos, which flatters the score a little."
-    if not chosen: flattered = ""
+    if not chosen or not own: flattered = ""
     return (f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos of the same kind, "
             f"expect {s.low:.1%} to {s.high:.1%} (95% interval).{flattered}")
 
