@@ -313,7 +313,7 @@ def _undo(quarantine):
     if quarantine is None: raise CatsDogsError("--undo needs the folder: add --quarantine DIR")
     back, left = undo_quarantine(quarantine)
     for line in left: print(f"catsdogs: {line}", file=sys.stderr)
-    print(f"{len(back):,} files are back" + (f", {len(left):,} are not" if left else ""))
+    print(f"{len(back):,} {'file is' if len(back) == 1 else 'files are'} back" + (f", {len(left):,} not" if left else ""))
     return int(bool(left))
 
 def _problems(only):

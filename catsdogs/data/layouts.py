@@ -18,8 +18,9 @@ from ..core import CatsDogsError
 # %% ../../nbs/library/data/layouts.ipynb #088eece6
 _WORDS = dict(train="train", training="train", valid="valid", validation="valid", validate="valid", val="valid",
               dev="valid", eval="valid", evaluation="valid", holdout="valid", test="test", testing="test")
-_SPLIT = re.compile(rf"(?:(?:seg|images?|imgs?|data|dataset|photos?)[ _.-]?)?({'|'.join(sorted(_WORDS, key=len, reverse=True))})\d*"
-                    r"(?:[ _.-]?(?:set|split|data|dataset|images?|imgs?|photos?|pics|pictures|folder|dir)\d*)?")
+_BEFORE = r"(?:(?:seg|images?|imgs?|data|dataset|photos?)[ _.-]?)?"
+_AFTER = r"\d*(?:[ _.-]?(?:set|split|data|dataset|images?|imgs?|photos?|pics|pictures|folder|dir)\d*)?"
+_SPLIT = re.compile(f"{_BEFORE}({'|'.join(sorted(_WORDS, key=len, reverse=True))}){_AFTER}")
 
 def split_of(
     folder:str # its name
@@ -52,10 +53,11 @@ def _has_animals(names):
 # %% ../../nbs/library/data/layouts.ipynb #4d23493b
 _DOTTED = re.compile(r"([A-Za-z_]+)\.\d+\.\w+")
 _NUMBERED = re.compile(r"([^\W\d_](?:.*[^\W\d_])?)[ ._-]*\(?\d+\)?")
-_CAMERAS = {"img", "image", "dsc", "dscn", "dscf", "dcim", "pxl", "pict", "pic", "picture", "photo", "foto", "frame", "file", "scan",
-            "screenshot", "whatsapp image", "mvi", "gopr", "gp", "vlc", "bild", "download", "unnamed", "untitled", "p", "page"}
-OXFORD_CATS = ("Abyssinian", "Bengal", "Birman", "Bombay", "British_Shorthair", "Egyptian_Mau", "Maine_Coon", "Persian", "Ragdoll",
-               "Russian_Blue", "Siamese", "Sphynx")
+_CAMERAS = {"img", "image", "dsc", "dscn", "dscf", "dcim", "pxl", "pict", "pic", "picture", "photo", "foto", "frame",
+            "file", "scan", "screenshot", "whatsapp image", "mvi", "gopr", "gp", "vlc", "bild", "download", "unnamed",
+            "untitled", "p", "page"}
+OXFORD_CATS = ("Abyssinian", "Bengal", "Birman", "Bombay", "British_Shorthair", "Egyptian_Mau", "Maine_Coon", "Persian",
+               "Ragdoll", "Russian_Blue", "Siamese", "Sphynx")
 
 def _dotted(name):
     "`cat` of `cat.12.jpg`; None for other names"
@@ -136,7 +138,7 @@ def read_layout(
     classes:str="",     # the answer to a question: "cats,dogs", or "names" for those in the file names, or "breeds"
     tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, it is read only
 ) -> Layout:
-    "What folders and names say about each file's class and split; raises `CatsDogsError` for an answer that does not fit"
+    "What folders and names say of each file's class and split; raises `CatsDogsError` for an answer that does not fit"
     folders = _without_wrapper([tuple(f for f in n.split("/")[:-1] if f not in ("", ".")) for n in names])
     splits, rest, left_out, question = _find_splits(folders)
     asked = [c.strip() for c in classes.split(",") if c.strip()]

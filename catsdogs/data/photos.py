@@ -108,12 +108,14 @@ def _zip_file(path, changed, pid): return zipfile.ZipFile(path)
 
 # %% ../../nbs/library/data/photos.ipynb #0d31f518
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")     # no format whose decoder runs other programs
-_KINDS = ((b"ftyphei", "a HEIC picture"), (b"ftypmif1", "a HEIC picture"), (b"ftypavi", "an AVIF picture, which this Pillow cannot read"),
-          (b"jP  ", "a JPEG 2000 picture"), (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"\0\0\1\0",
-                                                                                           "a Windows icon"),
-          (b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"PK\3\4", "a zip"), (b"ftyp", "a video"), (b"<svg",
-                                                                                                          "an SVG drawing"),
-          (b"<!doctype", "a web page"), (b"<html", "a web page"), (b"version https://git-lfs", "a pointer of Git LFS, without the photo"))
+_KINDS = (
+    (b"ftyphei", "a HEIC picture"), (b"ftypmif1", "a HEIC picture"),
+    (b"ftypavi", "an AVIF picture, which this Pillow cannot read"), (b"jP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"\0\0\1\0", "a Windows icon"), (b"8BPS", "a Photoshop file"),
+    (b"%PDF", "a PDF"), (b"PK\3\4", "a zip"), (b"ftyp", "a video"), (b"<svg", "an SVG drawing"),
+    (b"<!doctype", "a web page"), (b"<html", "a web page"),
+    (b"version https://git-lfs", "a pointer of Git LFS, without the photo"),
+)
 
 def _other_kind(data):
     "What a file is that is none of the formats that are read here"
@@ -219,8 +221,9 @@ def fit_photo(
 # %% ../../nbs/library/data/photos.ipynb #2d898ae8
 # phones' sign for "nothing to see in this folder": masks, thumbnails, quarantine
 NO_PHOTOS = ".nomedia"
-_TEXTS = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".log",
-          ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")     # nobody takes these for photos
+# nobody takes these for photos
+_TEXTS = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js", ".py",
+          ".ipynb", ".log", ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")
 
 def _is_hidden(name): return name.startswith(".") or name in ("__MACOSX", "@eaDir")
 
@@ -357,7 +360,8 @@ def _entries(source, part):
     if source.is_file() and _is_photo(source.name): return [(source.name, dict(path=source, **_stamp(source)))]
     if source.is_file() and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)):
         return _zip_entries(_inner_zip(source, part))
-    if source.suffix.lower() in _HEIC: raise CatsDogsError(f"{source}: a HEIC picture: install pillow-heif, or save it as JPEG")
+    if source.suffix.lower() in _HEIC:
+        raise CatsDogsError(f"{source}: a HEIC picture: install pillow-heif, or save it as JPEG")
     raise CatsDogsError(f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
 
 def _others(entries):

@@ -89,7 +89,7 @@ def check_model(
     if name.startswith("timm:"): return f"timm:{check_timm(name)[0]}"
     family, options = split_options(name)
     if family not in MODELS:
-        hint = f", and timm's {family} is called timm:{family}" if re.fullmatch(_TIMM, family) else ""
+        hint = f"; for a network of timm write timm:{family}" if re.fullmatch(_TIMM, family) else ""
         raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]) + hint)
     try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
     except ValueError: right = False
