@@ -72,7 +72,7 @@ def run_demo(
     from catsdogs.training.recipes import find_recipe
     on_step(f"drawing {n:,} cats and dogs")
     folder = drawn_folder(n, size)
-    on_step(f"training the codelab's CNN for {epochs} epochs")
+    on_step(f"training the codelab's CNN for {epochs} epoch{'s' * (epochs != 1)}")
     unfinished = Path(out, "run.json").exists() and Run.open(out).info.state != "finished"
     settings = RunSettings(find_recipe("codelab", size=size, epochs=epochs), seed=42)
     def chapters(run):

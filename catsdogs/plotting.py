@@ -43,14 +43,19 @@ def figure_png(
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>
-body{{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
+:root{{color-scheme:light dark;--ink:#222;--paper:#fff;--quiet:#555;--card:#f3f5f8}}
+@media (prefers-color-scheme:dark){{:root{{--ink:#e6e6e6;--paper:#16181c;--quiet:#a8adb5;--card:#23272e}}
+img{{background:#fff;border-radius:.4rem}}}}
+body{{font:16px/1.55 system-ui,
+      sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}}
 h1{{margin-bottom:.2rem}}
 .big{{display:flex;flex-wrap:wrap;gap:1rem;margin:1.2rem 0}}
-.big div{{flex:1 1 10rem;background:#f3f5f8;border-radius:.5rem;padding:.7rem 1rem}}
+.big div{{flex:1 1 10rem;background:var(--card);border-radius:.5rem;padding:.7rem 1rem}}
 .big b{{display:block;font-size:1.7rem}}
-img{{max-width:100%;height:auto}} figure{{margin:1.5rem 0}} figcaption{{color:#555;font-size:.9rem}}
+img{{max-width:100%;height:auto}} figure{{margin:1.5rem 0}} figcaption{{color:var(--quiet);font-size:.9rem}}
 table{{border-collapse:collapse;font-size:.9rem}}
-td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}} td:first-child{{color:#555;white-space:nowrap}}
+td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}}
+td:first-child{{color:var(--quiet);white-space:nowrap}}
 </style></head><body>
 <h1>{title}</h1><p>{summary}</p><div class="big">{numbers}</div>{figures}<h2>How it was made</h2><table>{facts}</table></body></html>
 """
@@ -77,4 +82,6 @@ def html_page(
 
 def _figure_html(f):
     heading = f"<h2>{html.escape(f.heading)}</h2>" if f.heading else ""
-    return f'{heading}<figure><img alt="{html.escape(f.name)}" src="data:image/png;base64,{base64.b64encode(f.png).decode()}"><figcaption>{html.escape(f.caption)}</figcaption></figure>'
+    alt, data = html.escape(f.heading or f.caption), base64.b64encode(f.png).decode()
+    caption = f"<figcaption>{html.escape(f.caption)}</figcaption>"
+    return f'{heading}<figure><img alt="{alt}" src="data:image/png;base64,{data}">{caption}</figure>'

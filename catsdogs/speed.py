@@ -6,16 +6,31 @@
 __all__ = ['pick_device', 'cpu_has_bf16', 'tune_malloc', 'resident_memory', 'trim_malloc', 'SpeedSettings', 'speed_settings']
 
 # %% ../nbs/library/core/speed.ipynb #58152f63
-import ctypes, os, platform
+import ctypes, os, platform, re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .core import CatsDogsError
+
 # %% ../nbs/library/core/speed.ipynb #00a48279
 def pick_device():
-    "The `torch.device` to compute on: an NVIDIA GPU if there is one, else Apple's, else the CPU"
+    "The `torch.device`: `$CATSDOGS_DEVICE` (cpu, cuda, cuda:1, mps), else an NVIDIA GPU, else Apple's, else the CPU"
     import torch
+    if asked := os.environ.get("CATSDOGS_DEVICE"): return _asked_device(asked)
     if torch.cuda.is_available(): return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+def _asked_device(name):
+    "The device of this name; raises an error rather than take another one"
+    import torch
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise CatsDogsError(f"unknown device {name!r}: choose cpu, cuda, cuda:1 or mps")
+    device = torch.device(name)
+    there = {"cpu": 1, "mps": int(torch.backends.mps.is_available()),
+             "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0}
+    if (device.index or 0) >= there[device.type]:
+        raise CatsDogsError(f"there is no device {name} here: choose another one, or leave it out")
+    return device
 
 # %% ../nbs/library/core/speed.ipynb #cd6c93a7
 def cpu_has_bf16() -> bool:

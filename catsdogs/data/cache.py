@@ -6,7 +6,7 @@
 __all__ = ['PhotoCache', 'build_cache']
 
 # %% ../../nbs/library/data/cache.ipynb #64534240
-import hashlib, json, mmap, os
+import hashlib, json, math, mmap, os, time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -64,11 +64,11 @@ def build_cache(
     with explain_os_errors(f"writing the photo cache {file.parent} (set CATSDOGS_CACHE to move it)"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
-            if not file.with_suffix(".json").exists() or not file.exists(): _fill_cache(file, photos, settings)
-            os.utime(file)                              # used now: the last to be thrown away
-            bad = {int(i): why for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
-            rows = {p: i for i, p in enumerate(photos) if i not in bad}
             shape = (len(photos), settings.size, settings.size, 3)
+            known = _known_bad(file, shape)
+            bad = _fill_cache(file, photos, settings) if known is None else _try_again(file, photos, known, settings)
+            os.utime(file)                              # used now: the last to be thrown away
+            rows = {p: i for i, p in enumerate(photos) if i not in bad}
             return _map_cache(file, shape, rows, {photos[i]: why for i, why in bad.items()})
 
 def _map_cache(file, shape, rows, bad):
@@ -77,6 +77,9 @@ def _map_cache(file, shape, rows, bad):
         with open(file, "rb") as f: mapping = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as e:
         raise CatsDogsError(f"{file}: this photo cache is gone; make the data loaders again") from e
+    except ValueError as e: raise CatsDogsError(f"{file}: this photo cache is empty; delete it") from e
+    if len(mapping) != math.prod(shape):
+        raise CatsDogsError(f"{file}: this photo cache has another size; make the data loaders again")
     pixels = np.frombuffer(mapping, np.uint8).reshape(shape)
     return PhotoCache(pixels, rows, bad, mapping, file)
 
@@ -94,9 +97,35 @@ def _fill_cache(file, photos, settings):
             if why: bad[i] = why
             f.write(pixels.tobytes())
     write_atomic(file.with_suffix(".json"), json.dumps(bad))
+    return bad
+
+def _known_bad(file, shape):
+    "The rows that could not be read when the cache was made, and why; None if there is no whole cache"
+    try:
+        if file.stat().st_size != math.prod(shape): return None
+        bad = {int(i): str(why) for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
+    except (OSError, ValueError, AttributeError): return None
+    return bad if all(0 <= i < shape[0] for i in bad) else None
+
+def _try_again(file, photos, bad, settings):
+    "Decode once more what could not be read: a zip may have been downloaded again, a file's rights may have changed"
+    if not bad: return bad
+    again = map_photos(partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
+    still = {}
+    with open(file, "r+b") as f:
+        for i, (pixels, why) in zip(bad, again, strict=True):
+            if why: still[i] = why
+            else:
+                f.seek(i * pixels.nbytes)               # nobody uses this row yet
+                f.write(pixels.tobytes())
+    if still != bad: write_atomic(file.with_suffix(".json"), json.dumps(still))
+    return still
 
 def _make_room(folder, needed):
     "Remove the caches that were not used for longest, as long as all together would pass `$CATSDOGS_CACHE_GB` (default 10)"
+    # nobody decodes for a day
+    killed = [f for f in folder.glob(".*.tmp") if time.time() - f.stat().st_mtime > 86_400]
+    for f in killed: f.unlink(missing_ok=True)
     room = _cache_limit() - needed
     for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):
         room -= old.stat().st_size

@@ -23,8 +23,8 @@ import torch
 
 from ..core import CatsDogsError
 from .cache import build_cache
-from .photos import fit_photo, list_photos, open_photo, Photo, upright_rgb
-from .splits import check_classes, DataSettings, split_photos
+from .photos import find_photos, fit_photo, FoundPhotos, list_photos, open_photo, Photo
+from .splits import check_classes, DataSettings, describe_split, split_photos
 
 # %% ../../nbs/library/data/dataloaders.ipynb #95a6fb80
 class OpenPhoto(Transform):
@@ -32,18 +32,7 @@ class OpenPhoto(Transform):
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)  # what `learn.predict` may be given
     def __init__(self, enough:int|None=None): self.enough = enough
     def encodes(self, o:Photo|Path|str|bytes): return PILImage(open_photo(o, self.enough))
-    def encodes(self, o:np.ndarray): return PILImage(upright_rgb(Image.fromarray(o))) # noqa: F811
-    def encodes(self, o:Image.Image): return PILImage(upright_rgb(o)) # noqa: F811
-    def encodes(self, o:torch.Tensor): return PILImage(Image.fromarray(_picture_array(o)).convert("RGB")) # noqa: F811
-
-def _picture_array(tensor):
-    "A tensor, h×w×3, 3×h×w or h×w, of bytes or of numbers from 0 to 1, as an array of bytes"
-    a = tensor.detach().cpu().numpy()
-    if a.ndim == 3 and a.shape[-1] != 3 and a.shape[0] == 3: a = a.transpose(1, 2, 0)
-    if a.ndim not in (2, 3) or a.ndim == 3 and a.shape[-1] != 3:
-        raise CatsDogsError(f"a picture is a tensor of h×w×3 or 3×h×w, not of {'×'.join(map(str, a.shape))}")
-    if a.dtype.kind == "f": a = (a * 255).round()
-    return a.clip(0, 255).astype(np.uint8)
+    def encodes(self, o:np.ndarray|Image.Image|torch.Tensor): return PILImage(open_photo(o)) # noqa: F811
 
 class FitPhoto(Transform):
     "Make a picture square, see `fit_photo`"
@@ -62,7 +51,7 @@ def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
     "The course's data block: photos from any source that `list_photos` reads, with their classes, split by `split_photos`"
-    return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=list_photos, get_y=attrgetter("label"),
+    return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=partial(list_photos, classes=settings.classes), get_y=attrgetter("label"),
                      splitter=partial(split_photos, settings=settings))
 
 # %% ../../nbs/library/data/dataloaders.ipynb #077ca0b5
@@ -98,9 +87,10 @@ def photo_dataloaders(
     bs:int=64,                              # photos in a batch
     batch_tfms=(),                          # fastai batch transforms, as augmentation, after the numbers are in 0 to 1
     device=None                             # a `torch.device`; None: fastai's default
-) -> DataLoaders: # with `.left_out`, the photos that could not be read and why
+) -> DataLoaders: # with `.left_out`, photos that could not be read and why, and `.understood`, the source in words
     "fastai `DataLoaders` over a cache of the photos: from a folder or a zip to batches in one call"
-    photos = list_photos(source)
+    found = FoundPhotos(source, {}, {}) if isinstance(source, list) else find_photos(source, classes=settings.classes)
+    photos = found.chosen()
     train, valid = split_photos(photos, settings)
     cache = build_cache([photos[i] for i in sorted(train + valid)], settings)
     train, valid = ([photos[i] for i in idx if photos[i] in cache] for idx in (train, valid))
@@ -112,4 +102,6 @@ def photo_dataloaders(
     dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=len(train) > bs and len(train) % bs == 1)  # a batch of one breaks batch norm
     if dls.device.type == "cuda" and cache.pixels.nbytes < torch.cuda.mem_get_info(dls.device)[0] / 2: cache.hold(dls.device)
     dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
+    unread = {photo: "cannot be read" for photo in cache.bad}
+    dls.understood = [describe_split(found.photos, train, valid, found.left_out | unread), found.others_in_words()]
     return dls

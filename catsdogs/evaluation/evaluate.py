@@ -6,14 +6,15 @@
 __all__ = ['Evaluation', 'judge_photos', 'evaluate_run']
 
 # %% ../../nbs/library/evaluation/evaluate.ipynb #a5f91dea
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..core import CatsDogsError
 from ..data.cache import PhotoCache
-from ..data.photos import list_photos, Photo
+from ..data.layouts import match_classes
+from ..data.photos import find_photos, Photo
 from .metrics import score
 from ..runs.folder import as_run, Run, Scores
 from ..runs.predict import predict_photos, Predictor
@@ -53,9 +54,24 @@ def evaluate_run(
     run = as_run(run)
     predictor = run.predictor(device)
     if source is None: photos, learned = run.photos(), 0
-    else: photos, learned = _not_learned(list_photos(source), run)
+    else: photos, learned = _not_learned(_named_alike(source, predictor.classes), run)
     _check_labels(photos, predictor.classes, source)
     return judge_photos(predictor, photos, learned=learned)
+
+def _named_alike(source, classes):
+    "The photos of a source; classes that it spells otherwise (cats, Cat, DOGS) are called as the run calls them"
+    if isinstance(source, list): photos = source
+    else:
+        found = find_photos(source)
+        if found.question:
+            found = find_photos(source, classes=",".join(classes))       # the run's classes are the answer
+        photos = found.chosen()
+    known = [p for p in photos if p.label is not None]
+    if known:
+        # a competition's test photos beside have no class
+        photos = [p for p in photos if p.label is not None or p.split != "test"]
+    names = match_classes({p.label for p in known}, classes)
+    return [replace(p, label=names.get(p.label, p.label)) for p in photos]
 
 def _not_learned(photos, run):
     "The photos that a run has not learned from, and how many others there are"

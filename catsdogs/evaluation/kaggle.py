@@ -87,7 +87,10 @@ def _numbered(photos):
     lost = [p for p in photos if p.number is None]
     if lost: raise CatsDogsError(f"{lost[0]}: its name holds no number, which would be its id")
     twice = [n for n, k in Counter(p.number for p in photos).items() if k > 1]
-    if twice: raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {next(p for p in photos if p.number == twice[0])}")
+    if twice:
+        hint = "; photos with classes are there to train, give test1.zip" if all(p.label for p in photos) else ""
+        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as "
+                            f"{next(p for p in photos if p.number == twice[0])}{hint}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #060eea93
@@ -133,7 +136,7 @@ def check_submission(
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same
 ) -> int: # how many rows it has
     "Check a submission as Kaggle would; raises `CatsDogsError` with the first row that is wrong"
-    with open(path, newline="", encoding="utf8") as f: header, *rows = list(csv.reader(f)) or [[]]
+    with open(path, newline="", encoding="utf8", errors="replace") as f: header, *rows = list(csv.reader(f)) or [[]]
     if header != ["id", "label"]: raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)}")
     for i, row in enumerate(rows, 2):
         try: ok = len(row) == 2 and int(row[0]) >= 0 and 0 <= float(row[1]) <= 1

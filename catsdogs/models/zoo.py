@@ -6,6 +6,8 @@
 __all__ = ['MODELS', 'codelab_cnn', 'classic_cnn', 'dense_net', 'petnet', 'check_model', 'build_model', 'n_outputs']
 
 # %% ../../nbs/library/models/zoo.ipynb #00479dc9
+import re
+
 from torch import nn
 
 from ..core import CatsDogsError, Registry, unknown_name
@@ -77,13 +79,18 @@ MODELS = Registry("model", {
     "petnet": petnet,
 })
 
+# how names of timm begin
+_TIMM = r"(re[sx]|mobile|efficient|conv|dense|vgg|vit|swin|deit|reg|dla|ese|hrnet|incep|xcep|nasnet|mnas|squeeze)\w*"
+
 def check_model(
     name:str # as for `build_model`
 ) -> str: # the name without options: one of `MODELS`, or "timm:NAME"
     "Check a model's name and options; raises `CatsDogsError` for what `build_model` would not let through"
     if name.startswith("timm:"): return f"timm:{check_timm(name)[0]}"
     family, options = split_options(name)
-    if family not in MODELS: raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]))
+    if family not in MODELS:
+        hint = f"; for a network of timm write timm:{family}" if re.fullmatch(_TIMM, family) else ""
+        raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]) + hint)
     try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
     except ValueError: right = False
     if not right:

@@ -291,7 +291,7 @@ class Run:
     def split(self) -> dict[tuple, str]: # (file name, class, bytes) → "train" or "valid"; empty if nobody knows
         "Which photo was on which side; raises `CatsDogsError` for a damaged table"
         file = next((f for f in (self.path/SPLIT_FILE, self.path/f"{SPLIT_FILE}.gz") if f.is_file()), None)
-        rows = _read_table(file, _SPLIT_COLUMNS) if file else []
+        rows = _read_table(file, _SPLIT_COLUMNS, "surrogateescape") if file else []
         return dict(_split_row(row, i, file) for i, row in enumerate(rows))
 
     def save_split(self,
@@ -300,7 +300,9 @@ class Run:
     ) -> None:
         "Write down which photo is on which side, so that nobody is ever judged by what it has learned"
         sides = [("train", p) for p in train] + [("valid", p) for p in valid]
-        self._write(SPLIT_FILE, _table(_SPLIT_COLUMNS, [(p.name, p.label, p.size, side) for side, p in sides]))
+        table = _table(_SPLIT_COLUMNS, [(p.name, p.label, p.size, side) for side, p in sides])
+        # a file name may be bytes that are no UTF-8
+        self._write(SPLIT_FILE, table.encode("utf8", "surrogateescape"))
 
     def photos(self,
         side:str="valid" # "valid" or "train"
@@ -309,7 +311,7 @@ class Run:
         if self.info.data is None or not self.info.data.source:
             raise CatsDogsError(f"{self}: does not say which photos it was trained on; give photos to judge it on")
         sides, source = self.split(), self.info.data.source
-        try: photos = list_photos(source)
+        try: photos = list_photos(source, classes=self.info.data.settings.classes)
         except (OSError, ValueError) as e: raise CatsDogsError(f"{_shortened(source)}: cannot be listed ({e})") from e
         return [p for p in photos if sides.get((p.name, p.label, p.size)) == side]
 
@@ -339,17 +341,17 @@ def as_run(
     return run if isinstance(run, Run) else Run.open(run)
 
 # %% ../../nbs/library/runs/folder.ipynb #0c2ff0be
-def _read_text(file):
+def _read_text(file, errors="strict"):
     "A text file, or one that is compressed by gzip"
     try:
         data = file.read_bytes()
-        return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf8")
+        return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf8", errors)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as e:
         raise CatsDogsError(f"{file}: cannot be read ({e})") from e
 
-def _read_table(file, columns):
+def _read_table(file, columns, errors="strict"):
     "The rows of a CSV file with these columns, as lists of texts"
-    try: rows = list(csv.reader(io.StringIO(_read_text(file), newline=""), strict=True))
+    try: rows = list(csv.reader(io.StringIO(_read_text(file, errors), newline=""), strict=True))
     except csv.Error as e: raise CatsDogsError(f"{file}: not a table ({e})") from e
     if not rows or tuple(rows[0]) != columns: raise CatsDogsError(f"{file}: its first line must be {','.join(columns)}")
     wrong = next((i for i, row in enumerate(rows) if len(row) != len(columns)), None)

@@ -17,7 +17,7 @@ import torch
 from ..core import CatsDogsError
 from ..data.cache import PhotoCache
 from ..data.photos import fit_photo, map_photos, open_photo, Photo, UnreadablePhoto
-from .folder import as_run, OOD_FILE, Run
+from .folder import as_run, OOD_FILE, Run, shipped_run
 from .fuse import fuse_layers
 from ..speed import pick_device, speed_settings
 
@@ -43,11 +43,11 @@ class Prediction:
 class Predictor:
     "A run's model, ready to answer; made once, used often"
     def __init__(self,
-        run:Run|str|Path,   # a run, or the path of its folder
+        run:Run|str|Path|None=None, # a run, or the path of its folder; None: the network that comes with the package
         device=None,        # a `torch.device`; the default is `pick_device()`
         fast:bool=False     # see `fuse_layers`, and bfloat16 where the machine can: twice as fast, less than 0.01 off
     ):
-        run = as_run(run)
+        run = shipped_run() if run is None else as_run(run)
         model, self.info = run.model(), run.info
         if fast: model = fuse_layers(model)
         self.device = device or pick_device()
@@ -60,6 +60,11 @@ class Predictor:
         self.temperature = self.info.temperature or 1.                      # see `calibrate`
         self.familiar = run.detector()
         _check_detector(self.familiar, self.last, run)
+
+    def __call__(self, photo):
+        "The `Prediction` for whatever `open_photo` takes, or raises `UnreadablePhoto`; for a list a list, with errors"
+        if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
+        return next(_answers(self, [(photo, self.pixels(photo), None)]))
 
     def pixels(self, photo) -> np.ndarray:
         "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"

@@ -67,8 +67,10 @@ def _filled(settings):
 # %% ../../nbs/library/study/study.ipynb #de80e336
 def _definition(source, settings):
     "What makes two studies the same: photos, settings to start from, configurations. The number of seeds may grow"
-    photos = sorted((str(p.label), p.name, p.size) for p in list_photos(source))
-    base = dict(recipe=asdict(settings.base.recipe), data=asdict(settings.base.data), fast=settings.base.fast)
+    photos = sorted((str(p.label), p.name, p.size) for p in list_photos(source, classes=settings.base.data.classes))
+    data = asdict(settings.base.data)
+    if data["classes"] is None: del data["classes"]      # studies of old have no such setting
+    base = dict(recipe=asdict(settings.base.recipe), data=data, fast=settings.base.fast)
     return dict(photos=hashlib.blake2b(json.dumps(photos).encode(), digest_size=12).hexdigest(), base=base, configurations=_filled(settings))
 
 def _storage(folder):

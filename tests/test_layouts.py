@@ -1,0 +1,309 @@
+"""Folders as people have them: what is read, what is left out and why, and where it is asked."""
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from catsdogs.core import CatsDogsError
+from catsdogs.data.photos import find_photos, list_photos, open_photo
+from catsdogs.data.splits import DataSettings, describe_split, split_photos
+
+
+def picture(number, format="JPEG"):
+    "A tiny picture; another one for each number"
+    pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format)
+    return buffer.getvalue()
+
+
+def build(root, names):
+    "A folder with a tiny picture under each name; a name that is no picture's holds a few bytes"
+    for i, name in enumerate(names):
+        file = root/name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        is_photo = name.lower().endswith((".jpg", ".jpeg", ".png"))
+        file.write_bytes(picture(i, "PNG" if name.endswith("png") else "JPEG") if is_photo else b"something else")
+    return root
+
+
+def packed(root, file):
+    "The same as a zip"
+    with zipfile.ZipFile(file, "w") as z:
+        for path in sorted(p for p in root.rglob("*") if p.is_file()): z.write(path, path.relative_to(root))
+    return file
+
+
+def several(*folders, n=4):
+    "A few names in each folder"
+    return [f"{folder}/{i}.jpg" for folder in folders for i in range(n)]
+
+
+def both(*folders, n=4):
+    "Cats and dogs in each folder"
+    return several(*(f"{folder}/{kind}" for folder in folders for kind in ("cats", "dogs")), n=n)
+
+
+def flat(folder, n=4):
+    "Kaggle's names"
+    return [f"{folder}{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(n)]
+
+
+CATS_DOGS = {"cats", "dogs"}
+
+# what it is: (names, classes, photos in train, valid, test or in no set, photos left out)
+READ = {
+    "a folder per class": (several("cats", "dogs"), CATS_DOGS, {None: 8}, 0),
+    "one more folder around": (both("PetImages"), CATS_DOGS, {None: 8}, 0),
+    "Kaggle's names": (flat(""), {"cat", "dog"}, {None: 8}, 0),
+    "Kaggle's names in one folder": (flat("images/"), {"cat", "dog"}, {None: 8}, 0),
+    "Kaggle's train.zip": (flat("train/"), {"cat", "dog"}, {"train": 8}, 0),
+    "both of Kaggle's zips, side by side": ([*flat("train/"), *several("test1")], {"cat", "dog"},
+                                            {"train": 8, "test": 4}, 0),
+    "Kaggle's other mirror": ([*flat("train/train/"), *several("test/test")], {"cat", "dog"},
+                              {"train": 8, "test": 4}, 0),
+    "names beside a folder for the test": ([*flat(""), *several("test")], {"cat", "dog"}, {None: 8, "test": 4}, 0),
+    "Google's": (both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"), CATS_DOGS,
+                 {"train": 8, "valid": 8}, 0),
+    "Google's with plots": ([*both("train", "validation"), "plots/a.png", "b.png"], CATS_DOGS,
+                            {"train": 8, "valid": 8}, 2),
+    "a Udemy course": ([*both("training_set", "test_set"), *several("single_prediction", n=2)], CATS_DOGS,
+                       {"train": 8, "test": 8}, 2),
+    "Udemy's on Kaggle": (both("training_set/training_set", "test_set/test_set"), CATS_DOGS, {"train": 8, "test": 8},
+                          0),
+    "fastai's dogscats": ([*both("train", "valid", "sample/train", "sample/valid"), *several("test1"),
+                           "models/plot.png"], CATS_DOGS, {"train": 8, "valid": 8, "test": 4}, 17),
+    "Intel's": ([*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")], CATS_DOGS,
+                {"train": 8, "test": 8}, 4),
+    "images inside the sets": (both("train/images", "val/images"), CATS_DOGS, {"train": 8, "valid": 8}, 0),
+    "the sets inside the classes": (several("cats/train", "cats/test", "dogs/train", "dogs/test"), CATS_DOGS,
+                                    {"train": 8, "test": 8}, 0),
+    "a test that nobody has sorted": ([*both("train", "valid"), *several("test/unknown")], CATS_DOGS,
+                                      {"train": 8, "valid": 8, "test": 4}, 0),
+    "one folder per animal": (several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"), CATS_DOGS, {None: 16}, 0),
+    "some animals in folders of their own": ([*several("cats/tom", "dogs"), "cats/9.jpg"], CATS_DOGS, {None: 9}, 0),
+    "animals of one name": (several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"), CATS_DOGS, {None: 16}, 0),
+    "a picture beside the classes": ([*several("cats", "dogs"), "logo.png"], CATS_DOGS, {None: 8}, 1),
+    "hidden folders": ([*several("cats", "dogs"), "cats/.ipynb_checkpoints/0-checkpoint.jpg",
+                        "__MACOSX/cats/._0.jpg", ".Trash/a.jpg", "@eaDir/b.jpg",
+                        "cats/.c.jpg"], CATS_DOGS, {None: 8}, 0),
+    "a folder with a sign": ([*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"], CATS_DOGS,
+                             {None: 8}, 0),
+    "names with numbers": ([f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)], {"cat", "dog"},
+                           {None: 8}, 0),
+    "names as Windows makes them": ([f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)],
+                                    {"cat", "dog"}, {None: 8}, 0),
+    "twenty classes": (several(*(f"c{i}" for i in range(20))), {f"c{i}" for i in range(20)}, {None: 80}, 0),
+}
+SETS = ["training_set test_set", "train_set test_set", "trainset valset", "train eval", "train dev", "train holdout",
+        "training_data testing_data", "train_images test_images", "training_set validation_set", "seg_train seg_test",
+        "train valid_set", "Train Validation", "TRAIN TEST", "train2017 val2017", "training validation",
+        "train hold-out", "images_train images_test", "train-set val-set", "train.data test.data"]
+for pair in SETS: READ[f"sets called {pair}"] = (both(*pair.split()), CATS_DOGS, None, 0)
+
+
+@pytest.mark.parametrize("what", READ)
+@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
+def test_is_read(what, as_zip, tmp_path):
+    names, classes, splits, left_out = READ[what]
+    source = build(tmp_path/"photos", names)
+    if as_zip: source = packed(source, tmp_path/"photos.zip")
+    found = find_photos(source)
+    photos = found.chosen()
+    assert {p.label for p in photos} - {None} == classes
+    assert len(found.left_out) == left_out and len(photos) + left_out == len(found.photos)
+    if splits: assert Counter(p.split for p in photos) == splits
+    else: assert len({p.split for p in photos}) == 2 and None not in {p.split for p in photos}
+    train, valid = split_photos(photos)
+    assert train and valid and not set(train) & set(valid)
+    assert {photos[i].split for i in train} <= {None, "train"}
+
+
+# what it is: (names, words of the question, an answer, the classes then, photos then)
+ASKED = {
+    "two places": (both("home", "street"), "home and street both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
+    "two places, the other way": (both("home", "street"), "--classes cats,dogs or --classes home,street",
+                                  "home,street", {"home", "street"}, 16),
+    "a repository": ([*both("dataset"), "docs/figure.png"], "dataset holds the folders cats and dogs, docs holds "
+                                                            "photos", "cats,dogs", CATS_DOGS, 8),
+    "trains and buses": (several("train", "bus"), "is the folder train a class", "train,bus", {"train", "bus"}, 8),
+    "a class called test": (several("cats", "dogs", "test"), "is the folder test a class", "cats,dogs",
+                            {"cats", "dogs", None}, 12),
+    "a sample beside": (several("cats", "dogs", "sample"), "is the folder sample a class", "cats,dogs", CATS_DOGS, 8),
+    "a set without others": ([*both("train"), "plots/a.png"], "is the folder train a class", "cats,dogs", CATS_DOGS, 8),
+    "Oxford's, as species": (
+        [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
+                             "--classes cat,dog or --classes breeds", "cat,dog", {"cat", "dog"}, 12),
+    "Oxford's, as breeds": ([f"{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug") for i in range(3)],
+                            "2 breeds of cats and 1 of dogs", "breeds", {"Bengal", "Maine_Coon", "pug"}, 9),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_is_asked(what, tmp_path):
+    names, words, answer, classes, n = ASKED[what]
+    source = build(tmp_path/"photos", names)
+    with pytest.raises(CatsDogsError) as error: list_photos(source)
+    assert words in str(error.value) and "\n" not in str(error.value) and str(source) in str(error.value)
+    assert len(list_photos(source, part="test")) == len(find_photos(source).photos)     # who only predicts is not asked
+    photos = list_photos(source, classes=answer)
+    assert ({p.label for p in photos}, len(photos)) == (classes, n)
+    split_photos(photos)                                                                # and now it can be split
+
+
+def test_tables(tmp_path):
+    photos = build(tmp_path/"breeds", [f"train/{i}a.jpg" for i in range(8)])
+    (photos/"labels.csv").write_text("id,breed\n" + "".join(f"{i}a,{('pug', 'boxer')[i % 2]}\n" for i in range(7)))
+    assert Counter(p.label for p in list_photos(photos)) == {"pug": 4, "boxer": 3, None: 1}
+    with pytest.raises(CatsDogsError, match="no class for 1 of 8 photos"): split_photos(list_photos(photos))
+    # one class is no class
+    (photos/"sampleSubmission.csv").write_text("id,label\n" + "".join(f"{i}a,0\n" for i in range(8)))
+    assert Counter(p.label for p in list_photos(photos))["pug"] == 4
+    (photos/"other.csv").write_text("id,breed\n" + "".join(f"{i}a,{('boxer', 'pug')[i % 2]}\n" for i in range(7)))
+    with pytest.raises(CatsDogsError, match="labels.csv and other.csv give the photos different classes"):
+        list_photos(photos)
+    (photos/"other.csv").write_text("id,fur,age\n" + "".join(f"{i}a,long,{i}\n" for i in range(8)))
+    with pytest.raises(CatsDogsError, match="other.csv: has the columns fur, age: which is the class?"):
+        list_photos(photos)
+
+
+def test_no_class_has_advice(tmp_path):
+    for names in (["IMG_1.jpg", "IMG_2.jpg", "DSC_3.jpg", "DSC_4.jpg"], ["a.jpg", "b.jpg"]):
+        photos = list_photos(build(tmp_path/names[0], names))
+        with pytest.raises(CatsDogsError, match="no class for .* a folder per class, names like cat.0.jpg"):
+            split_photos(photos)
+
+
+def test_links(tmp_path):
+    "Linked classes are there, each once; a circle ends; a link that leads nowhere is listed and named"
+    far = build(tmp_path/"far", several("cats", "dogs"))
+    near = build(tmp_path/"near", several("birds"))
+    for name in ("cats", "dogs"): (near/name).symlink_to(far/name)
+    (near/"again").symlink_to(near/"birds")
+    (near/"birds"/"round").symlink_to(near)
+    (near/"birds"/"gone.jpg").symlink_to(tmp_path/"nowhere.jpg")
+    photos = list_photos(near)
+    assert Counter(p.label for p in photos) == {"birds": 5, "cats": 4, "dogs": 4}
+    with pytest.raises(CatsDogsError, match="gone.jpg: cannot be read"):
+        open_photo(next(p for p in photos if p.name == "gone.jpg"))
+
+
+def test_pipes_are_left_alone(tmp_path):
+    build(tmp_path, several("cats", "dogs"))
+    os.mkfifo(tmp_path/"cats"/"pipe.jpg")
+    assert len(list_photos(tmp_path)) == 8
+    with pytest.raises(CatsDogsError, match="neither a folder, nor a zip, nor a photo"):
+        list_photos(tmp_path/"cats"/"pipe.jpg")
+    with pytest.raises(CatsDogsError, match="a pipe or a device"): open_photo(tmp_path/"cats"/"pipe.jpg")
+
+
+def test_files_that_are_not_looked_at(tmp_path):
+    build(tmp_path,
+          [*several("cats", "dogs"), "cats/a.mp4", "cats/b.MP4", "dogs/photo", "dogs/c.jpg?w=200",
+           "notes.txt", "labels.json"])
+    words = find_photos(tmp_path).others_in_words()
+    assert words.startswith("4 files were not looked at: 2 .mp4 (cats/a.mp4, …)")
+    assert "1 without a suffix (dogs/photo)" in words and "c.jpg?w=200" in words
+    assert "notes" not in words
+    with pytest.raises(CatsDogsError, match="holds no photos.*2 files were not looked at: 2 .mp4"):
+        list_photos(build(tmp_path/"films", ["a.mp4", "b.mp4"]))
+
+
+@pytest.mark.parametrize("suffix, format",
+                         [("jfif", "JPEG"), ("jpe", "JPEG"), ("JPG", "JPEG"), ("avif", "AVIF"), ("webp", "WEBP"),
+                          ("tif", "TIFF")])
+def test_suffixes(suffix, format, tmp_path):
+    if format == "AVIF" and not features.check("avif"): pytest.skip("this Pillow reads no AVIF")
+    (tmp_path/f"a.{suffix}").write_bytes(picture(1, format))
+    assert [open_photo(p).size for p in list_photos(tmp_path)] == [(8, 8)]
+
+
+def test_heic(tmp_path):
+    "HEIC is read where pillow-heif is there; without it the message says so"
+    try: import pillow_heif
+    except ImportError:
+        (tmp_path/"a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
+        with pytest.raises(CatsDogsError, match="a HEIC picture: install pillow-heif, or save it as JPEG"):
+            open_photo(tmp_path/"a.jpg")
+        (tmp_path/"b.heic").write_bytes(b"x")
+        assert find_photos(tmp_path).others == {".heic": ["b.heic"]}
+        assert "pillow-heif would read" in find_photos(tmp_path).others_in_words()
+        with pytest.raises(CatsDogsError, match="b.heic: a HEIC picture: install"): list_photos(tmp_path/"b.heic")
+        return
+    pillow_heif.register_heif_opener()
+    Image.new("RGB", (64, 64), "red").save(tmp_path/"a.heic")
+    assert [open_photo(p).size for p in list_photos(tmp_path)] == [(64, 64)]
+
+
+def test_one_line_says_what_was_understood(tmp_path):
+    found = find_photos(build(tmp_path, [*both("training_set", "test_set", n=10), "single_prediction/a.jpg"]))
+    photos = found.chosen()
+    train, valid = ([photos[i] for i in side] for side in split_photos(photos))
+    line = describe_split(found.photos, train, valid, found.left_out)
+    assert line == (f"cats 20, dogs 20; {len(train)} to train, {len(valid)} to validate, 20 to test; "
+                    "left out: 1 beside the folders test_set, training_set (as single_prediction/a.jpg)")
+    assert len(train) + len(valid) == 20 and "\n" not in line
+
+
+def test_same_names_in_many_folders():
+    "Few names, many photos: the names alone would put whole names on one side"
+    from catsdogs.data.photos import Photo
+    numbers = [(c, a, i) for c in ("cat", "dog") for a in range(9) for i in range(20)]
+    photos = [Photo(Path(f"{c}/{a}/{i}.jpg"), label=c, size=1000 * a + i) for c, a, i in numbers]
+    valid = [photos[i] for i in split_photos(photos)[1]]
+    assert .1 < len(valid) / len(photos) < .3
+    assert {p.name for p in valid} & {photos[i].name for i in split_photos(photos)[0]}
+
+
+def test_training_tells_and_answers(tmp_path, catsdogs):
+    "A question ends the command before anything is made, its answer is kept, the first line is what was understood"
+    source = build(tmp_path/"photos", [*both("home", "street", n=15), "readme.mp4"])
+    small = ("--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none")
+    done = catsdogs("train", source, *small, "--out", tmp_path/"no")
+    assert done.returncode == 2 and "both hold cats and dogs" in done.stderr and not (tmp_path/"no").exists()
+    done = catsdogs("train", source, *small, "--out", tmp_path/"run", "--classes", "cats,dogs")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("cats 30, dogs 30; ")
+    assert "1 file was not looked at: 1 .mp4 (readme.mp4)" in done.stdout
+    # its own photos: read by the answer that the run has kept
+    again = catsdogs("evaluate", tmp_path/"run", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["n"] == json.loads((tmp_path/"run"/"run.json").read_text())["data"]["valid"]
+
+
+def test_names_of_any_bytes(tmp_path, catsdogs):
+    "Names that are no UTF-8, and names that would mean something to a terminal, a page or a formula"
+    source = build(tmp_path/"photos", several("cats", "dogs", n=12))
+    odd = [b"caf\xe9.jpg", b"\x1b[31mred.jpg", "кот $\\frac$ <b>.jpg".encode(), "喵,\"quoted\".jpg".encode(),
+           b"two\nlines.jpg"]
+    for i, name in enumerate(odd):
+        with open(os.path.join(os.fsencode(source), b"cats", name), "wb") as f: f.write(picture(100 + i) if i else b"")
+    done = catsdogs("train", source, "--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none",
+                    "--out", tmp_path/"run")
+    assert done.returncode == 0, done.stderr
+    assert "cats 16, dogs 12" in done.stdout and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout
+    for command in (("evaluate", tmp_path/"run"), ("check", source), ("predict", source, "--run", tmp_path/"run")):
+        done = catsdogs(*command)
+        assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_terminal_without_unicode(tmp_path):
+    build(tmp_path, ["кот/1.jpg", "кот/2.jpg"])
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-m", "catsdogs", "check", str(tmp_path)], capture_output=True,
+                          env=environment)
+    assert done.returncode in (0, 1) and b"Traceback" not in done.stderr, done.stderr
+    assert b"2 photos" in done.stdout
+
+
+def test_settings_keep_the_answer():
+    assert DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None
