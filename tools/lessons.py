@@ -23,7 +23,8 @@ import importlib.util
 import os
 import warnings
 
-warnings.filterwarnings("ignore", message=".*torch.jit.script")     # fastai calls it when imported
+for harmless in (".*torch.jit.script", "IProgress not found"):      # of fastai and tqdm
+    warnings.filterwarnings("ignore", message=harmless)
 missing = importlib.util.find_spec("catsdogs") is None
 in_cloud = "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 if missing and in_cloud:
