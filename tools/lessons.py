@@ -85,7 +85,7 @@ def set_up_cell():
 
 def is_hidden(cell):
     "Is a cell nothing for the reader?"
-    return source(cell).startswith("#| hide")
+    return source(cell).lstrip("\n").startswith("#| hide")
 
 
 def with_badges(text, line):
@@ -106,8 +106,14 @@ def shape(nb, path):
     for cell in nb["cells"]:
         cell["metadata"].pop("jupyter", None)
         if cell["cell_type"] == "code" and is_hidden(cell):
-            cell["metadata"]["jupyter"] = {"source_hidden": True}
+            collapse(cell)
     return nb
+
+
+def collapse(cell):
+    "Hide a cell's code. JupyterLab shows the first line of it even so, and so that line is empty"
+    cell["metadata"]["jupyter"] = {"source_hidden": True}
+    set_source(cell, "\n" + source(cell).lstrip("\n"))
 
 
 # how long it may be, and what must not be missing
@@ -131,7 +137,7 @@ LEAST = Measures(code_cells=5, words=300, longest_cell=1, widest_line=1, links_o
 def measure(nb):
     "Count"
     code = [source(cell) for cell in nb["cells"] if cell["cell_type"] == "code" and cell["id"] != "set-up"]
-    lines = [text.splitlines() for text in code]
+    lines = [text.splitlines() for text in code if not text.lstrip("\n").startswith("#| hide")]
     prose = "\n".join(source(cell) for cell in nb["cells"] if cell["cell_type"] == "markdown")
     without_badges = re.sub(r"^\[!\[Open in.*$", "", prose, flags=re.M)
     exercises = set(re.findall(r"\bcheck_\w+(?=\()", "\n".join(code)))

@@ -75,16 +75,16 @@ def plot_dead_units(
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax
 
-# %% ../../nbs/library/lessons/plots_inside.ipynb #c999713e
+# %% ../../nbs/library/lessons/plots_inside.ipynb #a43589ab
 def show_attributions(
     picture,            # h×w×3, uint8
     maps:dict,          # title → h×w, from `attribute`
     outline=None,       # h×w, 0 to 1: a mask whose outline is drawn; None: none
     smooth:float=1.5    # blur the maps by so many pixels
 ):
-    "Draw a picture, and maps of it over its grey copy, side by side; returns the axes"
+    "Draw a picture, and maps of it over its grey copy, side by side; returns the picture, which a notebook shows"
     import matplotlib.pyplot as plt
-    with plot_style(): _, axes = plt.subplots(1, len(maps) + 1, figsize=(1.75 * (len(maps) + 1), 2.), dpi=_DPI)
+    with plot_style(): figure, axes = plt.subplots(1, len(maps) + 1, figsize=(1.6 * (len(maps) + 1), 1.9))
     axes[0].imshow(picture)
     axes[0].set_title("the picture", fontsize=9, fontweight="normal")
     axes[0].axis("off")
@@ -92,7 +92,7 @@ def show_attributions(
         plot_attribution(picture, values, ax, smooth=smooth)
         ax.set_title(title, fontsize=9, fontweight="normal")
         if outline is not None: ax.contour(outline, [.5], colors="black", linewidths=.8)
-    return list(axes)
+    return _shown(figure, f"a picture, and over its grey copy: {', '.join(maps)}")
 
 
 def show_scores(
