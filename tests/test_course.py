@@ -149,7 +149,7 @@ def test_cover_a_place(browser, tmp_path):
 
 
 def test_click_through_units(browser, tmp_path):
-    "One unit is seen at a time, the one whose button was clicked; without scripts all are seen"
+    "One unit is seen at a time, the one whose button was clicked; without scripts they fold out"
     from catsdogs.interpret.top_images import top_images
     from catsdogs.lessons.plots_inside import unit_browser_html
     from catsdogs.models.zoo import build_model
@@ -166,5 +166,7 @@ def test_click_through_units(browser, tmp_path):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path/"page.html").as_uri())
-    assert seen() == ["3", "0", "5"]
+    assert seen() == ["3", "0", "5"] and not page.locator("img").first.is_visible()
+    page.get_by_text("relu1 · 3").first.click()
+    assert page.locator("img").first.is_visible()
     context.close()

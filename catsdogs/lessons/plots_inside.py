@@ -133,7 +133,7 @@ def plot_without(
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
-# %% ../../nbs/library/lessons/plots_inside.ipynb #21732b15
+# %% ../../nbs/library/lessons/plots_inside.ipynb #68d4e21a
 def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
 
 
@@ -207,9 +207,9 @@ def _card(layer, unit, said, where, what):
     where = _picture_html(where, f"where unit {unit} of {layer} answers", 208)
     what = _picture_html(what, f"patches that unit {unit} of {layer} answers to most", 208)
     parts = [
-        f'<div class="cd-unit" data-name="{unit}">',
+        f'<details class="cd-unit" data-name="{unit}"><summary>{title}</summary>',
         f"<figure>{where}<figcaption><b>{title}</b><br>where it answers in this picture</figcaption></figure>",
-        f"<figure>{what}<figcaption>what it answers to most, of all drawings</figcaption></figure></div>"]
+        f"<figure>{what}<figcaption>what it answers to most, of all drawings</figcaption></figure></details>"]
     return "".join(parts)
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #1801cfaa

@@ -1,4 +1,4 @@
-// One button for each unit; a click shows its card and hides the others. Without scripts all cards are seen.
+// One button for each unit; a click shows its card and hides the others. Without scripts the cards are a list to fold out.
 function start(root) {
   const cards = Array.from(root.querySelectorAll(".cd-unit"));
   const bar = document.createElement("div");
@@ -15,6 +15,7 @@ function start(root) {
   function show(chosen) {
     cards.forEach((card, i) => {
       card.hidden = card !== chosen;
+      card.open = true;
       buttons[i].setAttribute("aria-pressed", String(card === chosen));
     });
   }
