@@ -133,7 +133,7 @@ def plot_without(
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
-# %% ../../nbs/library/lessons/plots_inside.ipynb #68d4e21a
+# %% ../../nbs/library/lessons/plots_inside.ipynb #1df0153b
 def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
 
 
@@ -172,7 +172,9 @@ def _patches(top, layer, unit, pictures):
     kept = [patch for patch in kept if patch.value > 0] or kept[:1]
     side = max(max(patch.pixels.shape[:2]) for patch in kept)
     sheet = np.full((len(kept), side, side, 3), 128, np.uint8)
-    for tile, patch in zip(sheet, kept, strict=True): tile[:patch.pixels.shape[0], :patch.pixels.shape[1]] = patch.pixels
+    for tile, patch in zip(sheet, kept, strict=True):
+        height, width = patch.pixels.shape[:2]
+        tile[:height, :width] = patch.pixels
     return tile_pictures(sheet, int(np.ceil(len(kept)**.5)), 255).astype(np.uint8)
 
 
@@ -184,7 +186,7 @@ def unit_browser_html(
     shown:int=0,        # the picture whose maps are shown
     names:dict|None=None # (layer, unit) → what to say of it
 ) -> str: # HTML with its own style and script
-    "Units to click: where each answers in one picture, to what most; raises `CatsDogsError` for none"
+    "Units to click: where each answers in a picture, to what most; raises `CatsDogsError` for none"
     if not any(units.values()): raise CatsDogsError("no units to look at: name at least one")
     maps = activations(model, as_batch(pictures[shown]), list(units))
     cards = []
