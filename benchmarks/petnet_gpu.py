@@ -176,7 +176,7 @@ class Muon:
     @torch.no_grad()
     def step(self, lr):
         self.count += 1
-        for p, mean, square in zip(self.params, self.mean, self.square):
+        for p, mean, square in zip(self.params, self.mean, self.square, strict=True):
             p.mul_(1 - lr * self.wd)
             mean.lerp_(p.grad, 1 - self.mom)
             if p.ndim == 4:
@@ -210,7 +210,7 @@ class Average:
     def update(self, model, progress):
         keep = math.exp(-(progress - self.last) / self.share)
         self.last = progress
-        for mine, theirs in zip(self.model.state_dict().values(), model.state_dict().values()):
+        for mine, theirs in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
             if mine.is_floating_point(): mine.lerp_(theirs, 1 - keep)
             else: mine.copy_(theirs)
 
