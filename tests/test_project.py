@@ -13,7 +13,8 @@ def test_no_data_is_committed():
     assert sum((root/f).stat().st_size for f in committed()) < 15e6
 
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
-SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks", "library/lessons/plots",
+SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
+          "library/lessons/checks_training", "library/lessons/plots",
           "library/models/pretrained", "library/runs/fuse"}
 
 @pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))

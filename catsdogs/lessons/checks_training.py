@@ -7,14 +7,14 @@ __all__ = ['check_twins', 'check_flat_size', 'check_steps', 'check_two_blocks', 
            'check_turning_point', 'check_shuffled', 'check_best_of', 'check_verdicts', 'check_dropout', 'check_l2_step',
            'check_l1_step', 'check_patience', 'check_clear']
 
-# %% ../../nbs/library/lessons/checks_training.ipynb #ee46dc9b
+# %% ../../nbs/library/lessons/checks_training.ipynb #9f567bac
 import numpy as np
 import torch
 from torch import nn
 
 from .checks import exercise, first_slip
 
-# %% ../../nbs/library/lessons/checks_training.ipynb #2020aeb2
+# %% ../../nbs/library/lessons/checks_training.ipynb #7978acd8
 _KEYWORDS = {
     "get_items": "finds the files",
     "get_y": "finds the label of a file",
@@ -37,18 +37,21 @@ _TWINS = {
     solution=f"{_TWINS}")
 def check_twins(answer):
     "Which keyword of the data block does the work of each part of Keras' generators"
-    if not isinstance(answer, dict) or set(answer) != set(_TWINS): return f"Give each of these a keyword: {', '.join(_TWINS)}."
+    if not isinstance(answer, dict) or set(answer) != set(_TWINS):
+        return f"Give each of these a keyword: {', '.join(_TWINS)}."
     for keras, right in _TWINS.items():
         given = answer[keras]
         if given is ...: return f"{keras} has no answer yet."
-        if given not in _KEYWORDS: return f"{given!r} is no keyword of this block. Choose among {', '.join(_KEYWORDS)}."
+        if given not in _KEYWORDS:
+            return f"{given!r} is no keyword of this block. Choose among {', '.join(_KEYWORDS)}."
         if given != right: return f"{given} {_KEYWORDS[given]}. What in Keras' program does {keras} do?"
     return None
 
 
 @exercise(
     praise="64 maps of 17×17 numbers are written into one row.",
-    hint="Each block takes one pixel from each side, and then halves. Do it three times, starting with 150. Then count the maps.",
+    hint="Each block takes one pixel from each side, and then halves. Do it three times, starting with 150. Then "
+         "count the maps.",
     solution="18,496. The sides are 150, 148, 74, 72, 36, 34, 17, and there are 64 maps, so 64·17·17.")
 def check_flat_size(answer):
     "How many numbers arrive at the first dense layer of the codelab's network, at 150×150 pixels"
@@ -83,7 +86,9 @@ _CLASSIC_WEIGHTS = [(32, 3, 3, 3), (32, 32, 3, 3), (128, 32 * 14 * 14), (1, 128)
 def _answers_of(network):
     "What a network makes of two pictures, or a sentence"
     try: return network.eval()(torch.rand(2, 3, 64, 64))
-    except RuntimeError as error: return f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the numbers that are flattened."
+    except RuntimeError as error:
+        return (f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the numbers that are "
+                "flattened.")
 
 
 def _layer_slips(network):
@@ -91,15 +96,18 @@ def _layer_slips(network):
     def count(kind): return sum(isinstance(m, kind) for m in network.modules())
     if count(nn.Sigmoid): return "Leave out the sigmoid: the loss applies it, because that is more exact."
     if count(nn.Conv2d) != 2: return f"It has {count(nn.Conv2d)} convolutions, and should have two."
-    if count(nn.MaxPool2d) != 2: return f"It has {count(nn.MaxPool2d)} poolings, and should have one after each convolution."
+    if count(nn.MaxPool2d) != 2:
+        return f"It has {count(nn.MaxPool2d)} poolings, and should have one after each convolution."
     if count(nn.Linear) != 2: return f"It has {count(nn.Linear)} dense layers, and should have two."
-    if count(nn.ReLU) < 3: return "A ReLU belongs after each convolution and after the first dense layer: three of them."
+    if count(nn.ReLU) < 3:
+        return "A ReLU belongs after each convolution and after the first dense layer: three of them."
     return None
 
 
 @exercise(
     praise="Two blocks and two dense layers, as in hundreds of tutorials.",
-    hint="Take the codelab's network, leave out one block, and put other numbers in. A side of 64 pixels becomes 62, 31, 29 and 14.",
+    hint="Take the codelab's network, leave out one block, and put other numbers in. A side of 64 pixels becomes "
+         "62, 31, 29 and 14.",
     solution="nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n"
              "              nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n"
              "              nn.Flatten(), nn.Linear(32 * 14 * 14, 128), nn.ReLU(), nn.Linear(128, 1))")
@@ -111,11 +119,11 @@ def check_two_blocks(answer):
     if isinstance(out, str): return out
     if out.shape[-1] == 2: return "One output is enough for two classes: above zero means dog."
     shapes = [tuple(p.shape) for p in answer.parameters() if p.ndim > 1]
-    for i, (mine, right) in enumerate(zip(shapes, _CLASSIC_WEIGHTS), 1):
+    for i, (mine, right) in enumerate(zip(shapes, _CLASSIC_WEIGHTS, strict=True), 1):
         if mine != right: return f"The weights of layer {i} have the shape {mine}, and should have {right}."
     return None
 
-# %% ../../nbs/library/lessons/checks_training.ipynb #fedeabdd
+# %% ../../nbs/library/lessons/checks_training.ipynb #5aac1c7a
 @exercise(
     praise="The same nine weights are used at every one of these places.",
     hint="A window of 3 fits into 64 pixels at 62 places, from left to right and from top to bottom.",
@@ -134,7 +142,8 @@ def check_places(answer):
 _MOVES = {
     "a feature map": ("equivariant", "If the animal moves by a pixel, so does its map."),
     "the largest number of a map": ("invariant", "It is the largest wherever it lies."),
-    "a dense layer on the pixels": ("neither", "Every pixel has weights of its own, so other weights see the animal now."),
+    "a dense layer on the pixels": ("neither", "Every pixel has weights of its own, so other weights see the animal "
+                                               "now."),
 }
 
 
@@ -144,17 +153,21 @@ _MOVES = {
     solution=f"{ {what: word for what, (word, _) in _MOVES.items()} }")
 def check_moves(answer):
     "What happens to three things when the animal moves"
-    if not isinstance(answer, dict) or set(answer) != set(_MOVES): return f"Say it of each of these: {', '.join(_MOVES)}."
+    if not isinstance(answer, dict) or set(answer) != set(_MOVES):
+        return f"Say it of each of these: {', '.join(_MOVES)}."
     for what, (right, why) in _MOVES.items():
-        if answer[what] not in ("equivariant", "invariant", "neither"): return f'Of {what} say "equivariant", "invariant" or "neither".'
+        if answer[what] not in ("equivariant", "invariant", "neither"):
+            return f'Of {what} say "equivariant", "invariant" or "neither".'
         if answer[what] != right: return f"Think of {what} again. {why}"
     return None
 
 
 @exercise(
     praise="Each pooling doubles the steps of all layers after it, and that is why the field grows so fast.",
-    hint="Start with 1 pixel. A layer with a window of k adds (k - 1) times the step. Each pooling doubles the step afterwards.",
-    solution="18. The steps are: 1 + 2 = 3, pooling 3 + 1 = 4, then 4 + 2·2 = 8, pooling 8 + 2 = 10, then 10 + 2·4 = 18.")
+    hint="Start with 1 pixel. A layer with a window of k adds (k - 1) times the step. Each pooling doubles the step "
+         "afterwards.",
+    solution="18. The steps are: 1 + 2 = 3, pooling 3 + 1 = 4, then 4 + 2·2 = 8, pooling 8 + 2 = 10, then 10 + 2·4 "
+             "= 18.")
 def check_field(answer):
     "Side of the receptive field of the third convolution of the codelab's network, in pixels"
     slips = {
@@ -165,9 +178,10 @@ def check_field(answer):
         "That is the second convolution.": 8,
         "The poolings have windows as well: each adds one step.": 15,
     }
-    return first_slip(answer, 18, slips, "Go through the five layers one by one, and write down the field and the step.")
+    return first_slip(answer, 18, slips, "Go through the five layers one by one, and write down the field and the "
+                                         "step.")
 
-# %% ../../nbs/library/lessons/checks_training.ipynb #89eaa24f
+# %% ../../nbs/library/lessons/checks_training.ipynb #a66ba7f5
 @exercise(
     praise="After it, the network only gets better on what it has seen already.",
     hint="Keep the epoch in which the loss on new drawings is smallest. Count from 1.",
@@ -199,15 +213,18 @@ def check_shuffled(answer):
 
 
 @exercise(
-    praise="Each comparison gives luck another chance, and you kept the luckiest. A test set that nothing was chosen by is not fooled.",
+    praise="Each comparison gives luck another chance, and you kept the luckiest. A test set that nothing was "
+           "chosen by is not fooled.",
     hint="Think of twenty people who guess ten coin flips each. You interview only the best of them.",
-    solution='"a". Part of the reason why it was the best is luck with these photos, and the luck does not come along to new ones.')
+    solution='"a". Part of the reason why it was the best is luck with these photos, and the luck does not come '
+             'along to new ones.')
 def check_best_of(answer):
     "What the validation accuracy of the best of twenty networks is worth"
     answer = str(answer).strip().lower()
     if answer not in ("a", "b", "c"): return 'Choose "a", "b" or "c".'
     if answer == "b": return "Nothing pushes it down. You took the one that came out highest."
-    if answer == "c": return "It would be right for a network that you had chosen beforehand. You chose after looking."
+    if answer == "c":
+        return "It would be right for a network that you had chosen beforehand. You chose after looking."
     return None
 
 
@@ -220,7 +237,8 @@ _VERDICT_HINTS = {
 
 
 @exercise(
-    praise="You asked the right three questions. Does the training loss fall? Does the validation loss rise? Is the last epoch the best?",
+    praise="You asked the right three questions. Does the training loss fall? Does the validation loss rise? Is the "
+           "last epoch the best?",
     hint="Ask of each: where does the blue curve end, and what does the orange one do at the end?",
     solution=f"{_VERDICTS}")
 def check_verdicts(answer):
@@ -232,10 +250,11 @@ def check_verdicts(answer):
         if given != right: return f"{name} is something else. {_VERDICT_HINTS[given]}"
     return None
 
-# %% ../../nbs/library/lessons/checks_training.ipynb #436f3e94
+# %% ../../nbs/library/lessons/checks_training.ipynb #d0ced3ac
 @exercise(
     praise="What is kept is made larger, so that the next layer gets as much as before on average.",
-    hint="Draw a random number for each entry, keep those where it is at least p, and divide by the share that is kept.",
+    hint="Draw a random number for each entry, keep those where it is at least p, and divide by the share that is "
+         "kept.",
     solution="def my_dropout(x, p):\n    kept = torch.rand(x.shape) >= p\n    return x * kept / (1 - p)")
 def check_dropout(answer):
     "A function (x, p) → x with a share p of its entries dropped and the others made larger"
@@ -247,11 +266,15 @@ def check_dropout(answer):
     if dropped == 0: return "Nothing is dropped yet: a share p of the numbers must become 0."
     if abs(dropped - (1 - p)) < .02: return "You keep a share p. It is the share that is dropped."
     if abs(dropped - p) > .02: return f"With p = 0.25, {dropped:.0%} of the numbers became 0."
-    if torch.equal(torch.as_tensor(answer(x.clone(), p)).float(), out): return "Called twice, it drops the same numbers. They must be drawn anew every time."
+    if torch.equal(torch.as_tensor(answer(x.clone(), p)).float(), out):
+        return "Called twice, it drops the same numbers. They must be drawn anew every time."
     kept = float(out[out != 0].mean())
-    if abs(kept - 2) < 1e-4: return "The right number is dropped. Now make those that are kept larger, so that the sum stays the same on average."
+    if abs(kept - 2) < 1e-4:
+        return ("The right number is dropped. Now make those that are kept larger, so that the sum stays the same on "
+                "average.")
     if abs(kept - 2 / p) < 1e-3: return "You divide by the share that is dropped. Divide by the share that is kept."
-    if abs(kept - 2 / (1 - p)) > 1e-3: return f"What is kept was 2 and became {kept:.3g}. Divide it by the share that is kept."
+    if abs(kept - 2 / (1 - p)) > 1e-3:
+        return f"What is kept was 2 and became {kept:.3g}. Divide it by the share that is kept."
     return None
 
 
@@ -282,7 +305,10 @@ def check_l1_step(answer):
         "Two weights have passed zero. They must stop there.": [.45, .03, -.02, -1.15],
         "Negative weights move up, towards zero.": [.45, -.07, -.02, -1.25],
         "Negative weights move up, towards zero, and none passes it.": [.45, 0, 0, -1.25],
-        "That makes each weight smaller by a share of itself, as L2 does. L1 moves all by the same distance.": [.475, -.019, .0285, -1.14],
+        "That makes each weight smaller by a share of itself, as L2 does. L1 moves all by the same distance.": [.475,
+                                                                                                                -.019,
+                                                                                                                .0285,
+                                                                                                                -1.14],
         "That moves them away from zero.": [.55, -.07, .08, -1.25],
     }
     if np.shape(answer) != (4,): return "Give four numbers, one for each weight."
@@ -294,8 +320,10 @@ def check_l1_step(answer):
     hint="Find the smallest loss. How many epochs must pass after it without a smaller one?",
     solution="(8, 5). Epoch 5 is the best, and epochs 6, 7 and 8 are not better.")
 def check_patience(answer):
-    "When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66"
-    if np.shape(answer) != (2,): return "Give two numbers: the epoch after which it stops, and the epoch that it keeps."
+    ("When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 "
+     "0.63 0.64 0.66")
+    if np.shape(answer) != (2,):
+        return "Give two numbers: the epoch after which it stops, and the epoch that it keeps."
     slips = {
         "It stops there, but it keeps the weights of the best epoch.": (8, 8),
         "Epoch 5 is better than epoch 3, so it goes on after epoch 4.": (4, 3),
@@ -305,7 +333,8 @@ def check_patience(answer):
         "You count from 0. The first epoch has the number 1.": (7, 4),
         "The order is: when it stops, then what it keeps.": (5, 8),
     }
-    return first_slip(answer, (8, 5), slips, "Go from epoch to epoch, and count how long the last smallest loss has stood.")
+    return first_slip(answer, (8, 5), slips, "Go from epoch to epoch, and count how long the last smallest loss has "
+                                             "stood.")
 
 
 @exercise(
@@ -317,7 +346,8 @@ def check_clear(answer):
     if isinstance(answer, str): answer = list(answer.replace(",", "").replace(" ", ""))
     given = sorted(str(name).strip().upper() for name in answer)
     if not given or set(given) - {"A", "B", "C"}: return 'Give a list of letters, as ["A", "B"].'
-    if "A" in given: return "The interval of A reaches from below zero to above. It may help much, or a little, or not at all."
+    if "A" in given:
+        return "The interval of A reaches from below zero to above. It may help much, or a little, or not at all."
     if given == ["B"]: return "C makes things worse, but that is a clear change too."
     if given == ["C"]: return "The interval of B is above zero, so it is clear as well."
     return None
