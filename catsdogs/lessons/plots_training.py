@@ -7,7 +7,7 @@ __all__ = ['CODELAB_TWINS', 'plot_curves', 'fit_with_curves', 'plot_seeds', 'rec
            'plot_sizes', 'plot_shrinking', 'study_effects', 'plot_study', 'plot_shifts', 'mark_fields',
            'curve_slider_html', 'recorded_remedies', 'twin_code_html', 'picture_slider_html']
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #78615ae7
+# %% ../../nbs/library/lessons/plots_training.ipynb #56f3a0bc
 import base64, hashlib, html, io, json
 from dataclasses import replace
 from importlib.resources import files
@@ -22,7 +22,7 @@ from ..study.effects import Effect, effects_against_reference, plot_effects
 from ..study.study import read_results
 from ..training.callbacks import History
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #24b228a6
+# %% ../../nbs/library/lessons/plots_training.ipynb #738a1088
 def _axes(count=1, size=(3.2, 2.6)):
     import matplotlib.pyplot as plt
     with plot_style():
@@ -59,7 +59,7 @@ def _columns(what):
     if what == "accuracy": return [("train", "train_accuracy", "training"), ("valid", "accuracy", "validation")]
     return [("train", "train_loss", "training"), ("valid", "valid_loss", "validation")]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #d31675ce
+# %% ../../nbs/library/lessons/plots_training.ipynb #e632764f
 def fit_with_curves(
     learn:Learner,          # from `photo_learner`, or any fastai learner with one metric
     epochs:int,             # how many
@@ -87,7 +87,7 @@ class _Growing:
         if self.handle: self.handle.update(axis.figure)
         else: self.handle = display(axis.figure, display_id=True)
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #be36da17
+# %% ../../nbs/library/lessons/plots_training.ipynb #ff5928fe
 def plot_seeds(
     runs,                   # name → list of histories, one for each seed, all of the same length
     what:str="loss",        # "loss" or "accuracy"
@@ -123,7 +123,7 @@ def mean_history(
     def mean(rows): return {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
     return [mean(rows) for rows in zip(*histories, strict=True)]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #868336c2
+# %% ../../nbs/library/lessons/plots_training.ipynb #973ccc82
 def plot_best_of(
     tried,          # how many networks were compared
     on_validation,  # accuracy of the best one on the photos by which it was chosen
@@ -152,7 +152,7 @@ def plot_sizes(
     axis.minorticks_off()
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #f420c933
+# %% ../../nbs/library/lessons/plots_training.ipynb #64bfe1c0
 def plot_shrinking(
     paths:dict # name → for each weight its values, step by step
 ):
@@ -203,7 +203,7 @@ def plot_study(
         axis.set_title("Change of the accuracy, 95% intervals")
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #80897f6d
+# %% ../../nbs/library/lessons/plots_training.ipynb #4bbb67bb
 _LINES = (("-", "#666666"), ("--", "#CC79A7"), (":", "#009E73"), ("-.", "#000000"))
 
 def plot_shifts(
@@ -222,23 +222,23 @@ def plot_shifts(
 
 def mark_fields(
     picture,    # h×w×3, uint8
-    rows:list   # of `receptive_field`, one for each layer to show
+    rows:list,  # of `receptive_field`, one for each layer to show
+    places:list # for each layer the row and column of the picture around which it looks
 ):
-    "Frame what one number of each layer sees, around the same place; returns the axes"
+    "Frame what one number of each layer sees; returns the axes"
     from matplotlib.patches import Rectangle
     axis, = _axes(size=(4.2, 4.2))
     axis.imshow(picture)
-    middle = np.array(picture.shape[:2]) * (.36, .38)
-    for row in rows:
-        corner = (middle[1] - row.size / 2, middle[0] - row.size / 2)
+    for row, (down, across) in zip(rows, places, strict=True):
+        corner = (across - row.size / 2, down - row.size / 2)
         for color, width in (("black", 3.5), ("#F0E442", 1.8)):
             axis.add_patch(Rectangle(corner, row.size, row.size, fill=False, ec=color, lw=width))
-        axis.text(corner[0] + row.size + 2, corner[1] + row.size, f"{row.size}", fontsize=9, color="white",
-                  bbox=dict(facecolor="black", alpha=.6, pad=1.5, lw=0))
+        axis.text(across + row.size / 2 + 2, down, f"{row.name}: {row.size}", fontsize=8, color="white", va="center",
+                  bbox=dict(facecolor="black", alpha=.7, pad=1.5, lw=0))
     axis.axis("off")
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #fc8b1c95
+# %% ../../nbs/library/lessons/plots_training.ipynb #3a308b0c
 def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
 
 
@@ -320,7 +320,7 @@ def curve_slider_html(
 </div>
 {_script("curve_slider.js", name)}"""
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #c3d50c53
+# %% ../../nbs/library/lessons/plots_training.ipynb #7944a3f7
 _REMEDIES = {
     "augment": ("augmentation", "{}"),
     "dropout": ("dropout", "drop {:.0%}"),
@@ -360,7 +360,7 @@ def recorded_remedies(
         found[name] = {_setting(field, value): _mean_of(alone[alone[field] == value]) for value in order}
     return found
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #2d18cceb
+# %% ../../nbs/library/lessons/plots_training.ipynb #23020490
 def twin_code_html(
     pairs,          # for each step: lines of one program, lines of the other, what they do
     heads:tuple     # the names of the two programs
@@ -376,7 +376,7 @@ def twin_code_html(
 <div class="cd-twins" id="{name}" data-says="{says}"><table><tr>{head}</tr>{rows}</table><output></output></div>
 {_script("twin_code.js", name)}"""
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #8c4d6419
+# %% ../../nbs/library/lessons/plots_training.ipynb #f64ec1d6
 CODELAB_TWINS = [
     ("from tensorflow.keras import Sequential, layers\nfrom tensorflow.keras.optimizers import RMSprop\n"
      "from tensorflow.keras.preprocessing.image \\\n    import ImageDataGenerator",
@@ -425,7 +425,7 @@ CODELAB_TWINS = [
      "Train for 15 epochs, and judge the network on the validation photos after each of them."),
 ]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #a8a520c4
+# %% ../../nbs/library/lessons/plots_training.ipynb #147396da
 def _as_url(picture):
     "A picture as the address of itself"
     buffer = io.BytesIO()
