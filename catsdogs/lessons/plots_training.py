@@ -7,7 +7,7 @@ __all__ = ['CODELAB_TWINS', 'plot_curves', 'fit_with_curves', 'plot_seeds', 'rec
            'plot_sizes', 'plot_shrinking', 'study_effects', 'plot_study', 'plot_shifts', 'mark_fields',
            'curve_slider_html', 'recorded_remedies', 'twin_code_html', 'picture_slider_html']
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #56f3a0bc
+# %% ../../nbs/library/lessons/plots_training.ipynb #c442001f
 import base64, hashlib, html, io, json
 from dataclasses import replace
 from importlib.resources import files
@@ -22,7 +22,7 @@ from ..study.effects import Effect, effects_against_reference, plot_effects
 from ..study.study import read_results
 from ..training.callbacks import History
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #738a1088
+# %% ../../nbs/library/lessons/plots_training.ipynb #21274f2d
 def _axes(count=1, size=(3.2, 2.6)):
     import matplotlib.pyplot as plt
     with plot_style():
@@ -59,7 +59,7 @@ def _columns(what):
     if what == "accuracy": return [("train", "train_accuracy", "training"), ("valid", "accuracy", "validation")]
     return [("train", "train_loss", "training"), ("valid", "valid_loss", "validation")]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #e632764f
+# %% ../../nbs/library/lessons/plots_training.ipynb #dafbe8d4
 def fit_with_curves(
     learn:Learner,          # from `photo_learner`, or any fastai learner with one metric
     epochs:int,             # how many
@@ -87,7 +87,7 @@ class _Growing:
         if self.handle: self.handle.update(axis.figure)
         else: self.handle = display(axis.figure, display_id=True)
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #ff5928fe
+# %% ../../nbs/library/lessons/plots_training.ipynb #4a4a8b03
 def plot_seeds(
     runs,                   # name → list of histories, one for each seed, all of the same length
     what:str="loss",        # "loss" or "accuracy"
@@ -123,7 +123,7 @@ def mean_history(
     def mean(rows): return {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
     return [mean(rows) for rows in zip(*histories, strict=True)]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #973ccc82
+# %% ../../nbs/library/lessons/plots_training.ipynb #15646e02
 def plot_best_of(
     tried,          # how many networks were compared
     on_validation,  # accuracy of the best one on the photos by which it was chosen
@@ -152,7 +152,7 @@ def plot_sizes(
     axis.minorticks_off()
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #64bfe1c0
+# %% ../../nbs/library/lessons/plots_training.ipynb #e86b3454
 def plot_shrinking(
     paths:dict # name → for each weight its values, step by step
 ):
@@ -181,7 +181,8 @@ def _study_name(effect_name):
         field, value = part.split("=")
         if field == "model": words.append("half of the filters")
         else: words.append(_STUDY_NAMES[field].format(float(value) if ":g" in _STUDY_NAMES[field] else value))
-    return ",\n".join((", ".join(words[:2]), ", ".join(words[2:]))) if len(words) > 2 else ", ".join(words)
+    if len(words) <= 2: return ", ".join(words)
+    return f"{', '.join(words[:2])},\n{', '.join(words[2:])}"          # too long for one line
 
 
 def study_effects(
@@ -203,7 +204,7 @@ def plot_study(
         axis.set_title("Change of the accuracy, 95% intervals")
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #4bbb67bb
+# %% ../../nbs/library/lessons/plots_training.ipynb #a493fe39
 _LINES = (("-", "#666666"), ("--", "#CC79A7"), (":", "#009E73"), ("-.", "#000000"))
 
 def plot_shifts(
@@ -238,7 +239,7 @@ def mark_fields(
     axis.axis("off")
     return axis
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #3a308b0c
+# %% ../../nbs/library/lessons/plots_training.ipynb #5d73b941
 def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
 
 
@@ -320,7 +321,7 @@ def curve_slider_html(
 </div>
 {_script("curve_slider.js", name)}"""
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #7944a3f7
+# %% ../../nbs/library/lessons/plots_training.ipynb #41f7b599
 _REMEDIES = {
     "augment": ("augmentation", "{}"),
     "dropout": ("dropout", "drop {:.0%}"),
@@ -360,7 +361,7 @@ def recorded_remedies(
         found[name] = {_setting(field, value): _mean_of(alone[alone[field] == value]) for value in order}
     return found
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #23020490
+# %% ../../nbs/library/lessons/plots_training.ipynb #10305f0f
 def twin_code_html(
     pairs,          # for each step: lines of one program, lines of the other, what they do
     heads:tuple     # the names of the two programs
@@ -376,7 +377,7 @@ def twin_code_html(
 <div class="cd-twins" id="{name}" data-says="{says}"><table><tr>{head}</tr>{rows}</table><output></output></div>
 {_script("twin_code.js", name)}"""
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #f64ec1d6
+# %% ../../nbs/library/lessons/plots_training.ipynb #ac9d91d8
 CODELAB_TWINS = [
     ("from tensorflow.keras import Sequential, layers\nfrom tensorflow.keras.optimizers import RMSprop\n"
      "from tensorflow.keras.preprocessing.image \\\n    import ImageDataGenerator",
@@ -425,7 +426,7 @@ CODELAB_TWINS = [
      "Train for 15 epochs, and judge the network on the validation photos after each of them."),
 ]
 
-# %% ../../nbs/library/lessons/plots_training.ipynb #147396da
+# %% ../../nbs/library/lessons/plots_training.ipynb #30b4963a
 def _as_url(picture):
     "A picture as the address of itself"
     buffer = io.BytesIO()
