@@ -13,9 +13,9 @@ def test_no_data_is_committed():
     assert sum((root/f).stat().st_size for f in committed()) < 15e6
 
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
-SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks", "library/lessons/plots",
-          "library/lessons/checks_inside", "library/lessons/plots_inside", "course/teachers",
-          "library/models/pretrained", "library/runs/fuse"}
+SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
+          "library/lessons/plots", "library/lessons/checks_inside", "library/lessons/plots_inside",
+          "course/teachers", "library/lessons/checks_training", "library/models/pretrained", "library/runs/fuse"}
 
 @pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))
 def test_notebook_is_light_and_was_run(path):
