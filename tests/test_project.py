@@ -14,6 +14,7 @@ def test_no_data_is_committed():
 
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
 SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks", "library/lessons/plots",
+          "library/lessons/checks_practice", "library/lessons/plots_practice",
           "library/models/pretrained", "library/runs/fuse"}
 
 @pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))
