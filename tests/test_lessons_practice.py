@@ -16,8 +16,8 @@ def expected(threshold):
     return [int(half.sum()) for half in halves]
 
 def test_threshold_explorer_agrees_with_numpy(browser, tmp_path):
-    explorers = [threshold_explorer_html(no, yes, ("cat", "dog"), .5), threshold_explorer_html(no, yes, ("<b>", "dog"), .3)]
-    page, trouble = open_page(browser, tmp_path, *explorers)
+    other = threshold_explorer_html(no, yes, ("<b>", "dog"), .3)
+    page, trouble = open_page(browser, tmp_path, threshold_explorer_html(no, yes, ("cat", "dog"), .5), other)
     first = page.locator(".cd-threshold").first
     for threshold in (.5, .2, 0, 1, .77):
         first.locator("input").fill(str(threshold))

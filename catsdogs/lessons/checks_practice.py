@@ -7,12 +7,12 @@ __all__ = ['choose', 'check_head', 'check_fine_tune_order', 'check_when_it_pays'
            'check_temperature', 'check_split', 'check_false_alarms', 'check_log_loss', 'check_sure_mistake',
            'check_clipped', 'check_place', 'check_problem', 'check_travels', 'check_refusal']
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #cca6a28a
+# %% ../../nbs/library/lessons/checks_practice.ipynb #61b531d8
 import numpy as np
 
 from .checks import as_numbers, exercise, first_slip, same_numbers
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #4ed4dd41
+# %% ../../nbs/library/lessons/checks_practice.ipynb #0432c7fa
 def choose(
     answer,         # what the reader thinks
     right:str,      # the right choice
@@ -24,7 +24,7 @@ def choose(
     choices = ", ".join(f'"{c}"' for c in sorted([right, *wrong]))
     return wrong.get(answer, f"Choose one of {choices}.")
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #fe36f70f
+# %% ../../nbs/library/lessons/checks_practice.ipynb #d98b7a03
 @exercise(
     praise="Each class has a weight for each of the 512 features, and a bias.",
     hint="How many weights does one class need? Do not forget its bias.",
@@ -80,7 +80,7 @@ def check_when_it_pays(answer):
         "c": "A table of prices is no picture. Features for fur and ears are of no use there.",
     })
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #d5a15249
+# %% ../../nbs/library/lessons/checks_practice.ipynb #9f5edefc
 @exercise(
     praise="Half as wide an interval takes four times as many pictures, because of the square root.",
     hint="The interval is ± 2 · √(p(1-p)/n). Put in p = 0.9, set it equal to 0.02, and solve for n.",
@@ -155,7 +155,7 @@ def check_false_alarms(answer):
     }
     return first_slip(answer, 47.5 / 87.5, slips, "How many pets are called neither, and how many others?")
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #a31e3f3d
+# %% ../../nbs/library/lessons/checks_practice.ipynb #2b66c726
 @exercise(
     praise="The cat counts with what was left for the cat, 0.8.",
     hint="What probability did each truth get? Take minus the natural logarithm of both, and then their mean.",
@@ -222,7 +222,7 @@ def check_place(answer):
     }
     return first_slip(answer, 3, slips, "How many of the four are smaller than 0.05? The place is one more.")
 
-# %% ../../nbs/library/lessons/checks_practice.ipynb #44e4fd4d
+# %% ../../nbs/library/lessons/checks_practice.ipynb #9dc5de8f
 @exercise(
     praise="Only somebody who looks can say which of the two folders is right.",
     hint="Three of the four problems have a remedy that is always right. Which one has not?",

@@ -7,7 +7,7 @@ __all__ = ['fill_template', 'GrowingCurve', 'fit_with_curve', 'plot_accuracies',
            'show_confusion', 'show_calibration', 'plot_roc', 'other_pictures', 'plot_price', 'clip_frames',
            'plot_changes', 'score_card_html', 'threshold_explorer_html', 'frame_slider_html', 'picture_axes']
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #bd3583ad
+# %% ../../nbs/library/lessons/plots_practice.ipynb #da89cd38
 import base64
 import hashlib
 import html
@@ -25,7 +25,7 @@ from .plots import _axes, _array
 from .widgets import _static
 from ..plotting import COLORS, figure_png, plot_style
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #e2afa6a9
+# %% ../../nbs/library/lessons/plots_practice.ipynb #30c981b2
 def fill_template(
     name:str,       # of the files in `lessons/static`
     data:str="",    # what its script gets, as JSON; empty: it has none
@@ -40,7 +40,7 @@ def fill_template(
 
 def _for_script(value): return json.dumps(value).replace("<", "\\u003c")      # may stand inside a script
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #a34f62e5
+# %% ../../nbs/library/lessons/plots_practice.ipynb #f99398bf
 class GrowingCurve:
     "Losses and accuracy of a training in one picture, drawn again after each epoch; to be given as `on_epoch`"
     def __init__(self): self.rows, self.handle = [], None
@@ -67,7 +67,7 @@ def _display(picture):
     from IPython.display import display
     return display(picture, display_id=True)
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #bf6c685a
+# %% ../../nbs/library/lessons/plots_practice.ipynb #36691729
 _LINES = (("-o", COLORS["valid"]), ("--s", "black"), (":^", COLORS["neutral"]))     # told apart without colours, too
 
 
@@ -123,7 +123,7 @@ def _wide_and_small(count):
     import matplotlib.pyplot as plt
     with plot_style():
         widths = [2.6, *[1] * count]
-        figure, (left, *others) = plt.subplots(1, 1 + count, figsize=(7.4, 2.1), dpi=120, width_ratios=widths)
+        figure, (left, *others) = plt.subplots(1, 1 + count, figsize=(7, 1.9), dpi=110, width_ratios=widths)
     return left, others
 
 
@@ -144,10 +144,10 @@ def number_frames(
             ax.imshow(picture)
             ax.axis("off")
             ax.set_title(text, fontsize=8, fontweight="normal", color="black" if right else COLORS["valid"])
-        frames[str(n)] = figure_png(left.figure)
+        frames[str(n)] = figure_png(left.figure, colors=128)
     return frames
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #7b6cbbbe
+# %% ../../nbs/library/lessons/plots_practice.ipynb #936f7150
 def plot_counts(
     numbers,        # n numbers
     inside:tuple,   # from, to: an interval to shade
@@ -200,7 +200,7 @@ def plot_roc(
     ax.legend(loc="lower right", fontsize=8)
     return ax
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #0d8ab169
+# %% ../../nbs/library/lessons/plots_practice.ipynb #2eba8ed7
 _OTHERS = ("astronaut", "brick", "camera", "coffee", "coins", "colorwheel", "grass", "gravel", "hubble_deep_field",
            "moon", "page", "text", "rocket", "retina", "clock")
 
@@ -225,7 +225,7 @@ def _whole_and_corners(photo):
     corners = [(x, y) for x in (0, width - side) for y in (0, height - side)]
     return [photo, *[photo.crop((x, y, x + side, y + side)) for x, y in corners]]
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #41fda0f8
+# %% ../../nbs/library/lessons/plots_practice.ipynb #9c3cdd86
 def plot_price(
     p,              # n probabilities that were given to the truth
     marks:dict=None # name → a probability to mark
@@ -262,7 +262,7 @@ def clip_frames(
         other.barh(["right answers", "wrong answers"], shares, color=[COLORS["neutral"], COLORS["valid"]])
         other.set(xlim=(0, 1.1 * max(curve)), xlabel="their part of the log loss")
         other.invert_yaxis()
-        frames[f"{clip:g}"] = figure_png(left.figure)
+        frames[f"{clip:g}"] = figure_png(left.figure, colors=64)
     return frames
 
 
@@ -286,6 +286,7 @@ def plot_changes(
     ax.axvline(0, color="black", lw=.8)
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - .5, -.5), title=title,
            xlabel="test accuracy against the whole recipe, points")
+    ax.locator_params(axis="x", nbins=6)
     return ax
 
 
@@ -315,7 +316,7 @@ def _card_row(place, name, value):
     bar = f'<div style="width:{max(0, 200 * (value - .5)):.0f}px"></div>'
     return f"<tr{mine}><td>{place}</td><td>{html.escape(name)}</td><td>{value:.1%}</td><td>{bar}</td></tr>"
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #f56111c1
+# %% ../../nbs/library/lessons/plots_practice.ipynb #1261c606
 def _bars(scores, color, up):
     "A histogram of scores from 0 to 1, above or below the line in the middle, as SVG"
     counts, _ = np.histogram(scores, 40, (0, 1))
@@ -354,7 +355,7 @@ def threshold_explorer_html(
         roc=_roc_points(no, yes), color=COLORS["valid"], found=f"{found:.0%}", alarms=f"{alarms:.0%}",
         **{f"n{i}": n for i, n in enumerate(counts)})
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #c43a1a6b
+# %% ../../nbs/library/lessons/plots_practice.ipynb #b597a061
 def frame_slider_html(
     frames:dict,    # what each picture shows, as text → a PNG file's bytes
     label:str,      # what the slider changes
@@ -374,7 +375,7 @@ def _frame(alt, png, shown):
     address = "data:image/png;base64," + base64.b64encode(png).decode()
     return f'<img alt="{html.escape(alt)}" width="620" src="{address}"{"" if shown else " hidden"}>'
 
-# %% ../../nbs/library/lessons/plots_practice.ipynb #cedbb494
+# %% ../../nbs/library/lessons/plots_practice.ipynb #976dfebc
 def picture_axes(
     count # how many
 ):
