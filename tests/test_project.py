@@ -15,7 +15,8 @@ def test_no_data_is_committed():
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
 SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
           "library/lessons/plots", "library/lessons/checks_inside", "library/lessons/plots_inside",
-          "course/teachers", "library/lessons/checks_training", "library/models/pretrained", "library/runs/fuse"}
+          "course/teachers", "library/lessons/checks_training", "library/models/pretrained", "library/runs/fuse",
+          "library/lessons/checks_practice", "library/lessons/plots_practice"}
 
 @pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))
 def test_notebook_is_light_and_was_run(path):
@@ -24,6 +25,7 @@ def test_notebook_is_light_and_was_run(path):
     assert path.stat().st_size < 800_000
     assert outputs or path.relative_to(root/"nbs").with_suffix("").as_posix() in SILENT
     assert not [o for o in outputs if o["output_type"] == "error"]
+    assert not [o for o in outputs if o.get("name") == "stderr"], "warnings and progress bars are no outputs: delete them"
     for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 150_000
 
 def test_submission_from_photos(photos, folder, catsdogs):
