@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from catsdogs.drawing.dataset import draw_pet
-from catsdogs.models.hooks import activations, as_batch
+from catsdogs.interpret.attribution import attribute
+from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
@@ -212,13 +213,56 @@ def test_overlay_lies_where_the_unit_sees(visit):
         box = visit.page.locator("#stage").bounding_box()
         visit.page.mouse.click(box["x"] + box["width"] * .47, box["y"] + box["height"] * .53)
         row, column = map(int, re.findall(r"\d+", visit.text("#where")))
-        from catsdogs.models.hooks import capture_outputs
         with capture_outputs(network.module, layer) as kept: network.module(x)
         seen = torch.autograd.grad(kept[layer][0, :, row, column].sum(), x)[0][0].abs().sum(0)
         weight = seen / seen.sum()
         y, across = ((weight.sum(1 - axis) * (torch.arange(network.size) + .5)).sum().item() for axis in (0, 1))
         jump = network.size / kept[layer].shape[-1]
         assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
+
+_WAY = """() => {
+    const { numbers, logits, back, place } = toolbox.shownWay();
+    return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
+}"""
+
+@pytest.mark.parametrize("rule", ["gradient", "guided_backprop", "deconvolution"])
+def test_way_back_to_the_pixels(visit, rule):
+    "What comes back from the chosen place to the pixels equals PyTorch's to 1e-4, from an early, a middle and a late layer"
+    network = Toolbox(shipped_run()).network
+    layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]]
+    for layer in (layers[0], layers[len(layers) // 2], layers[-1]):
+        visit.page.locator(f"[data-layer={layer}]").click()
+        visit.page.locator(".units button").nth(3).click()
+        visit.page.select_option("#view", rule)
+        visit.settle()
+        found = visit.page.evaluate(_WAY)
+        xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
+        want = attribute(network.module, xb, rule, Unit(layer, 3, tuple(found["place"])), colors="keep").flatten().numpy()
+        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), layer
+        silent = "silent" in visit.text("#view-note")
+        assert silent == (not want.any()), layer
+
+def test_grad_cam(visit):
+    "Grad-CAM of the answer equals PyTorch's; `b` goes from one view to the next, and the choice stays while layer and picture change"
+    network = Toolbox(shipped_run()).network
+    layer = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]][-1]
+    visit.page.locator(f"[data-layer={layer}]").click()
+    for view in ("gradient", "guided_backprop", "deconvolution", "grad_cam"):
+        visit.page.keyboard.press("b")
+        assert visit.page.input_value("#view") == view
+    visit.page.locator("#drawings button").nth(1).click()
+    visit.wait_for_picture("drawn dog 1")
+    found = visit.page.evaluate(_WAY)
+    xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
+    with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
+    evidence = logits.sum() * (1 if logits.sum() > 0 else -1) if logits.shape[1] == 1 else logits.max()
+    slopes, = torch.autograd.grad(evidence, kept[layer])
+    want = (slopes.mean((2, 3), keepdim=True) * kept[layer]).sum(1).clamp(min=0).detach().flatten().numpy()
+    assert want.any() and np.abs(np.array(found["back"]) - want).max() < 1e-4
+    answered = network.classes[int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
+    assert answered in visit.text("#view-note") and layer in visit.text("#view-note")
+    visit.page.keyboard.press("b")
+    assert visit.page.input_value("#view") == "map"
 
 def test_hiding_parts(visit):
     "A dragged mouse hides pixels behind grey, `x` hides what the frame shows, and all comes back to the bit"

@@ -195,7 +195,6 @@ def _gather(trail, node, gradient):
     axis = _options(node).get("axis", 0)
     shape, where = trail.shapes[node.input[0]], trail.weight(node.input[1])
     axis %= len(shape)
-    if where.ndim > 1: raise NoWayBack("Gather in more than one direction")
     flat = where.reshape(-1) % shape[axis]
     taken = [len(flat) if i == axis else side for i, side in enumerate(shape)]
     line = flat.reshape([-1 if i == axis else 1 for i in range(len(shape))])
