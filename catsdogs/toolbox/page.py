@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from ..drawing.dataset import draw_pet
+from ..runs.folder import Run
 from .bundle import Bundle, make_bundle, read_network
+from .units import run_pictures, unit_facts
 
 # %% ../../nbs/library/toolbox/page.ipynb #2b231ed4
 def _room(): return Path(str(files("catsdogs")))/"toolbox"
@@ -46,7 +48,8 @@ def to_base85(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "network", "color", "geometry", "draw", "input", "ways", "strip", "grid", "stage", "rate", "answer", "app")
+    "assets", "network", "color", "geometry", "draw", "input", "ways", "units", "strip", "grid", "stage", "rate", "answer",
+    "app")
 _WORKER = ("onnx", "engine")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")
@@ -101,8 +104,9 @@ def join_ways(
     return b"".join(ways.values()), table
 
 def make_page(
-    bundle:Bundle,          # from `make_bundle`
-    engine:dict[str, bytes] # from `read_engine`
+    bundle:Bundle,              # from `make_bundle`
+    engine:dict[str, bytes],    # from `read_engine`
+    facts:dict|None=None        # from `unit_facts`
 ) -> str: # HTML
     "A bundle, the program that runs it and the page's own code as one page; it asks for no other file"
     script = join_modules([_static(f"{name}.js") for name in _MODULES])
@@ -111,7 +115,8 @@ def make_page(
     assets = [
         _table("bundle", bundle.info | dict(ways=table)), _table("drawings", example_pictures(bundle.info["size"])),
         _bytes("engine", worker.encode()), _bytes("script", engine["script"]), _bytes("wasm", engine["wasm"]),
-        _bytes("graph", gzip.compress(bundle.graph, 9, mtime=0)), _bytes("ways", gzip.compress(ways, 9, mtime=0))]
+        _bytes("graph", gzip.compress(bundle.graph, 9, mtime=0)), _bytes("ways", gzip.compress(ways, 9, mtime=0)),
+        _bytes("units", gzip.compress(json.dumps(facts).encode(), 9, mtime=0))]
     parts = dict(
         policy=html.escape(_policy(script)), style=_static("toolbox.css"), licence=_static("LICENSE.onnxruntime-web"),
         assets="\n".join(assets), script=script)
@@ -125,17 +130,21 @@ class Toolbox:
         classes=None,       # their names; only for an `nn.Module`
         layers=None         # names as in `list_layers`; None: all that compute something
     ):
-        self.network = read_network(source, size, classes)
+        self.source, self.network = source, read_network(source, size, classes)
         self.layers = layers
 
     def page(self,
-        half:bool|None=None # weights as float16? None: where that changes nothing, or makes a large page small
+        half:bool|None=None,    # weights as float16? None: where that changes nothing, or makes a large page small
+        photos:bool=False       # may the page show photos of the run, as top images?
     ) -> str: # HTML
         "The page as text; raises `CatsDogsError` if the engine has not been fetched, or the network does not export"
         engine = read_engine()
         bundle = make_bundle(self.network, self.layers, half)
         if half is None and len(bundle.graph) > _LARGE_GRAPH: bundle = make_bundle(self.network, self.layers, True)
-        return make_page(bundle, engine)
+        run = self.source if isinstance(self.source, Run) else None
+        if isinstance(self.source, (str, Path)): run = Run.open(self.source)
+        shown = run_pictures(run) if run and photos else None
+        return make_page(bundle, engine, unit_facts(self.network, bundle.info["layers"], shown))
 
     def save(self,
         path:str|Path,      # the file to write

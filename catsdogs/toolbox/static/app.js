@@ -10,6 +10,7 @@ import { makeGrid } from "./grid.js";
 import { makeStage } from "./stage.js";
 import { makeRate } from "./rate.js";
 import { makeAnswer } from "./answer.js";
+import { makeTopImages, partText, readFacts } from "./units.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const part = (id) => document.getElementById(id);
@@ -25,6 +26,8 @@ const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
 // `back` is the newest way back, with the choice that it was made for.
 const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null };
+// What is known of the units beside this picture; null until it has been unpacked.
+let facts = null;
 
 // The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
 // the screen belong to.
@@ -35,6 +38,7 @@ const computed = Object.assign(document.createElement("canvas"), { width: size, 
 const strip = makeStrip(part("strip"), info.layers, chooseLayer);
 const grid = makeGrid(part("grid"), chooseUnit);
 const stage = makeStage(part("stage"), size, choosePoint);
+const topImages = makeTopImages(part("tops"), size, showPicture);
 const rate = makeRate(document.documentElement);
 const answer = makeAnswer(part("answer"), info.classes);
 
@@ -67,7 +71,7 @@ async function compute() {
     draw();
     rate.add(performance.now() - came, result.milliseconds);
     showRate();
-    if (!isLive() && !source.fresh) await countMirror(numbers, result.logits);
+    if (!isLive() && !source.fresh && !work.busy) await countMirror(numbers, result.logits);
   } catch (error) {
     work.busy = false;
     say(`The network could not be computed: ${error.message}`);
@@ -175,6 +179,16 @@ function showUnit(chosen) {
   cross.style.left = `${((place.column + 0.5) / width) * 100}%`;
   cross.style.top = `${((place.row + 0.5) / height) * 100}%`;
   showView(chosen);
+  showFacts(layer, unit);
+}
+
+/** The top images of a unit and the name of its part, if the page knows them. */
+function showFacts(layer, unit) {
+  part("facts").hidden = !facts;
+  if (!facts) return;
+  topImages.show(facts, layer, unit);
+  part("tops-name").textContent = `Top ${facts.kind}`;
+  part("part-name").textContent = partText(facts, layer, unit);
 }
 
 /** Which views the layer has, which one is shown, and what there is to say of it. */
@@ -521,6 +535,7 @@ async function main() {
   chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
   listen();
   await showDrawing(0);
+  facts = await readFacts();
   say("The network is being started.");
   try {
     const main = info.layers.filter((layer) => layer.main);
