@@ -74,8 +74,8 @@ def _sides(trail, node, kernel):
     dims = len(kernel)
     strides, dilations = options.get("strides", [1] * dims), options.get("dilations", [1] * dims)
     begin = options.get("pads", [0] * 2 * dims)[:dims]
-    reach = [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in zip(strides, outside, dilations, kernel)]
-    excess = [r - b - side for r, b, side in zip(reach, begin, inside)]
+    reach = [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in zip(strides, outside, dilations, kernel, strict=True)]
+    excess = [r - b - side for r, b, side in zip(reach, begin, inside, strict=True)]
     return dict(strides=strides, dilations=dilations, kernel_shape=list(kernel),
                 pads=[*begin, *[max(e, 0) for e in excess]], output_padding=[max(-e, 0) for e in excess])
 
@@ -96,9 +96,9 @@ def _average_pool(trail, node, gradient):
     options, sides = _options(node), _sides(trail, node, _options(node)["kernel_shape"])
     _, channels, *inside = trail.shapes[node.input[0]]
     outside, pads = trail.shapes[node.output[0]][2:], options.get("pads", [0] * 4)
-    counts = [
-        _window_counts(side, n, kernel, stride, pads[axis::2], options.get("count_include_pad", 0))
-        for axis, (side, n, kernel, stride) in enumerate(zip(inside, outside, sides["kernel_shape"], sides["strides"]))]
+    windows = zip(inside, outside, sides["kernel_shape"], sides["strides"], strict=True)
+    padding_counts = options.get("count_include_pad", 0)
+    counts = [_window_counts(*window, pads[axis::2], padding_counts) for axis, window in enumerate(windows)]
     share = trail.constant((1 / np.outer(*counts)).astype(np.float32)[None, None])
     ones = trail.constant(np.ones((channels, 1, *sides["kernel_shape"]), np.float32))
     shared = trail.add("Mul", gradient, share)
@@ -132,7 +132,7 @@ def _gathered(trail, gradient, tensor, spread_shape):
     "The gradient of a tensor that may have been spread to a larger shape: its copies are added up"
     shape = trail.shapes[tensor]
     padded = [1] * (len(spread_shape) - len(shape)) + list(shape)
-    axes = [axis for axis, (small, large) in enumerate(zip(padded, spread_shape)) if small < large]
+    axes = [axis for axis, (small, large) in enumerate(zip(padded, spread_shape, strict=True)) if small < large]
     if axes: gradient = trail.add("ReduceSum", gradient, trail.whole(*axes), keepdims=1)
     return trail.shaped(gradient, tensor) if axes or len(shape) < len(spread_shape) else gradient
 
@@ -149,7 +149,7 @@ def _sub(trail, node, gradient):
 def _mul(trail, node, gradient):
     "Mul: to each, times the other"
     shape = trail.shapes[node.output[0]]
-    pairs = zip(node.input, reversed(node.input))
+    pairs = zip(node.input, reversed(node.input), strict=True)
     return [_gathered(trail, trail.add("Mul", gradient, other), name, shape) for name, other in pairs]
 
 def _div(trail, node, gradient):
@@ -241,7 +241,8 @@ def _walk(trail, nodes, seen):
         gradient = trail.total(node.output[0])
         if gradient is None: continue
         if node.op_type not in _RULES: raise NoWayBack(node.op_type)
-        for name, back in zip(node.input, _RULES[node.op_type](trail, node, gradient)):
+        gradients = _RULES[node.op_type](trail, node, gradient)     # of the first inputs; the others are weights
+        for name, back in zip(node.input, gradients, strict=False):
             if name in seen: trail.came.setdefault(name, []).append(back)
     if trail.total("image") is None: raise NoWayBack("nothing comes back to the picture")
 
@@ -249,7 +250,7 @@ def ways_back(
     model,          # ONNX model with an input `image`
     starts:list     # names of the tensors to start from
 ) -> dict: # start → an ONNX graph: its steps, to be put after the model's own
-    "The steps from each of some layers back to the picture; a layer behind a kind of step that has no rule here is left out"
+    "The steps from layers back to the picture; a layer behind a step that has no rule here is left out"
     facts, ways = _facts(model), {}
     for start in starts:
         try: ways[start] = _way_back(model, start, *facts)

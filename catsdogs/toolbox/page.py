@@ -48,8 +48,8 @@ def to_base85(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "network", "color", "geometry", "draw", "input", "ways", "units", "strip", "grid", "stage", "rate", "answer",
-    "app")
+    "assets", "network", "color", "geometry", "draw", "input", "ways", "units",
+    "strip", "grid", "stage", "rate", "answer", "app")
 _WORKER = ("onnx", "engine")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")

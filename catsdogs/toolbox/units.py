@@ -37,7 +37,7 @@ def drawn_pictures(
 def run_pictures(
     run:Run,    # whose validation photos
     n:int=200   # at most so many, evenly spaced
-) -> tuple[np.ndarray, list[str]]|None: # pictures, n×size×size×3, and the names of their files; None if the photos are not there
+) -> tuple[np.ndarray, list[str]]|None: # pictures n×size×size×3, and file names; None if the photos are not there
     "A run's own photos, as its network sees them"
     try: photos = evenly_spaced(run.photos("valid"), n)
     except CatsDogsError: return None
@@ -87,7 +87,7 @@ def unit_facts(
     rows:list,      # from `layer_table`
     photos=None,    # from `run_pictures`; None: drawings
     k:int=4         # top images for each unit
-) -> dict|None: # what the page must know, as it goes into JSON; None for pictures that cannot be drawn so small or so large
+) -> dict|None: # as it goes into JSON; None for a size that no drawing can have
     "Top images and parts of the units of the main layers; only layers with maps have parts"
     if not 16 <= network.size <= 1024: return None
     drawn, main = drawn_pictures(network.size), [row for row in rows if row["main"]]
