@@ -623,7 +623,7 @@ def toolbox(
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
         if view and _has_screen(): import webbrowser; webbrowser.open(address)
-    serve_page(box.page(), tell)
+    serve_page(box.page(photos=True), tell)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #dd02a2e5

@@ -7,11 +7,13 @@ import torch
 from PIL import Image
 
 from catsdogs.drawing.dataset import draw_pet
-from catsdogs.models.hooks import activations, as_batch
+from catsdogs.interpret.attribution import attribute
+from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
 from catsdogs.toolbox.page import engine_is_there, Toolbox
+from catsdogs.toolbox.units import drawn_pictures
 from conftest import root
 
 @pytest.fixture(scope="module")
@@ -147,11 +149,11 @@ def test_layers_of_the_shipped_network(visit, folder):
     assert np.abs(np.array(shown) - likely.numpy()).max() < .00051
     assert visit.text("#picture-name") == "a dog.png"
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, "timm:resnet10t", "timm:mobilenetv3_small_050"])
 def test_layers_of_every_model(name, browser, engine, folder):
     torch.manual_seed(3)
     box = Toolbox(build_model(name, 48), 48, ["cat", "dog"])
-    page = Toolbox(box.network).save(folder/f"{name}.html", half=False)
+    page = Toolbox(box.network).save(folder/f"{name.replace(':', ' ')}.html", half=False)
     draw_pet("cat", 4, 48).save(folder/"small.png")
     v = Visit(browser, page.as_uri())
     same_layers(v, box.network, folder/"small.png")
@@ -212,13 +214,78 @@ def test_overlay_lies_where_the_unit_sees(visit):
         box = visit.page.locator("#stage").bounding_box()
         visit.page.mouse.click(box["x"] + box["width"] * .47, box["y"] + box["height"] * .53)
         row, column = map(int, re.findall(r"\d+", visit.text("#where")))
-        from catsdogs.models.hooks import capture_outputs
         with capture_outputs(network.module, layer) as kept: network.module(x)
         seen = torch.autograd.grad(kept[layer][0, :, row, column].sum(), x)[0][0].abs().sum(0)
         weight = seen / seen.sum()
         y, across = ((weight.sum(1 - axis) * (torch.arange(network.size) + .5)).sum().item() for axis in (0, 1))
         jump = network.size / kept[layer].shape[-1]
         assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
+
+def test_top_images_and_part(visit):
+    "The top images of a unit are those that a search by hand finds; a click makes one the picture, and the unit stays"
+    network = Toolbox(shipped_run()).network
+    drawn = drawn_pictures(network.size)
+    layer = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]][4]
+    maps = activations(network.module, drawn.xb, layer)[layer].amax((2, 3))
+    unit = int(maps.amax(0).argmax())                       # the one that answers most
+    visit.page.locator(f"[data-layer={layer}]").click()
+    visit.page.locator(".units button").nth(unit).click()
+    labels = visit.page.locator("#tops button").evaluate_all("all => all.map(b => b.getAttribute('aria-label'))")
+    values, order = maps[:, unit].sort(descending=True)
+    best = [(("cat", "dog")[order[rank] % 2], float(f"{values[rank]:.3g}")) for rank in range(4)]
+    assert labels == [f"top image: drawn {species}, value {value:g}" for species, value in best]
+    assert "IoU" in visit.text("#part-name")
+    pixels = "c => [...c.getContext('2d').getImageData(0, 0, 104, 104).data]"
+    assert len(set(visit.page.locator("#tops canvas").first.evaluate(pixels))) > 20     # it is not empty
+    visit.page.locator("#tops button").first.click()
+    visit.wait_for_picture(f"drawn {('cat', 'dog')[order[0] % 2]}")
+    assert visit.text("#unit-name") == f"{layer}, unit {unit}"
+    assert float(visit.text("#value")) == pytest.approx(values[0].item(), rel=.1)       # the sheet is a JPEG
+
+_WAY = """() => {
+    const { numbers, logits, back, place } = toolbox.shownWay();
+    return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
+}"""
+
+@pytest.mark.parametrize("rule", ["gradient", "guided_backprop", "deconvolution"])
+def test_way_back_to_the_pixels(visit, rule):
+    "The way back from the chosen place equals PyTorch's to 1e-4, for an early, a middle and a late layer"
+    network = Toolbox(shipped_run()).network
+    layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]]
+    for layer in (layers[0], layers[len(layers) // 2], layers[-1]):
+        visit.page.locator(f"[data-layer={layer}]").click()
+        visit.page.locator(".units button").nth(3).click()
+        visit.page.select_option("#view", rule)
+        visit.settle()
+        found = visit.page.evaluate(_WAY)
+        xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
+        unit = Unit(layer, 3, tuple(found["place"]))
+        want = attribute(network.module, xb, rule, unit, colors="keep").flatten().numpy()
+        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), layer
+        silent = "silent" in visit.text("#view-note")
+        assert silent == (not want.any()), layer
+
+def test_grad_cam(visit):
+    "Grad-CAM of the answer equals PyTorch's; `b` goes from view to view; the view stays while the picture changes"
+    network = Toolbox(shipped_run()).network
+    layer = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]][-1]
+    visit.page.locator(f"[data-layer={layer}]").click()
+    for view in ("gradient", "guided_backprop", "deconvolution", "grad_cam"):
+        visit.page.keyboard.press("b")
+        assert visit.page.input_value("#view") == view
+    visit.page.locator("#drawings button").nth(1).click()
+    visit.wait_for_picture("drawn dog 1")
+    found = visit.page.evaluate(_WAY)
+    xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
+    with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
+    evidence = logits.sum() * (1 if logits.sum() > 0 else -1) if logits.shape[1] == 1 else logits.max()
+    slopes, = torch.autograd.grad(evidence, kept[layer])
+    want = (slopes.mean((2, 3), keepdim=True) * kept[layer]).sum(1).clamp(min=0).detach().flatten().numpy()
+    assert want.any() and np.abs(np.array(found["back"]) - want).max() < 1e-4
+    answered = network.classes[int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
+    assert answered in visit.text("#view-note") and layer in visit.text("#view-note")
+    visit.page.keyboard.press("b")
+    assert visit.page.input_value("#view") == "map"
 
 def test_hiding_parts(visit):
     "A dragged mouse hides pixels behind grey, `x` hides what the frame shows, and all comes back to the bit"

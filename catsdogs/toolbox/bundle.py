@@ -22,6 +22,7 @@ from ..models.hooks import as_batch, capture_outputs, list_layers
 from ..models.receptive_field import receptive_field_of
 from ..runs.folder import Run
 from ..runs.predict import Predictor
+from .backward import ways_back
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #080ea760
 @dataclass(frozen=True, eq=False)
@@ -130,13 +131,13 @@ def _layer_row(network, name, layer, out):
     maps = out.ndim == 4
     shape = list(out.shape[1:]) if maps else [out.shape[1], 1, 1]
     return dict(
-        name=name, kind=type(layer).__name__, shape=shape, signed=bool((out < 0).any()),
+        name=name, kind=type(layer).__name__, maps=maps, shape=shape, signed=bool((out < 0).any()),
         field=_field_row(network.module, name, network.size) if maps else None)
 
 def layer_table(
     network:Network,    # as `read_network` makes it
     layers=None         # names as in `list_layers`; None: all that compute something
-) -> list[dict]: # for each layer: name, kind, shape (units, height, width), signed, field, main
+) -> list[dict]: # for each layer: name, kind, maps (or numbers?), shape (units, height, width), signed, field, main
     "The layers of a network in the order in which they answer; raises `CatsDogsError` for one that is not there"
     asked = _asked_layers(network.module, layers)
     outputs = _layer_outputs(network.module, list(asked), _probe(network))
@@ -197,7 +198,6 @@ def _export_graph(network, names):
             reason = str(e).strip().splitlines()[0]
             raise CatsDogsError(f"{network.title} has no form as ONNX, so a browser cannot run it ({reason})") from e
     model = program.model_proto
-    _forget_sources(model.graph)
     del model.metadata_props[:], model.functions[:]
     return model
 
@@ -237,6 +237,7 @@ class Bundle:
     "A network as a browser can run it"
     graph: bytes # ONNX: `image`, 1×3×size×size from 0 to 1 → `logits` and every layer by its name
     info: dict # what the page must know, as it goes into JSON
+    ways: dict # layer → ONNX graph of the way back from it to the pixels, to be put behind `graph`; also for `logits`
 
     @property
     def json(self) -> str:
@@ -258,10 +259,13 @@ def make_bundle(
             "choose a smaller network")
     rows, cost = layer_table(network, layers), half_cost(network)
     half = cost == 0 if half is None else half
-    model = _export_graph(network, [row["name"] for row in rows])
+    names = [row["name"] for row in rows]
+    model = _export_graph(network, names)
+    ways = ways_back(model, ["logits", *names])
+    _forget_sources(model.graph)
     if half: _halve(model)
     info = dict(
         format=1, title=network.title, classes=network.classes, size=network.size, method=network.method,
         temperature=network.temperature, mirror=network.mirror, n_weights=n_weights,
         weights="float16" if half else "float32", half_cost=cost if half else 0., layers=rows)
-    return Bundle(model.SerializeToString(), info)
+    return Bundle(model.SerializeToString(), info, {name: way.SerializeToString() for name, way in ways.items()})

@@ -10,6 +10,8 @@ import { makeGrid } from "./grid.js";
 import { makeStage } from "./stage.js";
 import { makeRate } from "./rate.js";
 import { makeAnswer } from "./answer.js";
+import { makeTopImages, partText, readFacts } from "./units.js";
+import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const part = (id) => document.getElementById(id);
 const info = readTable("bundle");
@@ -18,11 +20,14 @@ const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
-const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, overlay: true, every: false, hiding: false };
+const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, view: "map", every: false, hiding: false };
 // Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
 const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
-const work = { network: null, busy: false, numbers: null, outputs: {} };
+// `back` is the newest way back, with the choice that it was made for.
+const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null };
+// What is known of the units beside this picture; null until it has been unpacked.
+let facts = null;
 
 // The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
 // the screen belong to.
@@ -33,6 +38,7 @@ const computed = Object.assign(document.createElement("canvas"), { width: size, 
 const strip = makeStrip(part("strip"), info.layers, chooseLayer);
 const grid = makeGrid(part("grid"), chooseUnit);
 const stage = makeStage(part("stage"), size, choosePoint);
+const topImages = makeTopImages(part("tops"), size, showPicture);
 const rate = makeRate(document.documentElement);
 const answer = makeAnswer(part("answer"), info.classes);
 
@@ -57,22 +63,35 @@ async function compute() {
   try {
     const names = new Set([...strip.names(), state.layer]);
     const result = await work.network.run(numbers, [...names]);
-    work.busy = false;
     accept(result);
+    await goBack(numbers);
+    work.busy = false;
     takeFrame();
     compute();
     draw();
     rate.add(performance.now() - came, result.milliseconds);
     showRate();
-    if (!isLive() && !source.fresh) await countMirror(numbers, result.logits);
+    if (!isLive() && !source.fresh && !work.busy) await countMirror(numbers, result.logits);
   } catch (error) {
     work.busy = false;
     say(`The network could not be computed: ${error.message}`);
   }
 }
 
+/** Take the way back from the chosen unit, if it is to be seen. */
+async function goBack(numbers) {
+  const chosen = chosenThing();
+  if (!chosen || !needsWay(chosen.view)) return;
+  const data = await askWay(work.network, numbers, chosen.view, chosen, work.logits);
+  work.back = { data, numbers, choice: choiceOf(chosen) };
+}
+
+/** What a way back depends on, beside the picture. */
+const choiceOf = ({ view, layer, unit, place }) => JSON.stringify([view, layer.name, unit, place]);
+
 function accept({ logits, outputs }) {
   work.outputs = {};
+  work.logits = logits;
   for (const [name, data] of Object.entries(outputs)) {
     work.outputs[name] = { data, ranges: unitRanges(data, layers.get(name).shape[0]) };
   }
@@ -120,7 +139,10 @@ function chosenThing() {
   const [, height, width] = layer.shape;
   const values = output.data.subarray(unit * height * width, (unit + 1) * height * width);
   const place = state.place ?? strongestPlace(values, width, layer.signed);
-  return { layer, output, unit, values, place, perLayer: state.perLayer, overlay: state.overlay };
+  const view = possibleViews(layer, info.ways).includes(state.view) ? state.view : "map";
+  const chosen = { layer, output, unit, values, place, view, perLayer: state.perLayer };
+  const isCurrent = work.back?.numbers === work.numbers && work.back.choice === choiceOf(chosen);
+  return { ...chosen, back: isCurrent ? work.back.data : null };
 }
 
 function draw() {
@@ -130,6 +152,12 @@ function draw() {
   const chosen = chosenThing();
   stage.draw(computed, chosen);
   showUnit(chosen);
+}
+
+/** Draw what has been chosen, and compute the way back to it, if that is to be seen. */
+function update() {
+  draw();
+  if (needsWay(chosenThing()?.view) && work.network) newPicture();
 }
 
 function showUnit(chosen) {
@@ -150,6 +178,33 @@ function showUnit(chosen) {
   cross.hidden = height * width === 1;
   cross.style.left = `${((place.column + 0.5) / width) * 100}%`;
   cross.style.top = `${((place.row + 0.5) / height) * 100}%`;
+  showView(chosen);
+  showFacts(layer, unit);
+}
+
+/** The top images of a unit and the name of its part, if the page knows them. */
+function showFacts(layer, unit) {
+  part("facts").hidden = !facts;
+  if (!facts) return;
+  topImages.show(facts, layer, unit);
+  part("tops-name").textContent = `Top ${facts.kind}`;
+  part("part-name").textContent = partText(facts, layer, unit);
+}
+
+/** Which views the layer has, which one is shown, and what there is to say of it. */
+function showView({ layer, view, back }) {
+  const possible = possibleViews(layer, info.ways);
+  for (const option of part("view").options) option.disabled = !possible.includes(option.value);
+  part("view").value = view;
+  part("view-note").textContent = viewNote(layer, view, back);
+}
+
+function viewNote(layer, view, back) {
+  if (!info.ways[layer.name]) return "From this layer there is no way back: a step before it has no rule for it.";
+  if (!back) return "";
+  const something = back.some((value) => value !== 0);
+  if (view === "grad_cam") return `What spoke for ${info.classes[answeredClass(work.logits)]}, by the maps of ${layer.name}.`;
+  return something ? "" : "Nothing comes back: the unit is silent at this place.";
 }
 
 function showRate() {
@@ -170,7 +225,7 @@ function chooseLayer(name) {
   part("layer-name").textContent = name;
   const [units, height, width] = chosenLayer().shape;
   part("layer-about").textContent = `${chosenLayer().kind}, ${units} ${units > 1 ? "units" : "unit"} of ${height}×${width}`;
-  if (work.outputs[name]) draw();
+  if (work.outputs[name]) update();
   else newPicture();
 }
 
@@ -179,7 +234,7 @@ function chooseUnit(unit) {
   state.holding = true;
   state.place = null;
   grid.mark(chosenUnit());
-  draw();
+  update();
 }
 
 function letGo() {
@@ -193,7 +248,7 @@ function choosePoint(x, y) {
   if (state.hiding) return hideAround(x, y);
   if (!state.holding) return;
   state.place = stage.placeAt(chosenLayer(), x, y);
-  draw();
+  update();
 }
 
 function stepUnit(step) {
@@ -213,6 +268,19 @@ function stepLayer(step) {
   const hadFocus = part("strip").contains(document.activeElement);
   chooseLayer(next);
   if (hadFocus) strip.focus(next);
+}
+
+function chooseView(view) {
+  state.view = view;
+  update();
+}
+
+/** The view after this one, of those that lead back to the pixels; after the last one the map again. */
+function nextView() {
+  const chosen = chosenThing();
+  if (!chosen) return;
+  const views = possibleViews(chosen.layer, info.ways).filter((view) => view !== "nothing");
+  chooseView(views[(views.indexOf(chosen.view) + 1) % views.length]);
 }
 
 function toggle(name) {
@@ -370,7 +438,8 @@ const KEYS = {
   "?": () => part("help").showModal(),
   w: () => (source.live ? stopCamera() : startCamera()),
   " ": freeze,
-  o: () => toggle("overlay"),
+  o: () => chooseView(state.view === "map" ? "nothing" : "map"),
+  b: nextView,
   s: () => toggle("perLayer"),
   a: () => toggle("every"),
   h: toggleHiding,
@@ -384,6 +453,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
   const focused = document.activeElement;
   if (event.key === " " && focused instanceof HTMLButtonElement) return;
+  if (focused instanceof HTMLSelectElement && event.key !== "Escape") return;
   const arrow = ARROWS[event.key];
   if (arrow && part("strip").contains(focused)) stepLayer(arrow[0] + arrow[1]);
   else if (arrow && focused === part("stage")) movePlace(...arrow);
@@ -402,7 +472,7 @@ function movePlace(columns, rows) {
   const row = within(chosen.place.row + rows, height);
   const column = within(chosen.place.column + columns, width);
   state.place = { row, column };
-  draw();
+  update();
 }
 
 function listen() {
@@ -420,7 +490,8 @@ function listen() {
   part("choose").addEventListener("click", () => part("file").click());
   part("camera").addEventListener("click", KEYS.w);
   part("freeze").addEventListener("click", freeze);
-  for (const name of ["overlay", "perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
+  for (const name of ["perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
+  part("view").addEventListener("change", (event) => chooseView(event.target.value));
   part("hiding").addEventListener("click", toggleHiding);
   part("let-go").addEventListener("click", letGo);
   part("open-help").addEventListener("click", KEYS["?"]);
@@ -432,7 +503,7 @@ function listen() {
     const row = Math.floor(((event.clientY - box.top) / box.height) * height);
     const column = Math.floor(((event.clientX - box.left) / box.width) * width);
     state.place = { row, column };
-    draw();
+    update();
   });
   new ResizeObserver(() => {
     grid.arrange();
@@ -450,6 +521,9 @@ async function layersNow(names) {
   return { numbers: work.numbers, logits, outputs };
 }
 
+/** What tests ask: the way back that is on the screen, and the choice that it was made for. */
+const shownWay = () => ({ numbers: work.numbers, logits: work.logits, back: chosenThing()?.back, place: chosenThing()?.place });
+
 async function main() {
   part("title").textContent = info.title;
   document.title = `${info.title}: toolbox`;
@@ -461,16 +535,17 @@ async function main() {
   chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
   listen();
   await showDrawing(0);
+  facts = await readFacts();
   say("The network is being started.");
   try {
     const main = info.layers.filter((layer) => layer.main);
-    work.network = await startNetwork(size, main.map((layer) => layer.name));
+    work.network = await startNetwork(info, main.map((layer) => layer.name));
   } catch (error) {
     return say(`This browser could not start the network: ${error.message}`);
   }
   say("");
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow };
+  window.toolbox = { state, layersNow, shownWay };
   newPicture();
 }
 

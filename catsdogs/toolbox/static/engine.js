@@ -1,121 +1,103 @@
 // The worker: it holds the network and runs it on one picture at a time.
-// Messages in:  start {script, wasm, graph, names}, all but the script compressed; run {id, image, size, names}
+// Messages in:  start {script, wasm, graph, ways, table, names}, the first four as bytes, all but the script compressed;
+//               run {id, image, size, names};
+//               back {id, image, size, start, seed, rule, outputs}: the way back from a layer
 // Messages out: ready; failed {id, message}; result {id, logits, outputs, milliseconds}
 //
 // A graph that returns every layer cannot join steps that belong together, as a convolution and its ReLU, and is
-// slower. So there are two: one that returns the layers named at the start, and one that returns every layer, which
-// is made when somebody asks for another layer.
+// slower. So there are several: one that returns the layers named at the start, one that returns every layer, and one
+// for each way back that somebody asks for.
+import { selectOutputs } from "./onnx.js";
 
 let ort = null;
 let graphBytes = null;
+let wayBytes = null;
+let wayTable = {}; // layer → where its way back begins in `wayBytes`, and its length
 let startNames = new Set();
-const sessions = { usual: null, full: null };
+const sessions = new Map();
+const MOST_SESSIONS = 5;
+
+/** What the way back does at a ReLU: the lowest gradient that may pass, and whether a closed ReLU lets it through. */
+const RULES = { gradient: [-3.4e38, 0], guided_backprop: [0, 0], deconvolution: [0, 1] };
 
 async function unpack(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// ---- ONNX files are protocol buffers: fields, each with a number, a kind and a content
-
-const GRAPH = 7;
-const OUTPUT = 12;
-const NAME = 1;
-const FIXED_LENGTHS = { 1: 8, 5: 4 };
-
-function readNumber(bytes, at) {
-  let value = 0;
-  for (let factor = 1; ; factor *= 128) {
-    const byte = bytes[at++];
-    value += (byte & 127) * factor;
-    if (byte < 128) return { value, at };
+/** The session kept under this name, or a new one; of those that were used longest ago, some are let go. */
+async function sessionCalled(name, makeBytes) {
+  const known = sessions.get(name);
+  const session = known ?? (await ort.InferenceSession.create(await makeBytes(), { executionProviders: ["wasm"] }));
+  sessions.delete(name);
+  sessions.set(name, session);
+  for (const old of [...sessions.keys()].slice(0, -MOST_SESSIONS)) {
+    await sessions.get(old).release();
+    sessions.delete(old);
   }
+  return session;
 }
 
-function writeNumber(value) {
-  const bytes = [];
-  for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
-  return Uint8Array.from([...bytes, value]);
+function forwardSession(names) {
+  const nothing = new Uint8Array();
+  if (!names.every((name) => startNames.has(name))) return sessionCalled("full", () => graphBytes);
+  return sessionCalled("usual", () => selectOutputs(graphBytes, nothing, [...startNames]));
 }
 
-/** The fields of a message: number, all bytes of the field, bytes of its content. */
-function* readFields(bytes) {
-  for (let at = 0; at < bytes.length; ) {
-    const tag = readNumber(bytes, at);
-    const kind = tag.value % 8;
-    let start = tag.at;
-    let end = start + (FIXED_LENGTHS[kind] ?? 0);
-    if (kind === 0) end = readNumber(bytes, start).at;
-    if (kind === 2) {
-      const length = readNumber(bytes, start);
-      start = length.at;
-      end = start + length.value;
-    }
-    yield { number: Math.floor(tag.value / 8), whole: bytes.subarray(at, end), content: bytes.subarray(start, end) };
-    at = end;
-  }
+function backSession(start, outputs) {
+  const [from, length] = wayTable[start];
+  const way = wayBytes.subarray(from, from + length);
+  return sessionCalled(`${start} ${outputs}`, () => selectOutputs(graphBytes, way, outputs));
 }
 
-function isKept(field, names) {
-  if (field.number !== OUTPUT) return true;
-  const name = [...readFields(field.content)].find((part) => part.number === NAME);
-  return names.has(new TextDecoder().decode(name.content));
-}
-
-/** An ONNX file that returns only some of its outputs. */
-function keepOutputs(bytes, names) {
-  const pieces = [];
-  for (const field of readFields(bytes)) {
-    if (field.number !== GRAPH) {
-      pieces.push(field.whole);
-      continue;
-    }
-    const kept = [...readFields(field.content)].filter((part) => isKept(part, names)).map((part) => part.whole);
-    const length = kept.reduce((sum, part) => sum + part.length, 0);
-    pieces.push(writeNumber(GRAPH * 8 + 2), writeNumber(length), ...kept);
-  }
-  return new Blob(pieces).arrayBuffer();
+/** Run a session, and send what it found. */
+async function answer(id, session, feeds, outputs) {
+  const started = performance.now();
+  const results = await session.run(feeds, outputs);
+  const found = Object.fromEntries(outputs.map((name) => [name, results[name].data]));
+  const milliseconds = performance.now() - started;
+  const { logits, ...others } = found;
+  const buffers = new Set(Object.values(others).map((data) => data.buffer));
+  self.postMessage({ type: "result", id, logits, outputs: others, milliseconds }, [...buffers]);
 }
 
 // ---- messages
 
-function makeSession(bytes) {
-  return ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-}
-
-async function start({ script, wasm, graph, names }) {
+async function start({ script, wasm, graph, ways, table, names }) {
   const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   ort = await import(address);
   URL.revokeObjectURL(address);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = (await unpack(wasm)).buffer;
   ort.env.logLevel = "error";
-  graphBytes = await unpack(graph);
+  [graphBytes, wayBytes] = [await unpack(graph), await unpack(ways)];
+  wayTable = table;
   startNames = new Set(["logits", ...names]);
-  sessions.usual = await makeSession(new Uint8Array(await keepOutputs(graphBytes, startNames)));
+  await forwardSession(names);
   self.postMessage({ type: "ready" });
 }
 
-async function sessionFor(names) {
-  if (names.every((name) => startNames.has(name))) return sessions.usual;
-  sessions.full ??= await makeSession(graphBytes);
-  return sessions.full;
-}
-
 async function run({ id, image, size, names }) {
-  const session = await sessionFor(names);
-  const started = performance.now();
-  const input = new ort.Tensor("float32", image, [1, 3, size, size]);
-  const results = await session.run({ image: input }, ["logits", ...names]);
-  const outputs = {};
-  for (const name of names) outputs[name] = results[name].data;
-  const logits = results.logits.data;
-  const milliseconds = performance.now() - started;
-  const buffers = new Set(Object.values(outputs).map((data) => data.buffer));
-  self.postMessage({ type: "result", id, logits, outputs, milliseconds }, [...buffers]);
+  const session = await forwardSession(names);
+  const feeds = { image: new ort.Tensor("float32", image, [1, 3, size, size]) };
+  await answer(id, session, feeds, ["logits", ...names]);
 }
 
-const TASKS = { start, run };
+async function back({ id, image, size, start, seed, rule, outputs }) {
+  const session = await backSession(start, outputs);
+  const [lowest, open] = RULES[rule];
+  const numbers = {
+    image: [image, [1, 3, size, size]],
+    seed: [seed.data, seed.shape],
+    lowest: [Float32Array.of(lowest), [1]],
+    open: [Float32Array.of(open), [1]],
+  };
+  const feeds = {};
+  for (const name of session.inputNames) feeds[name] = new ort.Tensor("float32", ...numbers[name]);
+  await answer(id, session, feeds, outputs);
+}
+
+const TASKS = { start, run, back };
 
 self.onmessage = async ({ data }) => {
   try {

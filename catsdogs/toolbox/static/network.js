@@ -2,7 +2,7 @@
 import { readBytes } from "./assets.js";
 
 /** Start the worker with what the page carries; `names` are the layers that are asked for most. */
-export async function startNetwork(size, names) {
+export async function startNetwork({ size, ways }, names) {
   const code = readBytes("engine");
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   // A page that is opened as a file may start a worker from a blob, but not one that is a module.
@@ -20,20 +20,25 @@ export async function startNetwork(size, names) {
   };
   worker.onerror = (event) => ready.reject(new Error(event.message || "the worker could not be started"));
 
-  const parts = { script: readBytes("script"), wasm: readBytes("wasm"), graph: readBytes("graph") };
-  worker.postMessage({ type: "start", names, ...parts }, Object.values(parts).map((bytes) => bytes.buffer));
+  const parts = Object.fromEntries(["script", "wasm", "graph", "ways"].map((name) => [name, readBytes(name)]));
+  const buffers = Object.values(parts).map((bytes) => bytes.buffer);
+  worker.postMessage({ type: "start", names, table: ways, ...parts }, buffers);
   await started;
 
   let last = 0;
-  /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted. */
-  function run(image, names) {
+  function ask(message) {
     const id = ++last;
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      worker.postMessage({ type: "run", id, image, size, names });
+      worker.postMessage({ id, size, ...message });
     });
   }
-  return { run };
+  return {
+    /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted. */
+    run: (image, names) => ask({ type: "run", image, names }),
+    /** Go back from a layer (`start`): `seed` says how much of each of its numbers, `rule` what to do at a ReLU. */
+    back: (image, start, seed, rule, outputs) => ask({ type: "back", image, start, seed, rule, outputs }),
+  };
 }
 
 /** Logits → a probability for each class; one logit z counts as the pair (0, z). */
