@@ -172,8 +172,9 @@ def out_of_form(nb, path):
     outputs = [output for cell in nb["cells"] for output in cell.get("outputs", [])]
     if any(output.get("name") == "stderr" for output in outputs):
         found.append("a cell printed a warning")
-    if not any("image/png" in output.get("data", {}) for cell in shown[:3] for output in cell["outputs"]):
-        found.append("no picture within the first three cells")
+    first = [output.get("data", {}) for cell in shown[:3] for output in cell["outputs"]]
+    if not any("image/png" in data or "text/html" in data for data in first):
+        found.append("no picture and no page within the first three cells")
     if not re.match(r"# \d+\. ", source(nb["cells"][0])) or "**You will be able to**" not in source(nb["cells"][0]):
         found.append("the first cell says no title or no promise")
     return found

@@ -101,7 +101,9 @@ def show_scores(
     "Draw how well maps say what the network uses, and how much of them lies on the head; returns the axes"
     import matplotlib.pyplot as plt
     with plot_style(): _, axes = plt.subplots(1, 2, figsize=(6.4, .32 * len(scores) + .9), dpi=_DPI)
-    return list(plot_scores(scores, axes))
+    left, right = plot_scores(scores, axes)
+    left.set_title("score")
+    return [left, right]
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #2765a667
 def show_rivals(
@@ -112,6 +114,7 @@ def show_rivals(
     with plot_style(): _, ax = plt.subplots(figsize=(6.4, .27 * len(dissection.parts) + .8), dpi=_DPI)
     plot_rivals(dissection, ax)
     ax.set_title("")
+    ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=3, fontsize=8)
     return ax
 
 

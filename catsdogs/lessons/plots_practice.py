@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['fill_template', 'GrowingCurve', 'fit_with_curve', 'plot_accuracies', 'plot_by_number', 'number_frames', 'plot_counts',
            'show_confusion', 'show_calibration', 'plot_roc', 'other_pictures', 'plot_price', 'clip_frames',
-           'plot_changes', 'score_card_html', 'threshold_explorer_html', 'frame_slider_html', 'picture_axes']
+           'plot_changes', 'score_card_html', 'threshold_explorer_html', 'frame_slider_html', 'picture_axes',
+           'show_photos']
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #da89cd38
 import base64
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from ..core import CatsDogsError
-from ..data.photos import fit_photo
+from ..data.photos import fit_photo, open_photo
 from ..evaluation.calibration import plot_calibration
 from ..evaluation.report import plot_confusion, plot_history
 from .plots import _axes, _array
@@ -382,4 +383,16 @@ def picture_axes(
     "Axes for pictures side by side"
     axes = _axes(count, (2.1, 2.3))
     for ax in axes: ax.axis("off")
+    return axes
+
+
+def show_photos(
+    photos, # a few, as `open_photo` takes them
+    titles  # one for each
+):
+    "Photos side by side; returns the axes"
+    axes = picture_axes(len(photos))
+    for ax, photo, title in zip(axes, photos, titles, strict=True):
+        ax.imshow(open_photo(photo))
+        ax.set_title(title)
     return axes
