@@ -25,7 +25,7 @@ def test_notebook_is_light_and_was_run(path):
     assert path.stat().st_size < 800_000
     assert outputs or path.relative_to(root/"nbs").with_suffix("").as_posix() in SILENT
     assert not [o for o in outputs if o["output_type"] == "error"]
-    assert not [o for o in outputs if o.get("name") == "stderr"], "warnings and progress bars are no outputs: delete them"
+    assert not [o for o in outputs if o.get("name") == "stderr"], "delete warnings and progress bars"
     for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 150_000
 
 def test_submission_from_photos(photos, folder, catsdogs):
