@@ -84,4 +84,5 @@ def _figure_html(f):
     heading = f"<h2>{html.escape(f.heading)}</h2>" if f.heading else ""
     alt, data = html.escape(f.heading or f.caption), base64.b64encode(f.png).decode()
     caption = f"<figcaption>{html.escape(f.caption)}</figcaption>"
-    return f'{heading}<figure><img alt="{alt}" src="data:image/png;base64,{data}">{caption}</figure>'
+    picture = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+    return f'{heading}<figure id="{html.escape(f.name)}">{picture}{caption}</figure>'

@@ -10,7 +10,7 @@ def committed(): return subprocess.run(["git", "ls-files", "-z"], cwd=root, capt
 @pytest.mark.skipif(not (root/".git").exists(), reason="not a git checkout")
 def test_no_data_is_committed():
     assert not [f for f in committed() if re.search(r"\.(jpe?g|png|gif|webp|zip|pth?|pkl|u8)$", f) and f != "nbs/images/demo.png"]    # drawings, and figures of them
-    assert sum((root/f).stat().st_size for f in committed()) < 15e6
+    assert sum((root/f).stat().st_size for f in committed()) < 20e6
 
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
 SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
@@ -68,7 +68,11 @@ def lab(tmp_path):
         try: urllib.request.urlopen(f"{address}/api", timeout=1); break
         except OSError: time.sleep(.25)
     yield address
-    server.terminate(); server.wait(20)
+    server.terminate()
+    try: server.wait(20)
+    except subprocess.TimeoutExpired:                   # a kernel that does not end holds it up
+        server.kill()
+        server.wait()
 
 def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     "A reader opens the chapter on models, runs all cells, and sees no error"
