@@ -262,7 +262,7 @@ def test_predict_takes_what_fastai_users_have(learn, pets, tmp_path):
               torch.tensor(array).permute(2, 0, 1), torch.tensor(array) / 255]
     expected = learn.predict(pets/"dog"/"dog.3.jpg")[2]
     for o in inputs: torch.testing.assert_close(learn.predict(o)[2], expected)
-    with pytest.raises(CatsDogsError, match="a picture is an array or a tensor of h×w×3"): learn.predict(torch.zeros(2, 3, 8, 8))
+    with pytest.raises(CatsDogsError, match="an array or a tensor of h×w×3"): learn.predict(torch.zeros(2, 3, 8, 8))
 
 @pytest.mark.parametrize("name", ["sideways.jpg", "transparent.png", "grey16.png"])
 def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):
