@@ -194,7 +194,8 @@ def minutes(seconds):
         return "not measured"
     if seconds < 60:
         return "under 1 minute"
-    return f"{-(-seconds // 60)} minutes"
+    whole = -(-seconds // 60)
+    return f"{whole} minute{'s' * (whole > 1)}"
 
 
 def spoken_time(text):
