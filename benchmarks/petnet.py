@@ -26,6 +26,7 @@ from catsdogs.evaluation.ood import fit_ood
 from catsdogs.models.zoo import build_model
 from catsdogs.runs.folder import Run, RunData, RunInfo, SPLIT_FILE
 from catsdogs.runs.predict import predict_photos
+from catsdogs.training.train import data_fingerprint
 
 HERE = Path(__file__).parent
 SIZE = 128
@@ -41,7 +42,7 @@ def make_run(source, trained, dest):
     train, valid = ([photos[i] for i in side] for side in split_photos(photos, settings))
     made = json.loads((trained/"petnet_gpu.json").read_text())
     versions = dict(catsdogs=version("catsdogs"), torch=made["torch"])
-    data = RunData(settings, len(train), len(valid), "", str(source))
+    data = RunData(settings, len(train), len(valid), data_fingerprint(train, valid), str(source))
     info = RunInfo("petnet", ["cat", "dog"], SIZE, flip_tta=True, seed=made["seed"], data=data, versions=versions,
                    hardware=dict(device=made["device"]), epochs=made["epochs"], kept_epoch=made["epochs"] - 1)
     run = Run.create(dest, info)

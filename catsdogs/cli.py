@@ -113,10 +113,9 @@ DEVICE = typer.Option(None, "--device", help="cpu, cuda, cuda:1 or mps.  [defaul
 def _use_device(device):
     "Compute on this device in this command"
     if device is None: return
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
-        raise CatsDogsError(f"unknown device {device!r}: choose cpu, cuda, cuda:1 or mps")
+    from catsdogs.speed import check_device_name, pick_device
+    check_device_name(device)
     os.environ["CATSDOGS_DEVICE"] = device
-    from catsdogs.speed import pick_device
     pick_device()
 
 def _need(path):
@@ -405,7 +404,7 @@ def train(*,
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
-    path = _photos_to_train(path, out, resume, chosen)
+    path = _photos_to_train(path, out, resume)
     if as_json: _talk["quiet"] = True
     _use_device(device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
@@ -430,12 +429,8 @@ def train(*,
         _say(f"next: catsdogs predict PHOTO --run {out}, or catsdogs show {out} PHOTO")
     return 0
 
-def _photos_to_train(path, out, resume, recipe):
+def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"
-    name = recipe.model.split(",")[0]
-    if not name.startswith("timm:") and name not in MODEL_NAMES.split(", "):
-        from catsdogs.models.zoo import check_model
-        check_model(recipe.model)                       # it knows what to say
     there = (out/"run.json").is_file()
     if there and not resume:
         raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")

@@ -6,8 +6,6 @@
 __all__ = ['MODELS', 'codelab_cnn', 'classic_cnn', 'dense_net', 'petnet', 'check_model', 'build_model', 'n_outputs']
 
 # %% ../../nbs/library/models/zoo.ipynb #00479dc9
-import re
-
 from torch import nn
 
 from ..core import CatsDogsError, Registry, unknown_name
@@ -79,9 +77,6 @@ MODELS = Registry("model", {
     "petnet": petnet,
 })
 
-# how names of timm begin
-_TIMM = r"(re[sx]|mobile|efficient|conv|dense|vgg|vit|swin|deit|reg|dla|ese|hrnet|incep|xcep|nasnet|mnas|squeeze)\w*"
-
 def check_model(
     name:str # as for `build_model`
 ) -> str: # the name without options: one of `MODELS`, or "timm:NAME"
@@ -89,8 +84,8 @@ def check_model(
     if name.startswith("timm:"): return f"timm:{check_timm(name)[0]}"
     family, options = split_options(name)
     if family not in MODELS:
-        hint = f"; for a network of timm write timm:{family}" if re.fullmatch(_TIMM, family) else ""
-        raise CatsDogsError(unknown_name("model", family, [*MODELS, "timm:NAME"]) + hint)
+        unknown = unknown_name("model", family, [*MODELS, "timm:NAME"])
+        raise CatsDogsError(f"{unknown}; if it is a network of timm, write timm:{family}")
     try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
     except ValueError: right = False
     if not right:

@@ -22,7 +22,7 @@ import torch
 from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
-from ..data.photos import list_photos, printable
+from ..data.photos import list_photos, Photo, printable
 from ..data.splits import DataSettings, split_photos
 from ..drawing.dataset import Variation
 from ..evaluation.report import finish_run
@@ -59,12 +59,10 @@ class RunSettings:
     def __post_init__(self): object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 def data_fingerprint(
-    dls # from `photo_dataloaders`
+    train:list[Photo],  # those that a run learns from
+    valid:list[Photo]   # those that judge it
 ) -> str:
     "A hash of names, sizes and classes of a run's photos and of which side they are on"
-    return _fingerprint(*(dl.dataset.items for dl in (dls.train, dls.valid)))
-
-def _fingerprint(train, valid):
     sides = [sorted((p.label, p.name, p.size) for p in side) for side in (train, valid)]
     return hashlib.blake2b(json.dumps(sides).encode(), digest_size=12).hexdigest()
 
@@ -78,7 +76,8 @@ _log = logging.getLogger(__name__)                      # what was understood of
 def _describe(source, settings, dls, speed):
     "What `run.json` says of a run before it starts"
     recipe = settings.recipe
-    data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), data_fingerprint(dls),
+    fingerprint = data_fingerprint(dls.train_ds.items, dls.valid_ds.items)
+    data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), fingerprint,
                    None if isinstance(source, list) else str(Path(source).resolve()),
                    {printable(photo): printable(why) for photo, why in dls.left_out.items()})
     versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version())
@@ -148,7 +147,8 @@ def _check_photos(source, run):
     photos = list_photos(source, classes=data.settings.classes)
     sides = [[photos[i] for i in idx] for idx in split_photos(photos, data.settings)]
     unread = {name.rpartition("/")[2].rpartition(":")[2] for name in data.left_out}
-    if data.fingerprint != _fingerprint(*([p for p in side if printable(p.name) not in unread] for side in sides)):
+    train, valid = ([p for p in side if printable(p.name) not in unread] for side in sides)
+    if data.fingerprint != data_fingerprint(train, valid):
         raise CatsDogsError(_other_photos(source, run))
 
 def not_followed(
