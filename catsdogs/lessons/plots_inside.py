@@ -7,8 +7,7 @@ __all__ = ['show_feature_maps', 'show_top_images', 'plot_dead_units', 'show_attr
            'plot_without', 'unit_browser_html', 'cover_html']
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #a078df73
-import base64, hashlib, html, io, json
-from importlib.resources import files
+import html
 
 import numpy as np
 from IPython.display import Image as Shown
@@ -21,6 +20,8 @@ from ..interpret.attribution_scores import plot_scores
 from ..interpret.dissection import Dissection, plot_rivals
 from ..interpret.layers import plot_feature_maps, tile_pictures
 from ..interpret.top_images import plot_top_images, TopImages
+from .plots import new_axes
+from .widgets import picture_url, widget_html
 from ..models.hooks import activations, as_batch
 from ..plotting import COLORS, figure_png, plot_style
 
@@ -60,8 +61,7 @@ def plot_dead_units(
     networks:dict # name → list of `LayerStats`, the same layers for each
 ):
     "Draw the share of dead units in each layer, a bar for each network; returns the axes"
-    import matplotlib.pyplot as plt
-    with plot_style(): _, ax = plt.subplots(figsize=(4.8, 2.8), dpi=_DPI)
+    ax, = new_axes(size=(4.8, 2.8))
     height = .8 / len(networks)
     colors = [COLORS["neutral"], COLORS["dog"], COLORS["cat"]]
     for i, (name, rows) in enumerate(networks.items()):
@@ -99,9 +99,7 @@ def show_scores(
     scores:list # of `MapScore`, with those of the baselines
 ):
     "Draw how well maps say what the network uses, and how much of them lies on the head; returns the axes"
-    import matplotlib.pyplot as plt
-    with plot_style(): _, axes = plt.subplots(1, 2, figsize=(6.4, .32 * len(scores) + .9), dpi=_DPI)
-    left, right = plot_scores(scores, axes)
+    left, right = plot_scores(scores, new_axes(2, (3.2, .32 * len(scores) + .9)))
     left.set_title("score")
     return [left, right]
 
@@ -110,8 +108,7 @@ def show_rivals(
     dissection:Dissection # from `dissect`
 ):
     "For each part the unit that fits best, beside the best pixel measure and chance; returns the axes"
-    import matplotlib.pyplot as plt
-    with plot_style(): _, ax = plt.subplots(figsize=(6.4, .27 * len(dissection.parts) + .8), dpi=_DPI)
+    ax, = new_axes(size=(6.4, .27 * len(dissection.parts) + .8))
     plot_rivals(dissection, ax)
     ax.set_title("")
     ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=3, fontsize=8)
@@ -122,8 +119,7 @@ def plot_without(
     accuracies:dict # what is switched off → (accuracy on cats, accuracy on dogs)
 ):
     "Draw how often a network is right on cats and on dogs, with some of its units switched off; returns the axes"
-    import matplotlib.pyplot as plt
-    with plot_style(): _, ax = plt.subplots(figsize=(5.2, .45 * len(accuracies) + .8), dpi=_DPI)
+    ax, = new_axes(size=(5.2, .45 * len(accuracies) + .8))
     for i, species in enumerate(("cat", "dog")):
         places = np.arange(len(accuracies)) + (i - .5) * .38
         ax.barh(places, [pair[i] for pair in accuracies.values()], .36, color=COLORS[species], label=f"{species}s")
@@ -137,27 +133,13 @@ def plot_without(
     return ax
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #1df0153b
-def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
-
-
-def _widget(files_name, css_class, body, data="null"):
-    "A piece of page with its own style and script, which starts once for each copy; `data` is JSON"
-    name = f"{css_class}-{hashlib.blake2b((body + data).encode(), digest_size=6).hexdigest()}"  # the same at every run
-    return f"""<style>{_static(files_name + ".css")}</style>
-<div class="{css_class}" id="{name}">{body}</div>
-<script>(() => {{ {_static(files_name + ".js")}
-const here = document.querySelectorAll("#{name}:not([data-ready])");
-for (const root of here) {{ root.dataset.ready = 1; start(root, {data}); }} }})();</script>"""
-
-
 def _picture_html(pixels, alt, side):
     "A picture inside a page, enlarged without blurring"
     image = Image.fromarray(np.ascontiguousarray(pixels))
     factor = max(1, side // image.width)
     image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(buffer, "png", optimize=True)
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    few_colors = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+    return f'<img alt="{html.escape(alt)}" src="{picture_url(few_colors)}">'
 
 
 def _over(picture, heat):
@@ -203,7 +185,7 @@ def unit_browser_html(
             where, what = _over(pictures[shown], heat), _patches(top, layer, unit, pictures)
             cards.append(_card(layer, unit, said, where, what))
     body = "".join(cards)
-    return _widget("unit_browser", "cd-units", body)
+    return widget_html("unit_browser", "cd-units", body)
 
 
 def _card(layer, unit, said, where, what):
@@ -244,10 +226,9 @@ def cover_html(
     lost = np.clip(whole - table, 0, 1)
     rows, columns = (_nearest(n, size, window, stride) for n in table.shape)
     heat = _over(picture, lost[np.ix_(rows, columns)])
-    script = json.dumps(data).replace("</", "<\\/")
     shown, hot = _picture_html(picture, "the picture", 256), _picture_html(heat, "what is lost without each place", 256)
     body = (
         f'<figure><div class="cd-stack">{shown}</div>'
         "<figcaption>Move over the picture, or use the sliders.</figcaption><output></output></figure>"
         f"<figure>{hot}<figcaption>how much of the answer is lost without each place</figcaption></figure>")
-    return _widget("occlusion", "cd-cover", body, script)
+    return widget_html("occlusion", "cd-cover", body, data)

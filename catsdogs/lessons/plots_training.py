@@ -8,28 +8,21 @@ __all__ = ['CODELAB_TWINS', 'plot_curves', 'fit_with_curves', 'plot_seeds', 'rec
            'curve_slider_html', 'recorded_remedies', 'twin_code_html', 'picture_slider_html']
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #c442001f
-import base64, hashlib, html, io, json
+import html
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 from fastai.learner import Learner
-from PIL import Image
 
 from ..core import CatsDogsError
-from ..plotting import COLORS, plot_style
+from .plots import GrowingPicture, new_axes
+from .widgets import picture_url, widget_html
+from ..plotting import COLORS
 from ..study.effects import Effect, effects_against_reference, plot_effects
 from ..study.study import read_results
 from ..training.callbacks import History
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #21274f2d
-def _axes(count=1, size=(3.2, 2.6)):
-    import matplotlib.pyplot as plt
-    with plot_style():
-        figure, axes = plt.subplots(1, count, figsize=(size[0] * count, size[1]), dpi=144, sharey=True, squeeze=False)
-    return list(axes[0])
-
-
 def plot_curves(
     histories,              # one history, or name → history
     what:str="loss",        # "loss" or "accuracy"
@@ -38,7 +31,7 @@ def plot_curves(
 ):
     "Draw training in blue and validation in orange, one picture for each history on the same axes; returns the axes"
     histories = histories if isinstance(histories, dict) else {"": histories}
-    axes = [ax] if ax else _axes(len(histories), (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6))
+    axes = [ax] if ax else new_axes(len(histories), (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6), share_y=True)
     for axis, (name, history) in zip(axes, histories.items(), strict=True):
         epochs = range(1, len(history) + 1)
         for side, column, label in _columns(what):
@@ -67,25 +60,14 @@ def fit_with_curves(
     title:str="",           # of the picture
 ) -> list[dict]: # a row for each epoch, with `train_loss`, `valid_loss` and `accuracy`
     "Train, and draw the losses while they come; `train_loss` is the mean over the epoch"
-    show = _Growing(epochs, title)
-    history = History(on_epoch=lambda row: show(history.rows))
+    def draw(rows):
+        axes = plot_curves({title: rows})
+        axes[0].set_xlim(.5, epochs + .5)
+        return axes
+    history = History(on_epoch=GrowingPicture(draw))
     with learn.no_bar(), learn.no_logging(), learn.added_cbs([history]):
         learn.fit(epochs, lr)
     return history.rows
-
-
-class _Growing:
-    "A picture in the notebook that is drawn anew with each row"
-    def __init__(self, epochs, title): self.epochs, self.title, self.handle = epochs, title, None
-
-    def __call__(self, rows):
-        import matplotlib.pyplot as plt
-        from IPython.display import display
-        axis, = plot_curves({self.title: rows})
-        axis.set_xlim(.5, self.epochs + .5)
-        plt.close(axis.figure)                          # else the notebook would show it twice
-        if self.handle: self.handle.update(axis.figure)
-        else: self.handle = display(axis.figure, display_id=True)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #4a4a8b03
 def plot_seeds(
@@ -94,7 +76,7 @@ def plot_seeds(
     top:float|None=None     # upper end of the axis; None: as high as needed
 ):
     "Draw recorded trainings with several seeds side by side; returns the axes"
-    axes = _axes(len(runs), (3.4, 2.7))
+    axes = new_axes(len(runs), (3.4, 2.7), share_y=True)
     for axis, (name, histories) in zip(axes, runs.items(), strict=True):
         for side, column, label in _columns(what):
             if column in histories[0][0]:
@@ -130,7 +112,7 @@ def plot_best_of(
     on_test         # accuracy of the same network on other photos
 ):
     "Draw what the best of so many networks seems to be worth, and what it is worth; returns the axes"
-    axis, = _axes(size=(4.6, 2.8))
+    axis, = new_axes(size=(4.6, 2.8))
     axis.step(tried, on_validation, where="post", color=COLORS["valid"], lw=2, label="on validation photos")
     axis.step(tried, on_test, where="post", color=COLORS["neutral"], lw=2, label="on test photos")
     axis.axhline(.5, color="black", lw=.8, ls=":")
@@ -145,7 +127,7 @@ def plot_sizes(
     accuracy # number of photos → validation accuracy, as a pandas series
 ):
     "Draw validation accuracy by the number of training photos, each doubling as far as the last; returns the axes"
-    axis, = _axes(size=(4.6, 2.8))
+    axis, = new_axes(size=(4.6, 2.8))
     axis.plot(accuracy.index, accuracy, "o-", color=COLORS["valid"], lw=2)
     axis.set(xscale="log", xlabel="training photos", ylabel="validation accuracy", ylim=(.5, None))
     axis.set_xticks(accuracy.index, [f"{n:,}" for n in accuracy.index], fontsize=8)
@@ -157,7 +139,7 @@ def plot_shrinking(
     paths:dict # name → for each weight its values, step by step
 ):
     "Draw weights that shrink, one picture for each name; returns the axes"
-    axes = _axes(len(paths), (3.4, 2.6))
+    axes = new_axes(len(paths), (3.4, 2.6), share_y=True)
     for axis, (name, weights) in zip(axes, paths.items(), strict=True):
         for path in weights: axis.plot(path, color=COLORS["neutral"], lw=2)
         axis.set(title=name, xlabel="step")
@@ -197,11 +179,9 @@ def plot_study(
     effects:list[Effect] # from `study_effects`
 ):
     "Draw the changes of the accuracy with their intervals; returns the axes"
-    import matplotlib.pyplot as plt
-    with plot_style():
-        figure, axis = plt.subplots(figsize=(6.8, 3.6), dpi=144)
-        plot_effects(effects, axis)
-        axis.set_title("Change of the accuracy, 95% intervals")
+    axis, = new_axes(size=(6.8, 3.6))
+    plot_effects(effects, axis)
+    axis.set_title("Change of the accuracy, 95% intervals")
     return axis
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #a493fe39
@@ -212,7 +192,7 @@ def plot_shifts(
     chances:dict # name of a network → n probabilities of the right answer
 ):
     "Draw how sure networks are of the truth when the animal moves; returns the axes"
-    axis, = _axes(size=(5.6, 3.))
+    axis, = new_axes(size=(5.6, 3.))
     for (name, values), (dash, color) in zip(chances.items(), _LINES, strict=False):
         axis.plot(list(shifts), np.asarray(values), dash, color=color, lw=2.2, label=name)
     axis.axhline(.5, color="black", lw=.8, ls=":")
@@ -228,7 +208,7 @@ def mark_fields(
 ):
     "Frame what one number of each layer sees; returns the axes"
     from matplotlib.patches import Rectangle
-    axis, = _axes(size=(4.2, 4.2))
+    axis, = new_axes(size=(4.2, 4.2))
     axis.imshow(picture)
     for row, (down, across) in zip(rows, places, strict=True):
         corner = (across - row.size / 2, down - row.size / 2)
@@ -240,21 +220,6 @@ def mark_fields(
     return axis
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #5d73b941
-def _static(name): return files("catsdogs").joinpath("lessons", "static", name).read_text(encoding="utf8")
-
-
-def _page_name(kind, *parts):
-    "A name for a piece of a page, the same at every run"
-    return f"cd-{kind}-" + hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
-
-
-def _script(file, name, *arguments):
-    "The script of a widget, started once for each copy of the widget on the page"
-    given = "".join(f", {json.dumps(a)}" for a in arguments).replace("</", "<\\/")
-    return ('<script>(() => '
-            f'{{ {_static(file)}\nfor (const root of document.querySelectorAll("#{name}:not([data-ready])")) '
-            f"{{ root.dataset.ready = 1; start(root{given}); }} }})();</script>")
-
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 590, 14, 236      # the frame of the curves, in units of the drawing
 
 def _path(values, top, kind, color):
@@ -311,15 +276,11 @@ def curve_slider_html(
     options = "".join(f"<option>{html.escape(group)}</option>" for group in groups)
     alone = " hidden" if len(groups) == 1 else ""           # nothing to choose
     picture, most = _frame(top, epochs) + stays + "".join(drawn), len(next(iter(groups.values()))) - 1
-    name = _page_name("curves", picture, options)
-    return f"""<style>{_static("curve_slider.css")}</style>
-<div class="cd-curves" id="{name}">
-<div class="cd-controls" hidden><label{alone}>{html.escape(labels[0])} <select>{options}</select></label>
-<label>{html.escape(labels[1])} <input type="range" min="0" max="{most}" value="0"></label></div>
-<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss by epoch">{picture}</svg>
-<output>{said}</output>
-</div>
-{_script("curve_slider.js", name)}"""
+    choice = f"<label{alone}>{html.escape(labels[0])} <select>{options}</select></label>"
+    slider = f'<label>{html.escape(labels[1])} <input type="range" min="0" max="{most}" value="0"></label>'
+    curves = f'<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss by epoch">{picture}</svg>'
+    body = f'<div class="cd-controls" hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>'
+    return widget_html("curve_slider", "cd-curves", body)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #41f7b599
 _REMEDIES = {
@@ -371,11 +332,8 @@ def twin_code_html(
     def cell(i, code): return f'<td data-pair="{i}"><pre>{html.escape(code)}</pre></td>'
     rows = "".join(f"<tr>{cell(i, ours)}{cell(i, theirs)}</tr>" for i, (ours, theirs, _) in enumerate(pairs))
     head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
-    says = html.escape(json.dumps([words for _, _, words in pairs]), quote=True)
-    name = _page_name("twins", rows, says)
-    return f"""<style>{_static("twin_code.css")}</style>
-<div class="cd-twins" id="{name}" data-says="{says}"><table><tr>{head}</tr>{rows}</table><output></output></div>
-{_script("twin_code.js", name)}"""
+    says = [words for _, _, words in pairs]
+    return widget_html("twin_code", "cd-twins", f"<table><tr>{head}</tr>{rows}</table><output></output>", says)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #ac9d91d8
 CODELAB_TWINS = [
@@ -427,13 +385,6 @@ CODELAB_TWINS = [
 ]
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #30b4963a
-def _as_url(picture):
-    "A picture as the address of itself"
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(picture)).save(buffer, format="png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def picture_slider_html(
     pictures,       # n pictures, h×w×3 of bytes
     labels,         # n texts, what the slider's place is called
@@ -444,16 +395,12 @@ def picture_slider_html(
     counts = {len(pictures), len(labels), *map(len, answers.values())}
     if len(counts) != 1 or not len(pictures): raise CatsDogsError("as many labels and answers as pictures are needed")
     chances = {name: [round(float(p), 4) for p in values] for name, values in answers.items()}
-    data = dict(pictures=[_as_url(p) for p in pictures], labels=list(labels), answers=chances)
+    data = dict(pictures=[picture_url(p) for p in pictures], labels=list(labels), answers=chances)
     bars = "".join(_bar(name, values[start]) for name, values in chances.items())
-    name = _page_name("shift", data)
-    return f"""<style>{_static("picture_slider.css")}</style>
-<div class="cd-shift" id="{name}">
-<img alt="the picture that the networks see" src="{data["pictures"][start]}">
-<div><div class="cd-controls" hidden>
-<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place"> <output></output></div>
-{bars}</div></div>
-{_script("picture_slider.js", name, data)}"""
+    slider = f'<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place">'
+    controls = f'<div class="cd-controls" hidden>{slider} <output></output></div>'
+    picture = f'<img alt="the picture that the networks see" src="{data["pictures"][start]}">'
+    return widget_html("picture_slider", "cd-shift", f"{picture}<div>{controls}{bars}</div>", data)
 
 
 def _bar(name, chance):

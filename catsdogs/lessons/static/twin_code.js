@@ -1,8 +1,7 @@
 // Click a line of one program: its counterpart in the other is marked, and a sentence says what both do.
-function start(root) {
+function start(root, says) {
   const lines = [...root.querySelectorAll("[data-pair]")];
   const words = root.querySelector("output");
-  const says = JSON.parse(root.dataset.says);
   function choose(pair) {
     lines.forEach(line => line.classList.toggle("cd-chosen", line.dataset.pair === pair));
     words.textContent = says[+pair];
