@@ -48,7 +48,8 @@ def main():
         if set(ways(args.model)) <= done: continue
         recipe = {} if args.model == "codelab" else dict(recipe=replace(find_recipe("petnet"), epochs=8))
         for row in one_network(args.model, Predictor(drawn_run(seed=seed, **recipe)), truth, done):
-            rows.append({"model": args.model, "seed": seed, **row}); print({k: v for k, v in rows[-1].items() if k in ("seed", "method", "gap", "head_mass")}, flush=True)
+            rows.append({"model": args.model, "seed": seed, **row})
+            print({k: v for k, v in rows[-1].items() if k in ("seed", "method", "gap", "head_mass")}, flush=True)
             args.out.parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame(rows).round(4).to_csv(args.out, index=False)
 

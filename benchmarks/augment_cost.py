@@ -55,14 +55,16 @@ def one_round(learners):
         if name == BASE: continue
         this, after = epoch(learn), epoch(learners[BASE])
         cost[name] = {clock: 1 - 2 * this[clock] / (before[clock] + after[clock]) for clock in ("wall", "cpu")}
-        before = after; rates.append(after["wall"])
+        before = after
+        rates.append(after["wall"])
     return dict(cost=cost, images_per_second=statistics.median(rates))
 
 def summary(values): return dict(min=min(values), median=statistics.median(values), max=max(values))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7); parser.add_argument("--photos", type=int, default=850)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--photos", type=int, default=850)
     parser.add_argument("--threads", type=int, help="of PyTorch; 1 gives the steadiest processor times on a busy machine")
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)

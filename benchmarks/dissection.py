@@ -48,7 +48,9 @@ def photos_of(condition):
     folder = Path(tempfile.gettempdir())/f"ears-only-heads-{DRAWINGS}-{SIZE}"
     for i in range(DRAWINGS):
         d, file = draw(ears_only(i, 0), SIZE) if not (folder/"done").exists() else None, folder/("cat", "dog")[i % 2]/f"{('cat', 'dog')[i % 2]}.{i // 2}.jpg"
-        if d: file.parent.mkdir(parents=True, exist_ok=True); file.write_bytes(d.jpeg)
+        if d:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(d.jpeg)
     (folder/"done").touch()
     return folder
 
@@ -97,7 +99,9 @@ def main():
     for condition, changes in CONDITIONS.items():
         if args.only and condition not in args.only.split(","): continue
         lacking = set(changes) - {f.name for f in fields(Recipe)}
-        if lacking: print(f"skipped {condition!r}: Recipe has no field {', '.join(lacking)}", flush=True); continue
+        if lacking:
+            print(f"skipped {condition!r}: Recipe has no field {', '.join(lacking)}", flush=True)
+            continue
         for seed in range(args.seeds):
             if any(r["condition"] == condition and r["seed"] == seed for r in rows): continue
             kind = "ears only" if condition == "ears only" else "usual"

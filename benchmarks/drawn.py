@@ -34,7 +34,8 @@ def main():
     with tempfile.TemporaryDirectory() as d:
         for seed in range(args.seeds):
             for row in one_seed(seed, Path(d), args.photos, {(r["model"], r["n_train"]) for r in rows if r["seed"] == seed}):
-                rows.append({"seed": seed, **row}); print(rows[-1], flush=True)
+                rows.append({"seed": seed, **row})
+                print(rows[-1], flush=True)
                 args.out.parent.mkdir(parents=True, exist_ok=True)
                 pd.DataFrame(rows).to_csv(args.out, index=False)
 
@@ -42,7 +43,8 @@ def one_seed(seed, folder, photos, done):
     "Yield the rows of one seed that are not `done`"
     drawn = {n: folder/f"{n}-drawings-{seed}" for n in (TRAIN, 200)}
     for n, d in drawn.items():
-        draw_pets(d/"train", n, SIZE, 1000 + 2 * seed); draw_pets(d/"valid", VALID, SIZE, 1001 + 2 * seed)
+        draw_pets(d/"train", n, SIZE, 1000 + 2 * seed)
+        draw_pets(d/"valid", VALID, SIZE, 1001 + 2 * seed)
     both = list_photos(drawn[TRAIN])
     if ("logistic", TRAIN) not in done: yield logistic(both)
     for model, n, recipe in (("dense", TRAIN, find_recipe("one_cycle", size=SIZE, **DENSE)), ("codelab", TRAIN, find_recipe("codelab", size=SIZE)), ("codelab", 200, find_recipe("codelab", size=SIZE))):

@@ -28,7 +28,8 @@ def machine():
     return {"cpu": names[0], "cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "bfloat16": cpu_has_bf16(), "torch": torch.__version__}
 
 def timed(function):
-    start = time.perf_counter(); result = function()
+    start = time.perf_counter()
+    result = function()
     return time.perf_counter() - start, result
 
 def bare(model, pictures):
@@ -49,7 +50,8 @@ def top_nine(photos):
     found = []
     for name, size in NETWORKS.items():
         cache_seconds, cache = timed(lambda: build_cache(photos, DataSettings(size)))
-        seed_everything(0); model = build_model(name, size, 1).eval()
+        seed_everything(0)
+        model = build_model(name, size, 1).eval()
         sample = rates(model, cache.pixels[:1600])
         seconds, top = timed(lambda: top_images(model, cache))
         found.append({"network": name, "size": size, "photos": top.n, "layers": len(top.values), "units": sum(map(len, top.values.values())), "seconds": round(seconds, 1), "photos_per_second": round(top.n / seconds),

@@ -30,7 +30,9 @@ class Print(tf.keras.callbacks.Callback):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder"); parser.add_argument("--epochs", type=int, default=15); parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("folder")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--validate", action="store_true")
     args = parser.parse_args()
     tf.keras.utils.set_random_seed(args.seed)

@@ -46,12 +46,17 @@ def unpack(zip_file, folder):
     from catsdogs.data.photos import list_photos
     for p in list_photos(zip_file):
         side = "train" if p.number < 1000 else "validation" if p.number < 1500 else None
-        if side: f = folder/side/f"{p.label}s"/p.name; f.parent.mkdir(parents=True, exist_ok=True); f.write_bytes(p.read())
+        if side:
+            f = folder/side/f"{p.label}s"/p.name
+            f.parent.mkdir(parents=True, exist_ok=True)
+            f.write_bytes(p.read())
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path); parser.add_argument("--keras-python", default=sys.executable)
-    parser.add_argument("--rounds", type=int, default=4); parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--keras-python", default=sys.executable)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     args = parser.parse_args()
     zip_file, rounds = str(args.photos/"train.zip"), []
     with tempfile.TemporaryDirectory() as d:
@@ -61,7 +66,8 @@ def main():
             n = a["n"]
             rounds.append(dict(ours=after_first(n, a["rates"]), keras=after_first(n, b["rates"]), keras_without_waits=after_first(n, b["rates"], b["waits"]), ours_first_seconds=a["first_seconds"],
                                keras_first_seconds=b["first_seconds"], cache_seconds=a["cache_seconds"], speed=a["speed"], ours_rates=a["rates"], keras_rates=b["rates"], keras_waits=b["waits"]))
-            r = rounds[-1]; r.update(ratio=r["ours"] / r["keras"], ratio_without_waits=r["ours"] / r["keras_without_waits"], first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
+            r = rounds[-1]
+            r.update(ratio=r["ours"] / r["keras"], ratio_without_waits=r["ours"] / r["keras_without_waits"], first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
             print({k: round(v, 2) for k, v in r.items() if isinstance(v, float)}, flush=True)
     median = {k: statistics.median(r[k] for r in rounds) for k in ("ratio", "ratio_without_waits", "first_epoch_ratio")}
     result = dict(median, rounds=rounds)

@@ -51,7 +51,9 @@ def speed(rounds=5, bs=64):
             if recipe.freeze_epochs: freeze(model)
             def step():
                 with torch.autocast("cpu", dtype=torch.bfloat16): out = model(x)
-                torch.nn.functional.binary_cross_entropy_with_logits(out.float(), y).backward(); opt.step(); opt.zero_grad()
+                torch.nn.functional.binary_cross_entropy_with_logits(out.float(), y).backward()
+                opt.step()
+                opt.zero_grad()
             found[name]["train"].append(timed(step, bs))
             model.eval()
             def answer():
@@ -60,7 +62,8 @@ def speed(rounds=5, bs=64):
     return {name: {k: round(statistics.median(v)) for k, v in f.items()} | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}} for name, f in found.items()}
 
 def timed(function, bs, n=5):
-    function(); function()
+    function()
+    function()
     start = time.perf_counter()
     for _ in range(n): function()
     return n * bs / (time.perf_counter() - start)
@@ -73,7 +76,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()
-    if args.speed: (args.out/"models_speed.json").write_text(json.dumps(speed(), indent=1) + "\n"); return
+    if args.speed:
+        (args.out/"models_speed.json").write_text(json.dumps(speed(), indent=1) + "\n")
+        return
     file = args.out/"models.csv"
     rows = pd.read_csv(file).to_dict("records") if file.exists() else []
     for seed in range(args.seeds):

@@ -50,7 +50,8 @@ class TakeTurns(Callback):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path); parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--epochs", type=int, default=16)
     args = parser.parse_args()
     turns = TakeTurns()
     learn = photo_learner(photo_dataloaders(args.photos/"train.zip", DataSettings(split="small"), bs=100), "codelab", seed=0, cbs=turns)

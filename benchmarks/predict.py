@@ -19,7 +19,8 @@ from catsdogs.runs.folder import shipped_run
 BS = 128
 
 def seconds(function):
-    start = time.perf_counter(); function()
+    start = time.perf_counter()
+    function()
     return time.perf_counter() - start
 
 def decode(predictor, photos): return list(map_photos(predictor.pixels, photos, "decoding"))
@@ -27,8 +28,10 @@ def network(predictor, pixels): return [predictor.answer(pixels[i:i + BS]) for i
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path); parser.add_argument("--run", type=Path)
-    parser.add_argument("--rounds", type=int, default=5); parser.add_argument("--photos", type=int, default=2000, dest="n")
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--photos", type=int, default=2000, dest="n")
     args = parser.parse_args()
     run = args.run or shipped_run()
     with tempfile.TemporaryDirectory() as tmp:

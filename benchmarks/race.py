@@ -71,7 +71,10 @@ def ask(run, changes):
 
 def write(file, rows):
     "Replace a table, whole"
-    with open(file, "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
+    with open(file, "w", newline="") as f:
+        w = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+        w.writeheader()
+        w.writerows(rows)
 
 def race(source, work, test, recipe, names, seeds, file, trains):
     "Train what is missing, judge what is there"
@@ -91,9 +94,13 @@ def race(source, work, test, recipe, names, seeds, file, trains):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--long", action="store_true"); parser.add_argument("--short", action="store_true"); parser.add_argument("--judge", action="store_true")
-    parser.add_argument("--seeds", type=int, default=3); parser.add_argument("--epochs", type=int)
-    parser.add_argument("--threads", type=int); parser.add_argument("--work", type=Path, default=cache_dir()/"race")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--work", type=Path, default=cache_dir()/"race")
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)
     source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.long == args.short

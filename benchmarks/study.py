@@ -91,7 +91,10 @@ def curves(args):
     for name, sizes, seeds in (("small", SIZES[:3], args.seeds), ("large", SIZES[3:], 1)):
         configurations = [dict(limit=n, augment=a, epochs=curve_epochs(n, a != "none")) for n in sizes for a in ("none", "standard")]
         settings = StudySettings(configurations, RunSettings(replace(BASE, size=64), CURVE_DATA), seeds)
-        def note(row): print_row(row); done[name] = study_rows(args.work/f"curves-{name}"); write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
+        def note(row):
+            print_row(row)
+            done[name] = study_rows(args.work/f"curves-{name}")
+            write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
         done[name] = run_study(args.photos/"train.zip", args.work/f"curves-{name}", settings, note)
     write(args.out/"curves_scratch.csv", [r for rows in done.values() for r in rows])
 
@@ -120,7 +123,9 @@ def last_layer(x, y, vx, vy, seed, steps=400):
     for _ in range(steps):
         i = torch.randint(len(x), (min(512, len(x)),))
         torch.nn.functional.binary_cross_entropy_with_logits(layer(x[i])[:, 0], y[i]).backward()
-        opt.step(); opt.zero_grad(); schedule.step()
+        opt.step()
+        opt.zero_grad()
+        schedule.step()
     with torch.no_grad(): z, zt = layer(vx)[:, 0], layer(x)[:, 0]
     return dict(accuracy=((z > 0) == (vy > .5)).float().mean().item(), train_accuracy=((zt > 0) == (y > .5)).float().mean().item(),
                 valid_loss=torch.nn.functional.binary_cross_entropy_with_logits(z, vy).item())
@@ -140,7 +145,8 @@ def transfer(args):
 
 def write(file, rows):
     with open(file, "w", newline="") as f:
-        writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); writer.writeheader()
+        writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
         writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
 
 def publish(source, target, row):

@@ -38,6 +38,9 @@ def main():
                          test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss, seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)),
                          cpu=info.hardware["cpu"], threads=info.hardware["threads"]))
         print(rows[-1], flush=True)
-        with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f: w = csv.DictWriter(f, list(rows[0]), lineterminator="\n"); w.writeheader(); w.writerows(rows)
+        with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f:
+            w = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+            w.writeheader()
+            w.writerows(rows)
 
 if __name__ == "__main__": main()

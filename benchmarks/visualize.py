@@ -26,7 +26,8 @@ def loop(model, layer, units, steps):
     for unit in units:
         with capture_outputs(model, [layer]) as kept:
             def value(xb):
-                model(xb); a = kept[layer]
+                model(xb)
+                a = kept[layer]
                 return a[:, unit, a.shape[2] // 2, a.shape[3] // 2]
             _climb(value, (1, SIZE), steps, SETTINGS, 0, torch.device("cpu"))
 
@@ -40,7 +41,8 @@ def seen(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre")
 def seen_bfloat16(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, replace(SETTINGS, precision="bfloat16"))
 
 def seconds(f, *args):
-    start = time.perf_counter(); f(*args)
+    start = time.perf_counter()
+    f(*args)
     return time.perf_counter() - start
 
 def measure(model, layers, steps, rounds, sample):
@@ -61,10 +63,13 @@ def summary(rates, layers):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3); parser.add_argument("--steps", type=int, default=48); parser.add_argument("--threads", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=48)
+    parser.add_argument("--threads", type=int)
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)
-    seed_everything(0); result = {}
+    seed_everything(0)
+    result = {}
     for name, sample in (("codelab", 16), ("petnet", 3)):
         model = build_model(name, SIZE, 1)
         layers = {layer: m.out_channels for layer, m in list_layers(model).items() if layer.startswith("conv")}
@@ -78,7 +83,8 @@ def main():
     result |= dict(steps=args.steps, size=SIZE, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, processor=_processor(), speed=str(speed_settings()))
     (Path(__file__).parent/"results"/"visualize.json").write_text(json.dumps(result, indent=1) + "\n")
     for name in ("codelab", "petnet"):
-        r = result[name]; n = sum(r["units"].values())
+        r = result[name]
+        n = sum(r["units"].values())
         for way, v in r["seconds"].items(): print(f"{name:8s}{n:5d} units, {way:14s}{statistics.median(v):8.1f} s, {statistics.median(r['times_loop'][way]):6.1f} times the loop")
 
 def _processor():

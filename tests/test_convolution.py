@@ -8,7 +8,9 @@ from catsdogs.models.convolution import conv_explorer_html, output_size, sliding
 from catsdogs.core import CatsDogsError
 
 image = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))
-letter = torch.zeros(7, 7); letter[1:6, 2] = 1; letter[5, 2:5] = 1
+letter = torch.zeros(7, 7)
+letter[1:6, 2] = 1
+letter[5, 2:5] = 1
 kernel = torch.tensor([[-1., 0, 1], [-2, 0, 2], [-1, 0, 1]])
 
 @pytest.fixture
@@ -17,8 +19,10 @@ def show(browser, tmp_path):
     pages, trouble = [], []
     def open_page(*pieces, **options):
         (tmp_path/"page.html").write_text("<!doctype html><meta charset=utf-8>" + "".join(pieces), encoding="utf8")
-        page = browser.new_page(**options); pages.append(page)
-        page.on("pageerror", lambda e: trouble.append(str(e))); page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+        page = browser.new_page(**options)
+        pages.append(page)
+        page.on("pageerror", lambda e: trouble.append(str(e)))
+        page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
         page.on("request", lambda r: trouble.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
         page.goto((tmp_path/"page.html").as_uri())
         return page
@@ -59,15 +63,21 @@ def test_explorer_agrees_with_pytorch(show):
 def test_explorer_in_the_readers_hands(show):
     page = show(conv_explorer_html(image), viewport=dict(width=900, height=700))
     assert "= 16." in page.inner_text(".cd-say") and page.locator(".cd-static").count() == 0
-    slider = page.get_by_label("stride"); slider.focus(); page.keyboard.press("ArrowRight")
+    slider = page.get_by_label("stride")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
     assert "/ 2⌋ + 1 = 8. Row 0, column 0" in page.inner_text(".cd-say") and "seen by no window" in page.inner_text(".cd-say")
-    result = page.get_by_label("result; arrow keys move the window"); box = result.bounding_box()
+    result = page.get_by_label("result; arrow keys move the window")
+    box = result.bounding_box()
     page.mouse.move(box["x"] + box["width"] * .99, box["y"] + box["height"] * .5)
     assert "Row 4, column 7" in page.inner_text(".cd-say")
-    result.focus(); page.keyboard.press("ArrowLeft"); page.keyboard.press("ArrowUp")
+    result.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
     assert "Row 3, column 6" in page.inner_text(".cd-say")
     page.get_by_label("weights").select_option("vertical edges")
-    slider.focus(); page.keyboard.press("Home")
+    slider.focus()
+    page.keyboard.press("Home")
     assert page.inner_text(".cd-say") == "Not possible: stride 0 never moves the window on: use 1 or more"
     page.keyboard.press("End")
     assert "/ 4⌋ + 1 = 4." in page.inner_text(".cd-say")
@@ -85,9 +95,11 @@ def test_sliding_window_steps(show):
     assert said == first.locator(".cd-say").inner_text() and "Place 1 of" in second.locator(".cd-say").inner_text()       # it stops at the end
     first.get_by_role("button", name="Back").click()
     assert f"Place {len(truth) - 1} of" in first.locator(".cd-say").inner_text()
-    second.get_by_role("button", name="Play").click(); page.wait_for_function("document.querySelectorAll('.cd-say')[1].textContent.startsWith('Place 3 of')")
+    second.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelectorAll('.cd-say')[1].textContent.startsWith('Place 3 of')")
     second.get_by_role("button", name="Pause").click()
-    second.get_by_label("place of the window").focus(); page.keyboard.press("End")
+    second.get_by_label("place of the window").focus()
+    page.keyboard.press("End")
     assert f"Place {len(truth)} of" in second.locator(".cd-say").inner_text()
 
 def test_on_a_phone_and_without_scripts(show, browser):

@@ -205,7 +205,9 @@ def test_callbacks(dls, tmp_path):
 def exportable(learn, tmp_path):
     "Export, or check that the refusal is plain and breaks nothing"
     before = learn.validate()
-    if PLUM < (2, 10): learn.export("net.pkl"); return True
+    if PLUM < (2, 10):
+        learn.export("net.pkl")
+        return True
     with pytest.raises(CatsDogsError, match="learn.save.*plum-dispatch below 2.10"): learn.export("net.pkl")
     assert not list(tmp_path.glob("*.pkl*")) and not list(tmp_path.glob(".*.tmp"))
     assert learn.validate() == before and learn.opt is not None

@@ -28,7 +28,9 @@ def test_more_than_two_classes(folder, catsdogs):
     for species in ("cat", "dog"):
         for i in range(40):
             for label, turn in ((species, 0), (f"upside-down {species}", 180)):
-                f = folder/"four"/label/f"{i}.png"; f.parent.mkdir(parents=True, exist_ok=True); draw_pet(species, i, 48).rotate(turn).save(f)
+                f = folder/"four"/label/f"{i}.png"
+                f.parent.mkdir(parents=True, exist_ok=True)
+                draw_pet(species, i, 48).rotate(turn).save(f)
     done = catsdogs("train", folder/"four", "--recipe", "one_cycle", "--model", "classic", "--size", "48", "--epochs", "2", "--out", folder/"four-run", "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)

@@ -43,7 +43,8 @@ def test_report_in_a_browser(drawn, browser):
     for width in (1200, 390):
         page = browser.new_page(viewport=dict(width=width, height=900))
         asked, errors = [], []
-        page.on("request", lambda r: asked.append(r.url)); page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.on("request", lambda r: asked.append(r.url))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.goto((drawn/"report.html").as_uri())
         assert [u for u in asked if not u.startswith(("file:", "data:"))] == [] and errors == []
         assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True] * 3
@@ -52,7 +53,9 @@ def test_report_in_a_browser(drawn, browser):
         page.close()
 
 def free_port():
-    with socket.socket() as s: s.bind(("127.0.0.1", 0)); return s.getsockname()[1]
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 @pytest.fixture
 def lab(tmp_path):
@@ -65,7 +68,9 @@ def lab(tmp_path):
                                "--LabApp.news_url=None"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path/"config")})
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
-        try: urllib.request.urlopen(f"{address}/api", timeout=1); break
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=1)
+            break
         except OSError: time.sleep(.25)
     yield address
     server.terminate()
@@ -84,7 +89,8 @@ def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     page.get_by_role("menuitem", name="Restart Kernel and Run All Cells").click()
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     def saved():
-        page.keyboard.press("Control+s"); page.wait_for_timeout(1000)
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(1000)
         return [c for c in json.loads((tmp_path/"nbs"/"library"/"models"/"zoo.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     for _ in range(60):
         cells = saved()
