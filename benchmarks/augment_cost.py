@@ -26,18 +26,25 @@ class Clock(Callback):
     "Seconds that the training part of an epoch takes: on the wall, and of processor time"
     order = 55
     def before_train(self): self.start = time.perf_counter(), time.process_time()
-    def after_train(self): self.seconds = time.perf_counter() - self.start[0], time.process_time() - self.start[1]
+    def after_train(self):
+        self.seconds = time.perf_counter() - self.start[0], time.process_time() - self.start[1]
 
 def arms():
     "Batch transforms and callbacks by name"
-    ours = {name: (augmentations(name), mix_callbacks(name)) for name in AUGMENTATIONS if name != "classic-sheared"}     # costs what "classic" does
-    return ours | {"fastai": (aug_transforms(max_rotate=10, max_zoom=1.1, max_warp=.1, max_lighting=.2), [])}
+    # costs what "classic" does
+    ours = {
+        name: (augmentations(name), mix_callbacks(name))
+        for name in AUGMENTATIONS
+        if name != "classic-sheared"}
+    return ours | {
+        "fastai": (aug_transforms(max_rotate=10, max_zoom=1.1, max_warp=0.1, max_lighting=0.2), [])}
 
 def make_learners(folder, photos):
     draw_pets(folder/"pets", n=photos, size=150)
     learners = {}
     for name, (tfms, cbs) in arms().items():
-        dls = photo_dataloaders(folder/"pets", DataSettings(150, valid=.05), bs=100, batch_tfms=tfms)
+        dls = photo_dataloaders(
+            folder / "pets", DataSettings(150, valid=0.05), bs=100, batch_tfms=tfms)
         learners[name] = photo_learner(dls, "codelab", "codelab", seed=0, cbs=[Clock(), *cbs])
     return learners
 
@@ -54,7 +61,9 @@ def one_round(learners):
     for name, learn in learners.items():
         if name == BASE: continue
         this, after = epoch(learn), epoch(learners[BASE])
-        cost[name] = {clock: 1 - 2 * this[clock] / (before[clock] + after[clock]) for clock in ("wall", "cpu")}
+        cost[name] = {
+            clock: 1 - 2 * this[clock] / (before[clock] + after[clock]) for clock in ("wall", "cpu")
+        }
         before = after
         rates.append(after["wall"])
     return dict(cost=cost, images_per_second=statistics.median(rates))
@@ -62,10 +71,13 @@ def one_round(learners):
 def summary(values): return dict(min=min(values), median=statistics.median(values), max=max(values))
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--photos", type=int, default=850)
-    parser.add_argument("--threads", type=int, help="of PyTorch; 1 gives the steadiest processor times on a busy machine")
+    parser.add_argument(
+        "--threads", type=int,
+        help="of PyTorch; 1 gives the steadiest processor times on a busy machine")
     args = parser.parse_args()
     if args.threads: torch.set_num_threads(args.threads)
     rounds = []
@@ -75,13 +87,25 @@ def main():
         for learn in learners.values(): epoch(learn)                    # to warm up
         for _ in range(args.rounds):
             rounds.append(one_round(learners))
-            print({name: round(c["wall"], 3) for name, c in rounds[-1]["cost"].items()}, f'{rounds[-1]["images_per_second"]:.0f} images/s', flush=True)
-    cost = {clock: {name: summary([r["cost"][name][clock] for r in rounds]) for name in learners if name != BASE} for clock in ("wall", "cpu")}
-    result = dict(cost=cost, rounds=rounds, photos=args.photos, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, machine=platform.machine(),
-                  speed=str(learners[BASE].speed))
+            print(
+                {name: round(c["wall"], 3) for name, c in rounds[-1]["cost"].items()},
+                f'{rounds[-1]["images_per_second"]:.0f} images/s', flush=True)
+    cost = {
+        clock: {
+            name: summary([r["cost"][name][clock] for r in rounds])
+            for name in learners
+            if name != BASE}
+        for clock in ("wall", "cpu")}
+    result = dict(
+        cost=cost, rounds=rounds, photos=args.photos, cores=os.cpu_count(),
+        threads=torch.get_num_threads(), torch=torch.__version__, machine=platform.machine(),
+        speed=str(learners[BASE].speed))
     out = Path(__file__).parent/"results"/"augment_cost.json"
     out.write_text(json.dumps(result, indent=1) + "\n")
     for clock, costs in cost.items():
-        for name, c in costs.items(): print(f"{clock:5s}{name:16s} costs {c['median']:.1%} of the throughput ({c['min']:.1%} to {c['max']:.1%})")
+        for name, c in costs.items():
+            print(
+                f"{clock:5s}{name:16s} costs {c['median']:.1%} of "
+                f"the throughput ({c['min']:.1%} to {c['max']:.1%})")
 
 if __name__ == "__main__": main()

@@ -30,16 +30,29 @@ from catsdogs.training.train import fit_recipe
 
 SIZE, DRAWINGS = 128, 1000
 BASE = replace(RECIPES["one_cycle"], size=SIZE, epochs=12, lr=2e-3, bs=32, wd=0.)
-CONDITIONS = {"none": {}, "untrained": {}, "light": dict(augment="light"), "standard": dict(augment="standard"), "weight decay": dict(wd=2.), "more drawings": {}, "ears only": dict(epochs=30),
-              "dropout": dict(dropout=.5), "L1": dict(l1=.06), "L2": dict(l2=1e-3)}
+CONDITIONS = {
+    "none": {},
+    "untrained": {},
+    "light": dict(augment="light"),
+    "standard": dict(augment="standard"),
+    "weight decay": dict(wd=2.0),
+    "more drawings": {},
+    "ears only": dict(epochs=30),
+    "dropout": dict(dropout=0.5),
+    "L1": dict(l1=0.06),
+    "L2": dict(l2=1e-3)}
 EPOCHS = {"none": (1, 2, 4, 8, 12)}
 
 def ears_only(i, seed):
     "A head whose ears alone tell the species: cats' are pricked, dogs' droop; its other traits are tossed for, and so is its place"
-    spec, rng = pet_spec(i, seed, Variation(clutter=0, occlusion=0.)), np.random.default_rng([seed, i])
-    if rng.random() < .5: spec = swap_traits(spec, pet_spec(i ^ 1, seed), *(t for t in TRAITS if t != "ears"))
+    spec = pet_spec(i, seed, Variation(clutter=0, occlusion=0.))
+    rng = np.random.default_rng([seed, i])
+    if rng.random() < 0.5:
+        spec = swap_traits(spec, pet_spec(i ^ 1, seed), *(t for t in TRAITS if t != "ears"))
     x, y = rng.uniform(.35, .65, 2).tolist()
-    return replace(spec, ears="pricked" if spec.species == "cat" else "drooping", ear_length=.9, pose="face", scale=.6, x=x, y=y)
+    return replace(
+        spec, ears="pricked" if spec.species == "cat" else "drooping", ear_length=0.9, pose="face",
+        scale=0.6, x=x, y=y)
 
 def photos_of(condition):
     "The folder of drawings to learn from"
@@ -47,7 +60,8 @@ def photos_of(condition):
     if condition != "ears only": return drawn_folder(DRAWINGS, SIZE)
     folder = Path(tempfile.gettempdir())/f"ears-only-heads-{DRAWINGS}-{SIZE}"
     for i in range(DRAWINGS):
-        d, file = draw(ears_only(i, 0), SIZE) if not (folder/"done").exists() else None, folder/("cat", "dog")[i % 2]/f"{('cat', 'dog')[i % 2]}.{i // 2}.jpg"
+        d = draw(ears_only(i, 0), SIZE) if not (folder/"done").exists() else None
+        file = folder/("cat", "dog")[i % 2]/f"{('cat', 'dog')[i % 2]}.{i // 2}.jpg"
         if d:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(d.jpeg)
@@ -57,7 +71,9 @@ def photos_of(condition):
 def unseen(condition):
     "Drawings to fit on and to judge on"
     heads = condition == "ears only"
-    data = annotate_drawings([draw(ears_only(i, 5) if heads else pet_spec(i, 5), SIZE) for i in range(240)], [p for p in CONCEPTS if not (heads and p in ("tail", "body", "legs"))])
+    data = annotate_drawings(
+        [draw(ears_only(i, 5) if heads else pet_spec(i, 5), SIZE) for i in range(240)],
+        [p for p in CONCEPTS if not (heads and p in ("tail", "body", "legs"))])
     return data[:120], data[120:]
 
 class DissectEpochs(Callback):
@@ -73,7 +89,9 @@ def rows_of(model, fit, judge):
     ears = [n for n in result.names() if n.detects and n.part in ("left ear", "right ear", "ears")]
     mirrored = dissect(model, fit, judge.mirrored(), step=3) if ears else None
     for n in result.names():
-        row = dict(layer=n.layer, unit=n.unit, part=n.part, iou=n.iou, chance=n.chance, measure=n.measure_iou, detects=int(n.detects))
+        row = dict(
+            layer=n.layer, unit=n.unit, part=n.part, iou=n.iou, chance=n.chance,
+            measure=n.measure_iou, detects=int(n.detects))
         if n in ears: row["mirrored"] = mirrored.name(n.layer, n.unit, n.part).iou
         yield {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}
 
@@ -82,7 +100,10 @@ def one_run(condition, seed, drawings):
     recipe, rows = replace(BASE, **CONDITIONS[condition]), []
     dls = photo_dataloaders(photos_of(condition), DataSettings(SIZE), recipe.bs)
     learn = photo_learner(dls, recipe.model, recipe, seed=seed)
-    def report(epoch, model): rows.extend(dict(condition=condition, seed=seed, epoch=epoch, **r) for r in rows_of(model, *drawings))
+    def report(epoch, model):
+        rows.extend(
+            dict(condition=condition, seed=seed, epoch=epoch, **r)
+            for r in rows_of(model, *drawings))
     score = lambda: round(float(learn.validate()[1]), 4)
     with learn.no_bar(), learn.no_logging():
         if condition == "untrained": report(0, learn.model)
@@ -90,8 +111,10 @@ def one_run(condition, seed, drawings):
         return [r | {"accuracy": score()} for r in rows]
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"dissection.csv")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "dissection.csv")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="conditions, separated by commas")
     args = parser.parse_args()
@@ -110,7 +133,16 @@ def main():
             rows += one_run(condition, seed, drawings[kind])
             args.out.parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame(rows).to_csv(args.out, index=False)
-            last = [r for r in rows if (r["condition"], r["seed"], r["epoch"]) == (condition, seed, rows[-1]["epoch"])]
-            print(f"{condition}, seed {seed}: accuracy {rows[-1]['accuracy']}, detectors", {l: sum(r["detects"] for r in last if r["layer"] == l) for l in sorted({r["layer"] for r in last})}, f"{time.perf_counter() - start:.0f} s", flush=True)
+            last = [
+                r
+                for r in rows
+                if (r["condition"], r["seed"], r["epoch"]) == (condition, seed, rows[-1]["epoch"])]
+            print(
+                f"{condition}, seed {seed}: accuracy {rows[-1]['accuracy']}, detectors",
+                {
+                    l: sum(r["detects"] for r in last if r["layer"] == l)
+                    for l in sorted({r["layer"] for r in last})},
+                f"{time.perf_counter() - start:.0f} s",
+                flush=True)
 
 if __name__ == "__main__": main()

@@ -66,30 +66,35 @@ def cropped(img, dice):
     return saved(img.crop((x, y, img.width - x, img.height - y)))
 
 
-def plain(img, dice): return saved(Image.new("RGB", img.size, tuple(dice.randrange(256) for _ in range(3))))
+def plain(img, dice):
+    return saved(Image.new("RGB", img.size, tuple(dice.randrange(256) for _ in range(3))))
 
 
 WAYS = {
     "empty": ("empty", lambda img, dice: b""),
     "a text": ("no image", lambda img, dice: b"This was a photo once.\n" * 20),
-    "a web page": ("no image", lambda img, dice: b"<!doctype html><html><body>Sign in</body></html>"),
+    "a web page": (
+        "no image", lambda img, dice: b"<!doctype html><html><body>Sign in</body></html>"),
     "cut short": ("truncated", cut),
     "PNG called .jpg": ("wrong suffix", lambda img, dice: saved(img, "PNG")),
     "turned by EXIF": ("turned", turned),
     "CMYK": ("CMYK", lambda img, dice: saved(img.convert("CMYK"))),
     "grey": ("grey", lambda img, dice: saved(img.convert("L"))),
-    "animated": ("animated", lambda img, dice: saved(img, "GIF", save_all=True, append_images=[img.rotate(9)])),
+    "animated": (
+        "animated",
+        lambda img, dice: saved(img, "GIF", save_all=True, append_images=[img.rotate(9)])),
     "12 pixels": ("tiny", lambda img, dice: saved(img.resize((12, 12)))),
     "plain": ("one colour", plain),
-    "a tenth of the light": ("dark", lambda img, dice: saved(img.point(lambda v: v * .1))),
+    "a tenth of the light": ("dark", lambda img, dice: saved(img.point(lambda v: v * 0.1))),
     "blurred by 4": ("blurred", lambda img, dice: saved(img.filter(ImageFilter.GaussianBlur(4)))),
     "blurred by 2": ("blurred", lambda img, dice: saved(img.filter(ImageFilter.GaussianBlur(2)))),
     "the same file": ("duplicate", None),
     "resized and saved again": ("near duplicate", resaved),
     "other brightness": ("near duplicate", brighter),
-    "mirrored": ("near duplicate", lambda img, dice: saved(img.transpose(Image.Transpose.FLIP_LEFT_RIGHT))),
-    "border cut by 2%": ("near duplicate", cropped),
-}
+    "mirrored": (
+        "near duplicate",
+        lambda img, dice: saved(img.transpose(Image.Transpose.FLIP_LEFT_RIGHT))),
+    "border cut by 2%": ("near duplicate", cropped)}
 
 
 ORIGINAL = "original"   # of a copy: whether a method names it, the copy or both, is no mistake
@@ -110,7 +115,9 @@ def spoil(photos, folder, clean, each):
         for photo in photos[clean + i * each:clean + (i + 1) * each]:
             name = f"{photo.label}.x{i}.{photo.number}.{'gif' if way == 'animated' else 'jpg'}"
             if "duplicate" in problem: write(photo, photo.name, photo.read(), ORIGINAL)
-            write(photo, name, photo.read() if change is None else change(open_photo(photo), dice), (way, problem))
+            write(
+                photo, name, photo.read() if change is None else change(open_photo(photo), dice),
+                (way, problem))
     return truth
 
 
@@ -129,8 +136,10 @@ def by_doctor(folder):
     found = defaultdict(set)
     for f in check_photos(list_photos(folder)):
         found[f.photo.name].add(f.problem), f.other and found[f.other.name].add(f"{f.problem} of")
-    for name, problems in found.items(): problems |= {p.removesuffix(" of") for p in problems if ".x" in name}
-    return {name: {p for p in problems if not p.endswith(" of")} for name, problems in found.items()}
+    for name, problems in found.items():
+        problems |= {p.removesuffix(" of") for p in problems if ".x" in name}
+    return {
+        name: {p for p in problems if not p.endswith(" of")} for name, problems in found.items()}
 
 
 def by_imagehash(folder, limit):
@@ -190,16 +199,20 @@ def whole_zip(zip_file):
     train, valid = split_photos(photos)
     sides = {photos[i]: "train" for i in train} | {photos[i]: "valid" for i in valid}
     found = check_photos(photos, sides)
-    pairs = [dict(photo=f.photo.name, other=f.other.name, problem=f.problem) for f in found if f.other]
+    pairs = [
+        dict(photo=f.photo.name, other=f.other.name, problem=f.problem) for f in found if f.other]
     seconds = time.perf_counter() - start
-    thumbs = np.stack([e.thumb for e in map_photos(examine, photos, "measuring") if e.thumb is not None])
+    thumbs = np.stack(
+        [e.thumb for e in map_photos(examine, photos, "measuring") if e.thumb is not None])
     alone = dict(correlation=len(similar_pairs(thumbs, bits=64)), both=len(similar_pairs(thumbs)))
-    return dict(photos=len(photos), seconds=round(seconds, 1), similar_pairs=alone, cores=os.cpu_count(),
-                problems=dict(Counter(f.problem for f in found)), pairs=pairs)
+    return dict(
+        photos=len(photos), seconds=round(seconds, 1), similar_pairs=alone, cores=os.cpu_count(),
+        problems=dict(Counter(f.problem for f in found)), pairs=pairs)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--clean", type=int, default=2000)
     parser.add_argument("--each", type=int, default=40)

@@ -22,10 +22,12 @@ from catsdogs.training.recipes import find_recipe
 from catsdogs.data.photos import list_photos
 
 SIZE, TRAIN, VALID = 128, 2000, 1000
-DENSE = dict(model="dense", lr=1e-4, epochs=15, bs=100)    # the recipe that served the dense network best, see codelab.py
+# the recipe that served the dense network best, see codelab.py
+DENSE = dict(model="dense", lr=1e-4, epochs=15, bs=100)
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"drawn.csv")
     parser.add_argument("--seeds", type=int, default=3)
@@ -33,7 +35,9 @@ def main():
     rows = pd.read_csv(args.out).to_dict("records") if args.out.exists() else []
     with tempfile.TemporaryDirectory() as d:
         for seed in range(args.seeds):
-            for row in one_seed(seed, Path(d), args.photos, {(r["model"], r["n_train"]) for r in rows if r["seed"] == seed}):
+            for row in one_seed(
+                seed, Path(d), args.photos,
+                {(r["model"], r["n_train"]) for r in rows if r["seed"] == seed}):
                 rows.append({"seed": seed, **row})
                 print(rows[-1], flush=True)
                 args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -47,31 +51,65 @@ def one_seed(seed, folder, photos, done):
         draw_pets(d/"valid", VALID, SIZE, 1001 + 2 * seed)
     both = list_photos(drawn[TRAIN])
     if ("logistic", TRAIN) not in done: yield logistic(both)
-    for model, n, recipe in (("dense", TRAIN, find_recipe("one_cycle", size=SIZE, **DENSE)), ("codelab", TRAIN, find_recipe("codelab", size=SIZE)), ("codelab", 200, find_recipe("codelab", size=SIZE))):
+    for model, n, recipe in (
+        ("dense", TRAIN, find_recipe("one_cycle", size=SIZE, **DENSE)),
+        ("codelab", TRAIN, find_recipe("codelab", size=SIZE)),
+        ("codelab", 200, find_recipe("codelab", size=SIZE))):
         if (model, n) in done: continue
         run = train_run(drawn[n], folder/f"{model}-{n}-{seed}", RunSettings(recipe, seed=seed))
         row = scored(run, model, n, list_photos(drawn[n]))
-        if photos and n == TRAIN and model == "codelab": row["photo_accuracy"] = evaluate_run(run, [p for p in list_photos(photos/"train.zip") if 1000 <= p.number < 2500]).scores.accuracy
+        if photos and n == TRAIN and model == "codelab":
+            row["photo_accuracy"] = evaluate_run(
+                run, [p for p in list_photos(photos / "train.zip") if 1000 <= p.number < 2500]
+            ).scores.accuracy
         yield row
     if photos and ("codelab on photos", TRAIN) not in done:
-        run = train_run(photos/"train.zip", folder/f"photos-{seed}", RunSettings(find_recipe("codelab", size=SIZE), DataSettings(split="small"), seed))
-        row = {"model": "codelab on photos", "n_train": TRAIN, "valid_accuracy": evaluate_run(run).scores.accuracy}
-        yield row | {"drawing_accuracy": evaluate_run(run, [p for p in both if p.split == "valid"]).scores.accuracy}
+        run = train_run(
+            photos / "train.zip", folder / f"photos-{seed}",
+            RunSettings(find_recipe("codelab", size=SIZE), DataSettings(split="small"), seed))
+        row = {
+            "model": "codelab on photos",
+            "n_train": TRAIN,
+            "valid_accuracy": evaluate_run(run).scores.accuracy}
+        yield row | {
+            "drawing_accuracy": evaluate_run(
+                run, [p for p in both if p.split == "valid"]).scores.accuracy}
 
 def scored(run, model, n, both):
     "Training and validation accuracy of the weights that were kept"
     from catsdogs.runs.predict import Predictor, predict_photos
-    right = {part: np.mean([a.label == a.photo.label for a in predict_photos(Predictor(run), [p for p in both if p.split == part])]) for part in ("train", "valid")}
-    return {"model": model, "n_train": n, "train_accuracy": right["train"], "valid_accuracy": right["valid"]}
+    right = {
+        part: np.mean(
+            [
+                a.label == a.photo.label
+                for a in predict_photos(Predictor(run), [p for p in both if p.split == part])])
+        for part in ("train", "valid")}
+    return {
+        "model": model,
+        "n_train": n,
+        "train_accuracy": right["train"],
+        "valid_accuracy": right["valid"]}
 
 def logistic(both):
     "Logistic regression on all pixels; of four strengths of the L2 penalty, the one that does best in validation"
     dls = photo_dataloaders(both, DataSettings(SIZE))
-    (x, y), (vx, vy) = ((dls.cache.pixels[[dls.cache.rows[p] for p in items]].reshape(len(items), -1) / np.float32(255), [p.label for p in items]) for items in (dls.train.items, dls.valid.items))
+    (x, y), (vx, vy) = (
+        (
+            dls.cache.pixels[[dls.cache.rows[p] for p in items]].reshape(len(items), -1)
+            / np.float32(255),
+            [p.label for p in items])
+        for items in (dls.train.items, dls.valid.items))
     mean = x.mean(0)
-    u, s, vt = np.linalg.svd(x - mean, full_matrices=False)     # with an L2 penalty the solution lies in the span of the pictures: 2,000 numbers in place of 49,152
-    models = [LogisticRegression(C=c, max_iter=5000).fit(u * s, y) for c in (1e-5, 1e-4, 1e-3, 1e-2)]
+    # with an L2 penalty the solution lies in the span of the pictures: 2,000 numbers in place of
+    # 49,152
+    u, s, vt = np.linalg.svd(x - mean, full_matrices=False)
+    models = [
+        LogisticRegression(C=c, max_iter=5000).fit(u * s, y) for c in (1e-5, 1e-4, 1e-3, 1e-2)]
     best = max(models, key=lambda m: m.score((vx - mean) @ vt.T, vy))
-    return {"model": "logistic", "n_train": TRAIN, "train_accuracy": best.score(u * s, y), "valid_accuracy": best.score((vx - mean) @ vt.T, vy)}
+    return {
+        "model": "logistic",
+        "n_train": TRAIN,
+        "train_accuracy": best.score(u * s, y),
+        "valid_accuracy": best.score((vx - mean) @ vt.T, vy)}
 
 if __name__ == "__main__": main()

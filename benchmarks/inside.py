@@ -24,8 +24,19 @@ NETWORKS = {"codelab": 150, "petnet": 128}
 
 def machine():
     "What the numbers depend on"
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")] if Path("/proc/cpuinfo").exists() else [platform.processor()]
-    return {"cpu": names[0], "cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "bfloat16": cpu_has_bf16(), "torch": torch.__version__}
+    names = (
+        [
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")]
+        if Path("/proc/cpuinfo").exists()
+        else [platform.processor()])
+    return {
+        "cpu": names[0],
+        "cores": len(os.sched_getaffinity(0)),
+        "threads": torch.get_num_threads(),
+        "bfloat16": cpu_has_bf16(),
+        "torch": torch.__version__}
 
 def timed(function):
     start = time.perf_counter()
@@ -39,7 +50,10 @@ def bare(model, pictures):
 
 def rates(model, pictures, rounds=2):
     "Photos per second of three passes in alternation, the best of each"
-    passes = {"top_images": lambda: top_images(model, pictures), "top_images_bfloat16": lambda: top_images(model, pictures, fast=True), "network_alone": lambda: bare(model, pictures)}
+    passes = {
+        "top_images": lambda: top_images(model, pictures),
+        "top_images_bfloat16": lambda: top_images(model, pictures, fast=True),
+        "network_alone": lambda: bare(model, pictures)}
     found = {name: [] for name in passes}
     for _ in range(rounds):
         for name, p in passes.items(): found[name].append(round(len(pictures) / timed(p)[0]))
@@ -54,20 +68,44 @@ def top_nine(photos):
         model = build_model(name, size, 1).eval()
         sample = rates(model, cache.pixels[:1600])
         seconds, top = timed(lambda: top_images(model, cache))
-        found.append({"network": name, "size": size, "photos": top.n, "layers": len(top.values), "units": sum(map(len, top.values.values())), "seconds": round(seconds, 1), "photos_per_second": round(top.n / seconds),
-                      "photos_per_second_on_1600": sample, "seconds_to_find_or_build_the_photo_cache": round(cache_seconds, 1),
-                      "result_megabytes": round(sum(t.numel() * t.element_size() for part in (top.values, top.images, top.places) for t in part.values()) / 2**20, 2),
-                      "peak_memory_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)})
+        found.append(
+            {
+                "network": name,
+                "size": size,
+                "photos": top.n,
+                "layers": len(top.values),
+                "units": sum(map(len, top.values.values())),
+                "seconds": round(seconds, 1),
+                "photos_per_second": round(top.n / seconds),
+                "photos_per_second_on_1600": sample,
+                "seconds_to_find_or_build_the_photo_cache": round(cache_seconds, 1),
+                "result_megabytes": round(
+                    sum(
+                        t.numel() * t.element_size()
+                        for part in (top.values, top.images, top.places)
+                        for t in part.values())
+                    / 2**20,
+                    2),
+                "peak_memory_gigabytes": round(
+                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)})
         print(found[-1], flush=True)
-    return {"machine": machine(), "k": 9, "total_seconds": round(sum(f["seconds"] for f in found), 1), "networks": found}
+    return {
+        "machine": machine(),
+        "k": 9,
+        "total_seconds": round(sum(f["seconds"] for f in found), 1),
+        "networks": found}
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--top", action="store_true", help="top nine of every unit of every layer")
     parser.add_argument("--limit", type=int, help="only so many photos, to try it")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
     args = parser.parse_args()
-    if args.top: (args.out/"inside_top.json").write_text(json.dumps(top_nine(list_photos(args.photos/"train.zip")[:args.limit]), indent=1) + "\n")
+    if args.top:
+        (args.out / "inside_top.json").write_text(
+            json.dumps(top_nine(list_photos(args.photos / "train.zip")[: args.limit]), indent=1)
+            + "\n")
 
 if __name__ == "__main__": main()

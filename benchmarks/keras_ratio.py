@@ -29,13 +29,27 @@ print(json.dumps(dict(rates=[r["images_per_second"] for r in rows], cache_second
 
 def ours(zip_file, epochs):
     with tempfile.TemporaryDirectory() as cache:
-        out = subprocess.run([sys.executable, "-W", "ignore", "-c", OURS, zip_file, str(epochs)], env={**os.environ, "CATSDOGS_CACHE": cache}, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", OURS, zip_file, str(epochs)],
+            env={**os.environ, "CATSDOGS_CACHE": cache}, capture_output=True, text=True, check=True,
+        ).stdout
     return json.loads(out.splitlines()[-1])
 
 def keras(python, folder, epochs):
-    out = subprocess.run([python, str(Path(__file__).parent/"keras_codelab.py"), str(folder), "--epochs", str(epochs)], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [
+            python,
+            str(Path(__file__).parent / "keras_codelab.py"),
+            str(folder),
+            "--epochs",
+            str(epochs)],
+        capture_output=True,
+        text=True,
+        check=True).stdout
     rows = [json.loads(l) for l in out.splitlines() if l.startswith("{")]
-    return dict(rates=[r["images_per_second"] for r in rows], first_seconds=rows[0]["seconds"], waits=[r["wait_seconds"] for r in rows])
+    return dict(
+        rates=[r["images_per_second"] for r in rows], first_seconds=rows[0]["seconds"],
+        waits=[r["wait_seconds"] for r in rows])
 
 def after_first(n, rates, waits=()):
     "Photos a second after the first epoch, of rates per epoch; waiting does not count"
@@ -52,7 +66,8 @@ def unpack(zip_file, folder):
             f.write_bytes(p.read())
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=4)
@@ -64,14 +79,28 @@ def main():
         for _ in range(args.rounds):
             a, b = ours(zip_file, args.epochs), keras(args.keras_python, d, args.epochs)
             n = a["n"]
-            rounds.append(dict(ours=after_first(n, a["rates"]), keras=after_first(n, b["rates"]), keras_without_waits=after_first(n, b["rates"], b["waits"]), ours_first_seconds=a["first_seconds"],
-                               keras_first_seconds=b["first_seconds"], cache_seconds=a["cache_seconds"], speed=a["speed"], ours_rates=a["rates"], keras_rates=b["rates"], keras_waits=b["waits"]))
+            rounds.append(
+                dict(
+                    ours=after_first(n, a["rates"]), keras=after_first(n, b["rates"]),
+                    keras_without_waits=after_first(n, b["rates"], b["waits"]),
+                    ours_first_seconds=a["first_seconds"], keras_first_seconds=b["first_seconds"],
+                    cache_seconds=a["cache_seconds"], speed=a["speed"], ours_rates=a["rates"],
+                    keras_rates=b["rates"], keras_waits=b["waits"]))
             r = rounds[-1]
-            r.update(ratio=r["ours"] / r["keras"], ratio_without_waits=r["ours"] / r["keras_without_waits"], first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
+            r.update(
+                ratio=r["ours"] / r["keras"],
+                ratio_without_waits=r["ours"] / r["keras_without_waits"],
+                first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
             print({k: round(v, 2) for k, v in r.items() if isinstance(v, float)}, flush=True)
-    median = {k: statistics.median(r[k] for r in rounds) for k in ("ratio", "ratio_without_waits", "first_epoch_ratio")}
+    median = {
+        k: statistics.median(r[k] for r in rounds)
+        for k in ("ratio", "ratio_without_waits", "first_epoch_ratio")}
     result = dict(median, rounds=rounds)
-    print(f"images per second, catsdogs / Keras: {median['ratio']:.2f}, without Keras' waits {median['ratio_without_waits']:.2f}; first epoch with the cache built, Keras' seconds / ours: {median['first_epoch_ratio']:.2f}")
-    (Path(__file__).parent/"results"/"keras_ratio.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(
+        f"images per second, catsdogs / Keras: {median['ratio']:.2f}, without "
+        f"Keras' waits {median['ratio_without_waits']:.2f}; first epoch with the "
+        f"cache built, Keras' seconds / ours: {median['first_epoch_ratio']:.2f}")
+    (Path(__file__).parent / "results" / "keras_ratio.json").write_text(
+        json.dumps(result, indent=1) + "\n")
 
 if __name__ == "__main__": main()

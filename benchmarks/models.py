@@ -24,9 +24,14 @@ from catsdogs.training.recipes import find_recipe
 from catsdogs.models.zoo import build_model
 
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
-RECIPES = {"dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100), "classic": find_recipe("classic", augment="none", epochs=15),
-           "codelab": find_recipe("codelab", size=128), "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
-           TIMM: find_recipe("transfer", model=TIMM, size=160, epochs=3, freeze_epochs=3, lr=5e-2, augment="none", flip_tta=False)}
+RECIPES = {
+    "dense": find_recipe("one_cycle", model="dense", size=128, epochs=15, lr=1e-4, bs=100),
+    "classic": find_recipe("classic", augment="none", epochs=15),
+    "codelab": find_recipe("codelab", size=128),
+    "petnet": find_recipe("one_cycle", model="petnet", size=96, epochs=10),
+    TIMM: find_recipe(
+        "transfer", model=TIMM, size=160, epochs=3, freeze_epochs=3, lr=5e-2, augment="none",
+        flip_tta=False)}
 
 def accuracy(name, source, split, seed, weights):
     "Train one network; its validation accuracy at the epoch with the lowest validation loss"
@@ -46,7 +51,9 @@ def speed(rounds=5, bs=64):
     for _ in range(rounds):
         for name, recipe in RECIPES.items():
             model = build_model(name, recipe.size, 1).to(memory_format=torch.channels_last)
-            x, y = torch.rand(bs, 3, recipe.size, recipe.size).contiguous(memory_format=torch.channels_last), torch.ones(bs, 1)
+            x = torch.rand(bs, 3, recipe.size, recipe.size).contiguous(
+                memory_format=torch.channels_last)
+            y = torch.ones(bs, 1)
             opt = torch.optim.AdamW(model.parameters(), 1e-4)
             if recipe.freeze_epochs: freeze(model)
             def step():
@@ -59,7 +66,10 @@ def speed(rounds=5, bs=64):
             def answer():
                 with torch.inference_mode(): model(x)
             found[name]["predict"].append(timed(answer, bs))
-    return {name: {k: round(statistics.median(v)) for k, v in f.items()} | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}} for name, f in found.items()}
+    return {
+        name: {k: round(statistics.median(v)) for k, v in f.items()}
+        | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}}
+        for name, f in found.items()}
 
 def timed(function, bs, n=5):
     function()
@@ -69,7 +79,8 @@ def timed(function, bs, n=5):
     return n * bs / (time.perf_counter() - start)
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="?")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
@@ -84,10 +95,23 @@ def main():
     for seed in range(args.seeds):
         for data in ("drawings", "photos"):
             for name in RECIPES:
-                if any((r["model"], r["data"], r["seed"]) == (name, data, seed) for r in rows) or (data == "photos" and not args.photos) or (name == TIMM and not args.weights): continue
-                source, split = (drawn_folder(2500, 128, 2000 + seed), "auto") if data == "drawings" else (args.photos/"train.zip", "small")
+                if (
+                    any((r["model"], r["data"], r["seed"]) == (name, data, seed) for r in rows)
+                    or (data == "photos" and not args.photos)
+                    or (name == TIMM and not args.weights)):
+                    continue
+                source, split = (
+                    (drawn_folder(2500, 128, 2000 + seed), "auto")
+                    if data == "drawings"
+                    else (args.photos / "train.zip", "small"))
                 start = time.perf_counter()
-                rows.append({"model": name, "data": data, "seed": seed, "accuracy": accuracy(name, source, split, seed, args.weights), "seconds": round(time.perf_counter() - start, 1)})
+                rows.append(
+                    {
+                        "model": name,
+                        "data": data,
+                        "seed": seed,
+                        "accuracy": accuracy(name, source, split, seed, args.weights),
+                        "seconds": round(time.perf_counter() - start, 1)})
                 print(rows[-1], flush=True)
                 pd.DataFrame(rows).to_csv(file, index=False)
 

@@ -35,7 +35,10 @@ def load_sets(source, others):
     photos = list_photos(source/"train.zip")
     train, valid = split_photos(photos, DataSettings(split="hash", valid=.1))
     some = train[::len(train) // FAMILIAR][:FAMILIAR]
-    return {"train": [photos[i] for i in some], "valid": [photos[i] for i in valid], "others": list_photos(others)[::2]}
+    return {
+        "train": [photos[i] for i in some],
+        "valid": [photos[i] for i in valid],
+        "others": list_photos(others)[::2]}
 
 @torch.no_grad()
 def look(net, photos):
@@ -51,7 +54,8 @@ def look(net, photos):
 def load_network(weights):
     if weights == "shipped": return shipped_run().model().eval()
     net = build_model("petnet", SIZE).eval()
-    net.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in load_file(weights).items()})
+    net.load_state_dict(
+        {name: t.float() if t.is_floating_point() else t for name, t in load_file(weights).items()})
     return net
 
 def features_of(name, weights, sets, work):
@@ -81,11 +85,13 @@ def score_all(found, kind):
     "score's name → how unfamiliar each photo of a set is"
     (z_train, familiar), (z, features) = found["train"], found[kind]
     familiar, features, classes = familiar.double(), features.double(), (z_train > 0).long()
-    return {"confidence": -z.abs(),
-            "size of the features": -features.norm(dim=1),
-            "Mahalanobis distance": mahalanobis(familiar, classes, features),
-            "Mahalanobis distance, features of length 1": mahalanobis(normalize(familiar), classes, normalize(features)),
-            "tenth nearest neighbour": tenth_neighbour(familiar, features)}
+    return {
+        "confidence": -z.abs(),
+        "size of the features": -features.norm(dim=1),
+        "Mahalanobis distance": mahalanobis(familiar, classes, features),
+        "Mahalanobis distance, features of length 1": mahalanobis(
+            normalize(familiar), classes, normalize(features)),
+        "tenth nearest neighbour": tenth_neighbour(familiar, features)}
 
 def measure(pets, others):
     "The three numbers of the field"
@@ -95,7 +101,8 @@ def measure(pets, others):
                 flagged=round(float((others > np.quantile(pets, .95)).mean()), 4))
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("others", type=Path)
     parser.add_argument("networks", nargs="+")
@@ -110,7 +117,10 @@ def main():
         for score in pets:
             for kind in ("thing", "animal"):
                 there = others[score].numpy()[kinds == kind]
-                rows.append(dict(network=name, score=score, kind=kind, n=len(there), **measure(pets[score].numpy(), there)))
+                rows.append(
+                    dict(
+                        network=name, score=score, kind=kind, n=len(there),
+                        **measure(pets[score].numpy(), there)))
                 print(rows[-1], flush=True)
     with open(RESULTS, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")

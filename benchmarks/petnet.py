@@ -33,7 +33,9 @@ SIZE = 128
 
 def labelled(folder):
     "The photos of a folder whose class folders may be called cats and dogs"
-    return [replace(photo, label=photo.label.lower().removesuffix("s")) for photo in list_photos(folder)]
+    return [
+        replace(photo, label=photo.label.lower().removesuffix("s")) for photo in list_photos(folder)
+    ]
 
 def make_run(source, trained, dest):
     "A run folder with these weights, whose photos are known"
@@ -43,8 +45,10 @@ def make_run(source, trained, dest):
     made = json.loads((trained/"petnet_gpu.json").read_text())
     versions = dict(catsdogs=version("catsdogs"), torch=made["torch"])
     data = RunData(settings, len(train), len(valid), data_fingerprint(train, valid), str(source))
-    info = RunInfo("petnet", ["cat", "dog"], SIZE, flip_tta=True, seed=made["seed"], data=data, versions=versions,
-                   hardware=dict(device=made["device"]), epochs=made["epochs"], kept_epoch=made["epochs"] - 1)
+    info = RunInfo(
+        "petnet", ["cat", "dog"], SIZE, flip_tta=True, seed=made["seed"], data=data,
+        versions=versions, hardware=dict(device=made["device"]), epochs=made["epochs"],
+        kept_epoch=made["epochs"] - 1)
     run = Run.create(dest, info)
     model = build_model("petnet", SIZE).eval()
     model.load_state_dict({name: t.float() if t.is_floating_point() else t
@@ -84,10 +88,10 @@ def write_card(run, made, scores, others, dest):
     rows = "\n".join(card_row(name, s) for name, s in scores.items())
     kinds = "\n".join(f"| {kind} | {n} | {share:.0%} |" for kind, (n, share) in others.items())
     info = run.info
-    text = CARD.format(size=SIZE, train=info.data.train, valid=info.data.valid, outliers=made["outliers"],
-                       epochs=made["epochs"], seconds=made["seconds"], device=made["device"], lr=made["lr"],
-                       temperature=info.temperature, rows=rows, others=kinds,
-                       missed=1 - others["animals"][1])
+    text = CARD.format(
+        size=SIZE, train=info.data.train, valid=info.data.valid, outliers=made["outliers"],
+        epochs=made["epochs"], seconds=made["seconds"], device=made["device"], lr=made["lr"],
+        temperature=info.temperature, rows=rows, others=kinds, missed=1 - others["animals"][1])
     (dest/"CARD.md").write_text(text, encoding="utf8")
 
 def share_neither(answers): return round(float(np.mean([a.neither for a in answers])), 4)
@@ -97,7 +101,8 @@ def judge_others(run, folder):
     kept_aside = list_photos(folder)[::2]
     predictor, found = run.predictor(), {}
     for kind in sorted({photo.label for photo in kept_aside}):
-        answers = list(predict_photos(predictor, [photo for photo in kept_aside if photo.label == kind]))
+        answers = list(
+            predict_photos(predictor, [photo for photo in kept_aside if photo.label == kind]))
         found[f"{kind}s"] = len(answers), share_neither(answers)
     return found
 
@@ -109,7 +114,8 @@ def forget_paths(run):
     (run.path/SPLIT_FILE).unlink()
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("trained", type=Path)
     parser.add_argument("--others", type=Path, required=True)
@@ -123,9 +129,12 @@ def main():
     judged = {"validation photos": evaluate_run(run),
               "other photos, full size, odd shapes": evaluate_run(run, labelled(args.originals))}
     sure = [max(a.probabilities.values()) for a in judged["validation photos"].predictions]
-    run.update(confidence_limit=round(float(np.quantile(sure, .05)), 4), scores=judged["validation photos"].scores)
-    scores = {name: asdict(evaluation.scores) | {"called_neither": share_neither(evaluation.predictions)}
-              for name, evaluation in judged.items()}
+    run.update(
+        confidence_limit=round(float(np.quantile(sure, 0.05)), 4),
+        scores=judged["validation photos"].scores)
+    scores = {
+        name: asdict(evaluation.scores) | {"called_neither": share_neither(evaluation.predictions)}
+        for name, evaluation in judged.items()}
     others = judge_others(run, args.others)
     forget_paths(run)
     write_card(run, made, scores, others, args.dest)

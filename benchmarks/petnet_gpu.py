@@ -26,7 +26,8 @@ from catsdogs.data.photos import fit_photo, list_photos, open_photo
 from catsdogs.data.splits import DataSettings, split_photos
 from catsdogs.models.zoo import build_model
 
-SOURCE, TRAIN_SIZE, ANSWER_SIZE = 180, 112, 128     # sides of the decoded photos, of training pictures, of judged ones
+# sides of the decoded photos, of training pictures, of judged ones
+SOURCE, TRAIN_SIZE, ANSWER_SIZE = 180, 112, 128
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -122,7 +123,8 @@ def hide_some(x, share=.25):
     line = (torch.arange(size, device=DEVICE) + .5) / size
     across = (line > left[:, None]) & (line < (left + wide)[:, None])
     down = (line > top[:, None]) & (line < (top + high)[:, None])
-    hidden = (across[:, None, :] & down[:, :, None])[:, None] & (torch.rand(n, 1, 1, 1, device=DEVICE) < share)
+    hidden = (across[:, None, :] & down[:, :, None])[:, None] & (
+        torch.rand(n, 1, 1, 1, device=DEVICE) < share)
     return torch.where(hidden, torch.rand_like(x), x)
 
 def views(pixels):
@@ -137,7 +139,8 @@ def scramble(pixels, tiles=4):
     "Cut pictures into tiles and shuffle these: every texture of a pet, and no pet"
     side = pixels.shape[-1] // tiles
     cut = pixels.unfold(2, side, side).unfold(3, side, side).flatten(2, 3)
-    cut = cut[:, :, torch.randperm(tiles**2, device=DEVICE)].view(len(pixels), 3, tiles, tiles, side, side)
+    cut = cut[:, :, torch.randperm(tiles**2, device=DEVICE)].view(
+        len(pixels), 3, tiles, tiles, side, side)
     return cut.transpose(3, 4).reshape(len(pixels), 3, side * tiles, side * tiles)
 
 def outliers(data, pixels, n):
@@ -210,7 +213,8 @@ class Average:
     def update(self, model, progress):
         keep = math.exp(-(progress - self.last) / self.share)
         self.last = progress
-        for mine, theirs in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
+        for mine, theirs in zip(
+            self.model.state_dict().values(), model.state_dict().values(), strict=True):
             if mine.is_floating_point(): mine.lerp_(theirs, 1 - keep)
             else: mine.copy_(theirs)
 
@@ -238,12 +242,15 @@ def loss_of(model, data, rows):
     strange = views(outliers(data, pixels, max(2, len(rows) // 10)))
     with half(): z = model(torch.cat([x, strange]))[:, 0].float()
     pets = F.binary_cross_entropy_with_logits(z[:len(x)], y)
-    return pets + .3 * F.binary_cross_entropy_with_logits(z[len(x):], torch.full_like(z[len(x):], .5))
+    return pets + 0.3 * F.binary_cross_entropy_with_logits(
+        z[len(x) :], torch.full_like(z[len(x) :], 0.5))
 
 def train(data, seconds, lr, bs=256):
     "The running mean of the weights, and how many epochs it took part in"
     model = build_model("petnet", TRAIN_SIZE).to(DEVICE, memory_format=torch.channels_last).train()
-    average, opt, supply = Average(model), Muon(model.parameters(), wd=.1), batches(len(data.train), bs)
+    average = Average(model)
+    opt = Muon(model.parameters(), wd=.1)
+    supply = batches(len(data.train), bs)
     epoch = 0
     for progress in clock(seconds):
         epoch, rows = next(supply)
@@ -265,7 +272,8 @@ def judge(model, data):
                 log_loss=F.binary_cross_entropy_with_logits(z, data.valid_targets).item())
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--others", type=Path)
@@ -278,11 +286,15 @@ def main():
     data = load_pictures(args.photos, args.others)
     model, epochs = train(data, args.seconds, args.lr)
     args.out.mkdir(parents=True, exist_ok=True)
-    state = {name: (t.half() if t.is_floating_point() else t).cpu().contiguous() for name, t in model.state_dict().items()}
+    state = {
+        name: (t.half() if t.is_floating_point() else t).cpu().contiguous()
+        for name, t in model.state_dict().items()}
     save_file(state, str(args.out/"petnet.safetensors"))
     device = torch.cuda.get_device_name() if DEVICE.type == "cuda" else DEVICE.type
-    row = dict(torch=torch.__version__.split("+")[0], seconds=args.seconds, epochs=epochs, lr=args.lr, seed=args.seed, device=device,
-               outliers=0 if data.others is None else len(data.others), valid=judge(model, data))
+    row = dict(
+        torch=torch.__version__.split("+")[0], seconds=args.seconds, epochs=epochs, lr=args.lr,
+        seed=args.seed, device=device, outliers=0 if data.others is None else len(data.others),
+        valid=judge(model, data))
     (args.out/"petnet_gpu.json").write_text(json.dumps(row, indent=1) + "\n")
     print(json.dumps(row))
 

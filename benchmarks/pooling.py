@@ -18,7 +18,11 @@ from catsdogs.models.layers import ConvBlock
 
 class TakeTurns(Callback):
     "Time the steps, with listeners and without; of those with listeners also the seconds in pooling and ReLU, there and back"
-    def __init__(self): self.seconds, self.pooling, self.random = {"layer by layer": [], "at once": []}, [], random.Random(0)
+    def __init__(self):
+        self.seconds, self.pooling, self.random = (
+            {"layer by layer": [], "at once": []},
+            [],
+            random.Random(0))
     def before_train(self): self.due = []
 
     def passed(self, counts):
@@ -38,7 +42,12 @@ class TakeTurns(Callback):
         if not self.training: return
         self.due = self.due or self.random.sample(list(self.seconds), 2)
         self.turn, self.in_pooling, self.hooks = self.due.pop(), 0., []
-        if self.turn == "layer by layer": self.hooks = [self.listen(b[i], i == 0) for b in self.model if isinstance(b, ConvBlock) for i in (0, 2)]
+        if self.turn == "layer by layer":
+            self.hooks = [
+                self.listen(b[i], i == 0)
+                for b in self.model
+                if isinstance(b, ConvBlock)
+                for i in (0, 2)]
         self.start = self.last = time.perf_counter()
 
     def after_batch(self):
@@ -49,19 +58,24 @@ class TakeTurns(Callback):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--epochs", type=int, default=16)
     args = parser.parse_args()
     turns = TakeTurns()
-    learn = photo_learner(photo_dataloaders(args.photos/"train.zip", DataSettings(split="small"), bs=100), "codelab", seed=0, cbs=turns)
+    learn = photo_learner(
+        photo_dataloaders(args.photos / "train.zip", DataSettings(split="small"), bs=100),
+        "codelab", seed=0, cbs=turns)
     with learn.no_bar(), learn.no_logging():
         learn.fit(2)                                    # memory is fresh, and slow
         for s in (*turns.seconds.values(), turns.pooling): s.clear()
         learn.fit(args.epochs)
     median = {k: statistics.median(s) for k, s in turns.seconds.items()}
     saved = 1 - median["at once"] / median["layer by layer"]
-    result = dict(share_of_pooling_and_relu=statistics.median(turns.pooling) / median["layer by layer"], saved=saved, steps=len(turns.pooling), speed=str(learn.speed), seconds=median)
+    result = dict(
+        share_of_pooling_and_relu=statistics.median(turns.pooling) / median["layer by layer"],
+        saved=saved, steps=len(turns.pooling), speed=str(learn.speed), seconds=median)
     print(result)
     (Path(__file__).parent/"results"/"pooling.json").write_text(json.dumps(result, indent=1) + "\n")
 

@@ -38,11 +38,14 @@ def variants(recipe):
         "augmentation strong, with CutMix": dict(augment="strong", mixup=0.),
     }
 
-LONG = "whole", "no MixUp", "no augmentation", "no growing", "Adam, a quarter of the rate"      # those that are worth eighteen minutes a seed
+# those that are worth eighteen minutes a seed
+LONG = "whole", "no MixUp", "no augmentation", "no growing", "Adam, a quarter of the rate"
 
 def asked(recipe):
     "name → what changes when the whole recipe's network is asked"
-    return {"answers at the size learned": dict(size=recipe.resize_to), "no mirror image": dict(flip_tta=False)}
+    return {
+        "answers at the size learned": dict(size=recipe.resize_to),
+        "no mirror image": dict(flip_tta=False)}
 
 def run_folder(work, recipe, name, seed):
     "Where a run lies"
@@ -51,14 +54,20 @@ def run_folder(work, recipe, name, seed):
 def train(source, run, recipe, seed):
     "Train, judge, calibrate"
     def show(row): print(run.name, {k: round(v, 4) for k, v in row.items()}, flush=True)
-    train_run(source, run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True, on_epoch=show)
+    train_run(
+        source, run, RunSettings(recipe, DataSettings(split="small"), seed), resume=True,
+        on_epoch=show)
 
 def judge(run, test, name, seed):
     "A line of the table"
     info, s, history = run.info, evaluate_run(run, test).scores, run.history()
-    return dict(variant=name, seed=seed, epochs=len(history), kept_epoch=info.kept_epoch, valid_accuracy=info.scores.accuracy, valid_loss=round(info.scores.log_loss, 5),
-                test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5), temperature=round(info.temperature, 3),
-                seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)), cpu=info.hardware["cpu"], threads=info.hardware["threads"])
+    return dict(
+        variant=name, seed=seed, epochs=len(history), kept_epoch=info.kept_epoch,
+        valid_accuracy=info.scores.accuracy, valid_loss=round(info.scores.log_loss, 5),
+        test_photos=s.n, test_accuracy=s.accuracy, test_loss=round(s.log_loss, 5),
+        temperature=round(info.temperature, 3),
+        seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)),
+        cpu=info.hardware["cpu"], threads=info.hardware["threads"])
 
 def ask(run, changes):
     "The same network, asked in another way: a run folder beside the run's"
@@ -79,20 +88,33 @@ def write(file, rows):
 def race(source, work, test, recipe, names, seeds, file, trains):
     "Train what is missing, judge what is there"
     changes = variants(recipe)
-    runs = [(name, seed, run_folder(work, recipe, name, seed)) for seed in range(seeds) for name in names]
+    runs = [
+        (name, seed, run_folder(work, recipe, name, seed))
+        for seed in range(seeds)
+        for name in names]
     for name, seed, run in runs if trains else []:
         run.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(run.with_name(f"{run.name}.lock"), timeout=0): train(source, run, replace(recipe, **changes[name]), seed)
+            with FileLock(run.with_name(f"{run.name}.lock"), timeout=0):
+                train(source, run, replace(recipe, **changes[name]), seed)
         except Timeout: continue                        # another process is at it
-    done = sorted(((name, seed, Run.open(run)) for name, seed, run in runs if (run/"report.html").exists()), key=lambda r: names.index(r[0]))
+    done = sorted(
+        ((name, seed, Run.open(run)) for name, seed, run in runs if (run / "report.html").exists()),
+        key=lambda r: names.index(r[0]))
     rows = [judge(run, test, name, seed) for name, seed, run in done]
-    rows += [judge(ask(run, how), test, question, seed) for question, how in asked(recipe).items() for name, seed, run in done if name == "whole"]
+    rows += [
+        judge(ask(run, how), test, question, seed)
+        for question, how in asked(recipe).items()
+        for name, seed, run in done
+        if name == "whole"]
     write(Path(__file__).parent/"results"/file, rows)
-    for row in rows: print({k: row[k] for k in ("variant", "seed", "valid_accuracy", "test_accuracy", "seconds")})
+    for row in rows:
+        print(
+            {k: row[k] for k in ("variant", "seed", "valid_accuracy", "test_accuracy", "seconds")})
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--short", action="store_true")
@@ -105,9 +127,14 @@ def main():
     if args.threads: torch.set_num_threads(args.threads)
     source, recipe, both = args.photos/"train.zip", RECIPES["race_small"], args.long == args.short
     test = [p for p in list_photos(source) if 1500 <= p.number < 2500]
-    if args.long or both: race(source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), LONG, args.seeds, "race.csv", not args.judge)
+    if args.long or both:
+        race(
+            source, args.work, test, replace(recipe, epochs=args.epochs or recipe.epochs), LONG,
+            args.seeds, "race.csv", not args.judge)
     if args.short or both:
         short = replace(recipe, epochs=args.epochs or 20, size=64, resize_from=40, resize_to=56)
-        race(source, args.work, test, short, tuple(variants(short)), args.seeds, "race_short.csv", not args.judge)
+        race(
+            source, args.work, test, short, tuple(variants(short)), args.seeds, "race_short.csv",
+            not args.judge)
 
 if __name__ == "__main__": main()

@@ -22,10 +22,13 @@ RESULTS = Path(__file__).parent/"results"
 
 def labelled(folder):
     "The photos of a folder whose class folders may be called cats and dogs"
-    return [replace(photo, label=photo.label.lower().removesuffix("s")) for photo in list_photos(folder)]
+    return [
+        replace(photo, label=photo.label.lower().removesuffix("s")) for photo in list_photos(folder)
+    ]
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--originals", type=Path)
     parser.add_argument("--epochs", type=int)
@@ -34,8 +37,9 @@ def main():
     args = parser.parse_args()
     recipe = find_recipe("race", epochs=args.epochs)
     settings = RunSettings(recipe, DataSettings(split="hash", valid=.1), args.seed)
-    run = train_run(args.photos/"train.zip", args.work/f"{recipe.epochs}-{args.seed}", settings, resume=True,
-                    on_epoch=lambda row: print(row, flush=True))
+    run = train_run(
+        args.photos / "train.zip", args.work / f"{recipe.epochs}-{args.seed}", settings,
+        resume=True, on_epoch=lambda row: print(row, flush=True))
     judged = {"validation photos": evaluate_run(run)}
     if args.originals:
         judged["other photos, full size, odd shapes"] = evaluate_run(run, labelled(args.originals))

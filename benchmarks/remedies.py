@@ -29,11 +29,14 @@ TRIED = {
     "model": ("codelab,width=0.5", "codelab,width=0.25", "codelab,width=0.125"),
     "limit": (100, 400, 800),
 }
-KEPT = [*TRIED, "seed", "outcome", "kept_epoch", "accuracy", "valid_loss", "last_accuracy",
-        "train_accuracy", "train_loss", "zero_weights", "train_losses", "valid_losses", "accuracies", "cpu", "threads"]
+KEPT = [
+    *TRIED, "seed", "outcome", "kept_epoch", "accuracy", "valid_loss", "last_accuracy",
+    "train_accuracy", "train_loss", "zero_weights", "train_losses", "valid_losses", "accuracies",
+    "cpu", "threads"]
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=cache_dir()/"remedies")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"remedies.csv")
     parser.add_argument("--seeds", type=int, default=1)
@@ -44,12 +47,17 @@ def main():
     write(args.out, sorted(rows, key=lambda row: row["run"]))
 
 def show(row):
-    print({k: row[k] for k in (*TRIED, "seed", "kept_epoch", "accuracy", "valid_loss", "last_accuracy")}, flush=True)
+    print(
+        {
+            k: row[k]
+            for k in (*TRIED, "seed", "kept_epoch", "accuracy", "valid_loss", "last_accuracy")},
+        flush=True)
 
 def write(file, rows):
     with open(file, "w", newline="") as f:
         writer = csv.DictWriter(f, KEPT, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        for row in rows: writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        for row in rows:
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
 if __name__ == "__main__": main()

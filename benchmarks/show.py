@@ -12,11 +12,14 @@ from catsdogs.data.photos import list_photos
 
 def seconds(*args, env):
     start = time.perf_counter()
-    subprocess.run([Path(sys.executable).parent/"catsdogs", *map(str, args)], env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [Path(sys.executable).parent / "catsdogs", *map(str, args)], env=env, check=True,
+        stdout=subprocess.DEVNULL)
     return round(time.perf_counter() - start, 2)
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"show.json")
@@ -24,14 +27,24 @@ def main():
     found = {"cores": os.cpu_count(), "machine": platform.processor() or platform.machine()}
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
-        photos = [p for p in list_photos(args.photos/"train.zip") if p.number >= 2500][:args.rounds + 1]
+        photos = [p for p in list_photos(args.photos / "train.zip") if p.number >= 2500][
+            : args.rounds + 1]
         for i, p in enumerate(photos): (tmp/f"{i}.jpg").write_bytes(p.read())
         for model, size in (("codelab", 150), ("petnet", 128)):
             run = tmp/model
             env = {**os.environ, "CATSDOGS_CACHE": str(tmp/"cache")}
-            seconds("train", args.photos/"train.zip", "--model", model, "--size", size, "--split", "small", "--limit", 400, "--epochs", 1, "--out", run, env=env)
-            first, *later = [seconds("show", run, tmp/f"{i}.jpg", "--out", tmp/"page.html", "--no-open", env=env) for i in range(len(photos))]
-            found[model] = {"size": size, "first_page_s": first, "later_pages_s": later, "page_bytes": (tmp/"page.html").stat().st_size}
+            seconds(
+                "train", args.photos / "train.zip", "--model", model, "--size", size, "--split",
+                "small", "--limit", 400, "--epochs", 1, "--out", run, env=env)
+            first, *later = [
+                seconds(
+                    "show", run, tmp / f"{i}.jpg", "--out", tmp / "page.html", "--no-open", env=env)
+                for i in range(len(photos))]
+            found[model] = {
+                "size": size,
+                "first_page_s": first,
+                "later_pages_s": later,
+                "page_bytes": (tmp / "page.html").stat().st_size}
             print(model, found[model], flush=True)
     args.out.write_text(json.dumps(found, indent=1) + "\n")
 

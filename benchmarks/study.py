@@ -35,7 +35,15 @@ BASE = find_recipe("one_cycle", size=96, epochs=15, lr=1.5e-3, bs=32)
 MIX = dict(augment="standard", dropout=.5, l2=3e-4, mixup=.2, epochs=120)
 SHORT_MIX = dict(augment="standard", dropout=.4, l2=3e-4, epochs=80)    # the first try
 CONTROLS = [dict(epochs=40), SHORT_MIX, SHORT_MIX | dict(size=150, bs=64, lr=2e-3, epochs=50)]
-CONDITIONS = [{}, dict(augment="standard", epochs=40), dict(dropout=.5), dict(l1=.06), dict(l2=1e-3), dict(mixup=.2), dict(label_smoothing=.1), dict(model="codelab,width=0.5")]
+CONDITIONS = [
+    {},
+    dict(augment="standard", epochs=40),
+    dict(dropout=0.5),
+    dict(l1=0.06),
+    dict(l2=1e-3),
+    dict(mixup=0.2),
+    dict(label_smoothing=0.1),
+    dict(model="codelab,width=0.5")]
 SIZES = (250, 500, 1000, 2000, 4000, 8000, 12800)
 TIMM = "timm:mobilenet_edgetpu_100,pad_type=same"
 CURVE_DATA = DataSettings(64, split="hash", valid=.1)
@@ -46,12 +54,16 @@ def mix(args): _conditions(args, "mix", [MIX])
 
 def _conditions(args, name, configurations):
     "Conditions seed by seed; the first filters of each are kept. The table holds those of all parts so far"
-    settings = StudySettings(configurations, RunSettings(BASE, DataSettings(split="small")), args.seeds, keep_models=True)
+    settings = StudySettings(
+        configurations, RunSettings(BASE, DataSettings(split="small")), args.seeds, keep_models=True
+    )
     def done(row):
         run = args.work/name/"runs"/f"{row['run']:04}"
         if (run/"model.safetensors").exists():
             model = Run.open(run).model()
-            save_file({k: v.clone() for k, v in model.state_dict().items() if k == "0.0.weight"}, run/"filters.safetensors")
+            save_file(
+                {k: v.clone() for k, v in model.state_dict().items() if k == "0.0.weight"},
+                run / "filters.safetensors")
             (run/"model.safetensors").unlink()
         print_row(row)
         _publish_conditions(args)
@@ -66,8 +78,12 @@ def _publish_conditions(args):
     for folder in (args.work/"remedies", args.work/"mix"):
         for row in study_rows(folder):
             kept = folder/"runs"/f"{row['run']:04}"/"filters.safetensors"
-            row = {"run": len(rows)} | {k: row.get(k, plain[k]) for k in fields} | {k: v for k, v in row.items() if k not in ("run", *fields)}
-            if row["seed"] == 0 and kept.exists(): filters[f"{row['run']}.0.0.weight"] = load_file(kept)["0.0.weight"]
+            row = (
+                {"run": len(rows)}
+                | {k: row.get(k, plain[k]) for k in fields}
+                | {k: v for k, v in row.items() if k not in ("run", *fields)})
+            if row["seed"] == 0 and kept.exists():
+                filters[f"{row['run']}.0.0.weight"] = load_file(kept)["0.0.weight"]
             rows.append(row)
     write(args.out/"study.csv", rows)
     save_file(filters, args.out/"study_filters.safetensors")
@@ -76,9 +92,20 @@ def control(args):
     "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation. Is it the size of the photos? A shorter mix, and the same at 150×150, which is so slow that one seed must do"
     rows = []
     for i, c in enumerate(CONTROLS):
-        settings = StudySettings([c], RunSettings(BASE, DataSettings(split="small")), 1 if c.get("size", 96) > 96 else args.seeds)
-        for row in run_study(args.photos/"train.zip", args.work/f"control-{i}", settings, print_row):
-            rows.append({k: row.get(k, asdict(BASE)[k]) for k in ("augment", "dropout", "l2", "size", "epochs")} | {k: v for k, v in row.items() if k not in ("run", "bs", "lr", "train_accuracy", "train_loss", "zero_weights")})
+        settings = StudySettings(
+            [c], RunSettings(BASE, DataSettings(split="small")),
+            1 if c.get("size", 96) > 96 else args.seeds)
+        for row in run_study(
+            args.photos / "train.zip", args.work / f"control-{i}", settings, print_row):
+            rows.append(
+                {
+                    k: row.get(k, asdict(BASE)[k])
+                    for k in ("augment", "dropout", "l2", "size", "epochs")}
+                | {
+                    k: v
+                    for k, v in row.items()
+                    if k not in ("run", "bs", "lr", "train_accuracy", "train_loss", "zero_weights")}
+            )
         write(args.out/"study_control.csv", rows)
 
 def curve_epochs(n, augment):
@@ -89,8 +116,12 @@ def curves(args):
     "From scratch, by number of photos, with and without augmentation; large sets with one seed only"
     done = {}
     for name, sizes, seeds in (("small", SIZES[:3], args.seeds), ("large", SIZES[3:], 1)):
-        configurations = [dict(limit=n, augment=a, epochs=curve_epochs(n, a != "none")) for n in sizes for a in ("none", "standard")]
-        settings = StudySettings(configurations, RunSettings(replace(BASE, size=64), CURVE_DATA), seeds)
+        configurations = [
+            dict(limit=n, augment=a, epochs=curve_epochs(n, a != "none"))
+            for n in sizes
+            for a in ("none", "standard")]
+        settings = StudySettings(
+            configurations, RunSettings(replace(BASE, size=64), CURVE_DATA), seeds)
         def note(row):
             print_row(row)
             done[name] = study_rows(args.work/f"curves-{name}")
@@ -105,12 +136,18 @@ def features(args):
     if file.exists(): return photos, np.load(file)["features"]
     speed_settings(True)
     cache = build_cache(photos, DataSettings(160))
-    net = load_backbone(build_model(TIMM, 160, 1), args.weights).eval().to(memory_format=torch.channels_last)
+    net = (
+        load_backbone(build_model(TIMM, 160, 1), args.weights)
+        .eval()
+        .to(memory_format=torch.channels_last))
     net[-1].reset_classifier(0)
     found = []
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         for i in progress(range(0, len(photos), 64), "features"):
-            found.append(net(cache.batch([cache.rows[p] for p in photos[i:i + 64]]).float() / 255).float().numpy())
+            found.append(
+                net(cache.batch([cache.rows[p] for p in photos[i : i + 64]]).float() / 255)
+                .float()
+                .numpy())
     np.savez(file, features=np.concatenate(found))
     return photos, np.concatenate(found)
 
@@ -127,8 +164,10 @@ def last_layer(x, y, vx, vy, seed, steps=400):
         opt.zero_grad()
         schedule.step()
     with torch.no_grad(): z, zt = layer(vx)[:, 0], layer(x)[:, 0]
-    return dict(accuracy=((z > 0) == (vy > .5)).float().mean().item(), train_accuracy=((zt > 0) == (y > .5)).float().mean().item(),
-                valid_loss=torch.nn.functional.binary_cross_entropy_with_logits(z, vy).item())
+    return dict(
+        accuracy=((z > 0) == (vy > 0.5)).float().mean().item(),
+        train_accuracy=((zt > 0) == (y > 0.5)).float().mean().item(),
+        valid_loss=torch.nn.functional.binary_cross_entropy_with_logits(z, vy).item())
 
 def transfer(args):
     "Pretrained features, the same photos and sizes; the seed draws batches and first weights"
@@ -139,7 +178,10 @@ def transfer(args):
         train, valid = split_photos(photos, replace(CURVE_DATA, limit=n))
         for seed in range(args.seeds):
             start = time.perf_counter()
-            rows.append(dict(limit=n, seed=seed, photos=len(train)) | last_layer(x[train], y[train], x[valid], y[valid], seed) | dict(seconds=round(time.perf_counter() - start, 1)))
+            rows.append(
+                dict(limit=n, seed=seed, photos=len(train))
+                | last_layer(x[train], y[train], x[valid], y[valid], seed)
+                | dict(seconds=round(time.perf_counter() - start, 1)))
             print(rows[-1], flush=True)
     write(args.out/"curves_transfer.csv", rows)
 
@@ -147,7 +189,8 @@ def write(file, rows):
     with open(file, "w", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
+        writer.writerows(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
 
 def publish(source, target, row):
     "Copy a study's table to where the notebook reads it, after every run"
@@ -156,18 +199,27 @@ def publish(source, target, row):
 
 def print_row(row):
     "One run, without its curves"
-    print({k: row.get(k) for k in row if k not in ("train_losses", "valid_losses", "accuracies", "cpu", "threads")}, flush=True)
+    print(
+        {
+            k: row.get(k)
+            for k in row
+            if k not in ("train_losses", "valid_losses", "accuracies", "cpu", "threads")},
+        flush=True)
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--work", type=Path, default=cache_dir()/"study")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
-    parser.add_argument("--part", action="append", choices=("remedies", "mix", "control", "curves", "transfer"))
+    parser.add_argument(
+        "--part", action="append", choices=("remedies", "mix", "control", "curves", "transfer"))
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    for part in args.part or ["remedies", "mix", "control", "curves"] + ["transfer"] * bool(args.weights): globals()[part](args)
+    for part in args.part or ["remedies", "mix", "control", "curves"] + ["transfer"] * bool(
+        args.weights):
+        globals()[part](args)
 
 if __name__ == "__main__": main()

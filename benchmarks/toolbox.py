@@ -15,7 +15,8 @@ from catsdogs.models.zoo import build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.toolbox.page import Toolbox
 
-ARGUMENTS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=60"]
+ARGUMENTS = [
+    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=60"]
 
 def networks():
     "Name and toolbox of each network"
@@ -39,18 +40,22 @@ def measure(browser, file, seconds):
     page.wait_for_timeout(4000)                 # until the browser has made fast code of everything
     before, used = page.evaluate("({...document.documentElement.dataset})"), processor_seconds()
     page.wait_for_timeout(1000 * seconds)
-    after, used = page.evaluate("({...document.documentElement.dataset})"), processor_seconds() - used
+    after, used = (
+        page.evaluate("({...document.documentElement.dataset})"),
+        processor_seconds() - used)
     page.close()
     pictures = int(after["pictures"]) - int(before["pictures"])
     latency, inference = float(after["latency"]), float(after["inference"])
-    return (f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, "
-            f"of it network {inference / latency:.0%}, processor {1000 * used / max(pictures, 1):.0f} ms a picture")
+    return f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, of it network {inference / latency:.0%}, processor {1000 * used / max(pictures, 1):.0f} ms a picture"
 
 def main():
     "Print a line for each network"
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        program = (
+            shutil.which("chromium")
+            or shutil.which("chromium-browser")
+            or shutil.which("google-chrome"))
         for name, box in networks():
             file = box.save(Path(folder)/"page.html")
             browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)

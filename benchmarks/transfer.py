@@ -18,7 +18,8 @@ from catsdogs.data.photos import list_photos
 MODEL = "timm:mobilenet_edgetpu_100,pad_type=same"
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--seeds", type=int, default=3)
@@ -31,12 +32,18 @@ def main():
     for seed in range(args.seeds):
         def show(row): print(seed, {k: round(v, 4) for k, v in row.items()}, flush=True)
         settings = RunSettings(recipe, DataSettings(split="small"), seed)
-        run = train_run(args.photos/"train.zip", args.work/f"thawed-{args.size}-{seed}", settings, resume=True, on_epoch=show)
+        run = train_run(
+            args.photos / "train.zip", args.work / f"thawed-{args.size}-{seed}", settings,
+            resume=True, on_epoch=show)
         info, tested, history = run.info, evaluate_run(run, test).scores, run.history()
-        rows.append(dict(seed=seed, size=args.size, epochs=recipe.epochs, kept_epoch=info.kept_epoch, accuracies=" ".join(f"{r['accuracy']:.6g}" for r in history),
-                         valid_accuracy=info.scores.accuracy, valid_loss=info.scores.log_loss,
-                         test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss, seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)),
-                         cpu=info.hardware["cpu"], threads=info.hardware["threads"]))
+        rows.append(
+            dict(
+                seed=seed, size=args.size, epochs=recipe.epochs, kept_epoch=info.kept_epoch,
+                accuracies=" ".join(f"{r['accuracy']:.6g}" for r in history),
+                valid_accuracy=info.scores.accuracy, valid_loss=info.scores.log_loss,
+                test_photos=tested.n, test_accuracy=tested.accuracy, test_loss=tested.log_loss,
+                seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in history)),
+                cpu=info.hardware["cpu"], threads=info.hardware["threads"]))
         print(rows[-1], flush=True)
         with open(Path(__file__).parent/"results"/"transfer.csv", "w", newline="") as f:
             w = csv.DictWriter(f, list(rows[0]), lineterminator="\n")

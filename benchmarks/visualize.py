@@ -16,7 +16,8 @@ import torch
 from catsdogs.models.hooks import list_layers, capture_outputs, Unit
 from catsdogs.core import seed_everything
 from catsdogs.speed import speed_settings
-from catsdogs.interpret.feature_visualization import AscentSettings, _climb, preferred_images, visualize
+from catsdogs.interpret.feature_visualization import (
+    AscentSettings, _climb, preferred_images, visualize)
 from catsdogs.models.zoo import build_model
 
 SIZE, SETTINGS = 150, AscentSettings()
@@ -34,11 +35,17 @@ def loop(model, layer, units, steps):
 def stop(model, layer, units, steps):
     for unit in units: visualize(model, Unit(layer, unit, "centre"), SIZE, steps, SETTINGS)
 
-def batch(model, layer, units, steps, settings=SETTINGS): visualize(model, [Unit(layer, u, "centre") for u in units], SIZE, steps, settings)
-def bfloat16(model, layer, units, steps): batch(model, layer, units, steps, replace(SETTINGS, precision="bfloat16"))
-def seen(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, SETTINGS)
+def batch(model, layer, units, steps, settings=SETTINGS):
+    visualize(model, [Unit(layer, u, "centre") for u in units], SIZE, steps, settings)
+def bfloat16(model, layer, units, steps):
+    batch(model, layer, units, steps, replace(SETTINGS, precision="bfloat16"))
+def seen(model, layer, units, steps):
+    visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, SETTINGS)
 
-def seen_bfloat16(model, layer, units, steps): visualize(model, [Unit(layer, u, "centre") for u in units], None, steps, replace(SETTINGS, precision="bfloat16"))
+def seen_bfloat16(model, layer, units, steps):
+    visualize(
+        model, [Unit(layer, u, "centre") for u in units], None, steps,
+        replace(SETTINGS, precision="bfloat16"))
 
 def seconds(f, *args):
     start = time.perf_counter()
@@ -50,19 +57,34 @@ def measure(model, layers, steps, rounds, sample):
     rates = {layer: {} for layer in layers}
     for r in range(rounds):
         for layer, n in layers.items():
-            for way, k in ((loop, 1), (stop, 1), (batch, min(n, sample)), (bfloat16, min(n, sample)), (seen, min(n, 4 * sample)), (seen_bfloat16, min(n, 4 * sample))):
-                rates[layer].setdefault(way.__name__, []).append(k / seconds(way, model, layer, range(k), steps))
+            for way, k in (
+                (loop, 1),
+                (stop, 1),
+                (batch, min(n, sample)),
+                (bfloat16, min(n, sample)),
+                (seen, min(n, 4 * sample)),
+                (seen_bfloat16, min(n, 4 * sample))):
+                rates[layer].setdefault(way.__name__, []).append(
+                    k / seconds(way, model, layer, range(k), steps))
             print(r, layer, {k: round(v[-1], 2) for k, v in rates[layer].items()}, flush=True)
     return rates
 
 def summary(rates, layers):
     "Seconds for all units of all layers by way, and how many times the loop's images per second: one number for each round"
-    total = {way: [sum(n / rates[layer][way][r] for layer, n in layers.items()) for r in range(len(v))] for way, v in next(iter(rates.values())).items()}
-    return dict(units=layers, seconds=total, times_loop={way: [a / b for a, b in zip(total["loop"], v)] for way, v in total.items()},
-                images_per_second={layer: {way: statistics.median(v) for way, v in ways.items()} for layer, ways in rates.items()})
+    total = {
+        way: [sum(n / rates[layer][way][r] for layer, n in layers.items()) for r in range(len(v))]
+        for way, v in next(iter(rates.values())).items()}
+    return dict(
+        units=layers,
+        seconds=total,
+        times_loop={way: [a / b for a, b in zip(total["loop"], v)] for way, v in total.items()},
+        images_per_second={
+            layer: {way: statistics.median(v) for way, v in ways.items()}
+            for layer, ways in rates.items()})
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=48)
     parser.add_argument("--threads", type=int)
@@ -72,20 +94,43 @@ def main():
     result = {}
     for name, sample in (("codelab", 16), ("petnet", 3)):
         model = build_model(name, SIZE, 1)
-        layers = {layer: m.out_channels for layer, m in list_layers(model).items() if layer.startswith("conv")}
-        visualize(model, Unit("conv1", 0, "centre"), SIZE, 3)                                    # to warm up
+        layers = {
+            layer: m.out_channels
+            for layer, m in list_layers(model).items()
+            if layer.startswith("conv")}
+        # to warm up
+        visualize(model, Unit("conv1", 0, "centre"), SIZE, 3)
         if name == "petnet": layers = {k: layers[k] for k in ("conv1", "conv3", "conv6", "conv9")}
-        result[name] = summary(measure(model, layers, args.steps, args.rounds if name == "codelab" else 1, sample), layers)
+        result[name] = summary(
+            measure(model, layers, args.steps, args.rounds if name == "codelab" else 1, sample),
+            layers)
         if name == "codelab":
-            result["codelab_all_channels_150_seconds"] = sum(seconds(lambda: visualize(model, [Unit(layer, u) for u in range(s, min(s + 16, n))], SIZE, args.steps)) for layer, n in layers.items() for s in range(0, n, 16))
-            result["codelab_all_units_seen_seconds"] = [sum(seconds(preferred_images, model, layer, None, SIZE) for layer in layers) for _ in range(args.rounds)]
-            result["page_8_units_seconds"] = {layer: statistics.median(seconds(preferred_images, model, layer, range(8)) for _ in range(3)) for layer in layers}
-    result |= dict(steps=args.steps, size=SIZE, cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, processor=_processor(), speed=str(speed_settings()))
-    (Path(__file__).parent/"results"/"visualize.json").write_text(json.dumps(result, indent=1) + "\n")
+            result["codelab_all_channels_150_seconds"] = sum(
+                seconds(
+                    lambda: visualize(
+                        model, [Unit(layer, u) for u in range(s, min(s + 16, n))], SIZE, args.steps)
+                )
+                for layer, n in layers.items()
+                for s in range(0, n, 16))
+            result["codelab_all_units_seen_seconds"] = [
+                sum(seconds(preferred_images, model, layer, None, SIZE) for layer in layers)
+                for _ in range(args.rounds)]
+            result["page_8_units_seconds"] = {
+                layer: statistics.median(
+                    seconds(preferred_images, model, layer, range(8)) for _ in range(3))
+                for layer in layers}
+    result |= dict(
+        steps=args.steps, size=SIZE, cores=os.cpu_count(), threads=torch.get_num_threads(),
+        torch=torch.__version__, processor=_processor(), speed=str(speed_settings()))
+    (Path(__file__).parent / "results" / "visualize.json").write_text(
+        json.dumps(result, indent=1) + "\n")
     for name in ("codelab", "petnet"):
         r = result[name]
         n = sum(r["units"].values())
-        for way, v in r["seconds"].items(): print(f"{name:8s}{n:5d} units, {way:14s}{statistics.median(v):8.1f} s, {statistics.median(r['times_loop'][way]):6.1f} times the loop")
+        for way, v in r["seconds"].items():
+            print(
+                f"{name:8s}{n:5d} units, {way:14s}{statistics.median(v):8.1f} s, "
+                f"{statistics.median(r['times_loop'][way]):6.1f} times the loop")
 
 def _processor():
     try: return next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")) + f", {platform.machine()}"

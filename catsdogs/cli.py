@@ -25,20 +25,26 @@ from .training.recipes import find_recipe, Recipe
 
 # %% ../nbs/library/app/cli.ipynb #a9b3fc47
 app = typer.Typer(
-    no_args_is_help=False, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    no_args_is_help=False, add_completion=True, rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="Train small networks to tell cats from dogs (or anything from anything), judge them, use them.",
-    epilog="Start with: catsdogs predict PHOTO, or catsdogs demo. With any command, --quiet prints results and errors "
-           "only, --debug the traceback of an error.")
+    help="Train small networks to tell cats from dogs (or "
+         "anything from anything), judge them, use them.",
+    epilog="Start with: catsdogs predict PHOTO, or catsdogs demo. With any command, "
+           "--quiet prints results and errors only, --debug the traceback of an error.")
 
 class _Command(TyperCommand):
     "A command whose help has a heading for each group of options"
-    def collect_usage_pieces(self, ctx): return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+    def collect_usage_pieces(self, ctx):
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx, formatter):
         groups = {}
         for p in self.get_params(ctx):
-            title = "Arguments" if p.param_type_name == "argument" else getattr(p, "rich_help_panel", None) or "Options"
+            title = (
+                "Arguments"
+                if p.param_type_name == "argument"
+                else getattr(p, "rich_help_panel", None) or "Options")
             if row := p.get_help_record(ctx): groups.setdefault(title, []).append(row)
         for title, rows in groups.items():
             with formatter.section(title): formatter.write_dl(rows)
@@ -98,7 +104,10 @@ def _usage(error, argv):
     "A slip on the command line, and where help is"
     names = [c.name or c.callback.__name__ for c in app.registered_commands]
     command = next((a for a in argv if a in names), None)
-    help = f"`catsdogs {command} --help` lists the options" if command else "`catsdogs --help` lists the commands"
+    help = (
+        f"`catsdogs {command} --help` lists the options"
+        if command
+        else "`catsdogs --help` lists the commands")
     return f"{error.format_message()} ({help})"
 
 @app.callback(invoke_without_command=True)
@@ -108,7 +117,8 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit()
 
 # %% ../nbs/library/app/cli.ipynb #a1f2025e
-DEVICE = typer.Option(None, "--device", help="cpu, cuda, cuda:1 or mps.  [default: a GPU if there is one]")
+DEVICE = typer.Option(
+    None, "--device", help="cpu, cuda, cuda:1 or mps.  [default: a GPU if there is one]")
 
 def _use_device(device):
     "Compute on this device in this command"
@@ -120,19 +130,25 @@ def _use_device(device):
 
 def _need(path):
     "Raise `CatsDogsError` if there is no such file or folder"
-    if re.match(r"https?:/", str(path)): raise CatsDogsError(f"{path}: photos are read from files; download it first")
+    if re.match(r"https?:/", str(path)):
+        raise CatsDogsError(f"{path}: photos are read from files; download it first")
     if not path.exists(): raise CatsDogsError(f"{path}: no such file or folder")
 
 def _need_run(run):
     if not (run/"run.json").is_file():
-        raise CatsDogsError(f"{run}: not a run folder (it has no run.json); `catsdogs train` makes one")
+        raise CatsDogsError(
+            f"{run}: not a run folder (it has no run.json); `catsdogs train` makes one")
 
 def _need_file(out):
     "Raise `CatsDogsError` if this cannot be the file to write"
     if out is None: return
-    if out.is_dir(): raise CatsDogsError(f"--out {out}: is a folder; give the name of a file, as {out/'page.html'}")
-    if not out.parent.is_dir(): raise CatsDogsError(f"--out {out}: there is no folder {out.parent}; make it first")
-    if not os.access(out.parent, os.W_OK): raise CatsDogsError(f"--out {out}: {out.parent} cannot be written into")
+    if out.is_dir():
+        raise CatsDogsError(
+            f"--out {out}: is a folder; give the name of a file, as {out / 'page.html'}")
+    if not out.parent.is_dir():
+        raise CatsDogsError(f"--out {out}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise CatsDogsError(f"--out {out}: {out.parent} cannot be written into")
 
 def _run_and_rest(paths):
     "The run folder, if the first path is one, and the other paths; None is the network that comes with the package"
@@ -158,7 +174,8 @@ class _Epochs:
     "Prints a line for each epoch, the first one under a heading, with the time that is left"
     def __init__(self, total): self.total, self.first = total, True
     def __call__(self, row):
-        if self.first: _say("  epoch  train_loss  valid_loss  accuracy  seconds  photos/s  time left")
+        if self.first:
+            _say("  epoch  train_loss  valid_loss  accuracy  seconds  photos/s  time left")
         self.first = False
         seconds, done = row["train_seconds"] + row["valid_seconds"], row["epoch"] + 1
         left = time.strftime("%H:%M:%S", time.gmtime((self.total - done) * seconds))
@@ -173,17 +190,21 @@ def _settings_options(settings, names=()):
         if f.name not in (names or limits_of(settings)): continue
         kind = str if kind_of(f.type) is object else kind_of(f.type)
         words = limits_of(settings)[f.name].words()
-        is_sentence = words[0].isascii() and not limits_of(settings)[f.name].help.startswith("{names}")
+        is_sentence = words[0].isascii() and not limits_of(settings)[f.name].help.startswith(
+            "{names}")
         panel = "The photos" if settings is DataSettings else "The recipe"
         if f.name in ("model", "epochs", "size"): panel = None
-        option = typer.Option(None, help=f"{words[0].upper() if is_sentence else words[0]}{words[1:]}.",
-                              rich_help_panel=panel)
+        option = typer.Option(
+            None, help=f"{words[0].upper() if is_sentence else words[0]}{words[1:]}.",
+            rich_help_panel=panel)
         yield Parameter(f.name, Parameter.KEYWORD_ONLY, default=option, annotation=Optional[kind])
 
 def _with_options(*options):
     "Let a command take more options, which it gets in `**settings`"
     def decorate(command):
-        own = [p for p in signature(command).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+        own = [
+            p for p in signature(command).parameters.values() if p.kind is not Parameter.VAR_KEYWORD
+        ]
         command.__signature__ = signature(command).replace(parameters=[*own, *options])
         return command
     return decorate
@@ -191,47 +212,67 @@ def _with_options(*options):
 # %% ../nbs/library/app/cli.ipynb #4a36a73e
 @_command("the whole story on drawings, in two minutes", "catsdogs demo --out runs/demo")
 def demo(
-    out: Path = typer.Option(Path("runs/demo"), help="The run folder to make; an unfinished one is continued."),
+    out: Path = typer.Option(
+        Path("runs/demo"), help="The run folder to make; an unfinished one is continued."),
     epochs: int = typer.Option(15, help="Passes over the drawings."),
     n: int = typer.Option(2400, help="How many drawings."),
     size: int = typer.Option(128, help="Their side, pixels."),
-    show: bool = typer.Option(True, "--open/--no-open", help="Open the report, where there is a screen."),
+    show: bool = typer.Option(
+        True, "--open/--no-open", help="Open the report, where there is a screen."),
 ) -> int:
     "Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html. Two minutes, no download."
     if (out/"report.html").exists():
-        raise CatsDogsError(f"{out}: holds a finished demo; open {out/'report.html'}, or choose another folder by "
-                            f"--out")
+        raise CatsDogsError(
+            f"{out}: holds a finished demo; open "
+            f"{out / 'report.html'}, or choose another folder by --out")
     from catsdogs.demo import run_demo
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
     except KeyboardInterrupt:
-        print(f"\ncatsdogs: stopped; the same command goes on from here (--out {out})", file=sys.stderr)
+        print(
+            f"\ncatsdogs: stopped; the same command goes on from here (--out {out})",
+            file=sys.stderr)
         return 130
     print(f"report: {report}")
     _say(f"next: catsdogs toolbox {out}, or catsdogs train PHOTOS with photos of your own")
-    if show and _has_screen(): import webbrowser; webbrowser.open(report.resolve().as_uri())
+    if show and _has_screen():
+        import webbrowser
+        webbrowser.open(report.resolve().as_uri())
     return 0
 
 def _has_screen():
     "Is there somebody at a terminal, with a screen?"
-    return sys.stdout.isatty() and (sys.platform in ("win32", "darwin") or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
+    return sys.stdout.isatty() and (
+        sys.platform in ("win32", "darwin")
+        or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
 
 # %% ../nbs/library/app/cli.ipynb #8a61e460
 @_command("make a data set: drawings, or photos that are downloaded", "catsdogs data drawn pets --n 2000 --size 128 "
                                                                       "--variation occlusion=0 --variation sofa_cats=1")
 def data(
-    source: str = typer.Argument(..., help="drawn: cats and dogs, drawn here. kaggle: a competition's photos. Without an account: dogs (fastai's mirror), pets (Oxford), filtered (Google), petimages (Microsoft)."),
+    source: str = typer.Argument(
+        ...,
+        help="drawn: cats and dogs, drawn here. kaggle: a competition's "
+             "photos. Without an account: dogs (fastai's mirror), pets "
+             "(Oxford), filtered (Google), petimages (Microsoft)."),
     dest: Path = typer.Argument(..., help="The folder to make; it must not exist, or be empty."),
     n: int = typer.Option(2000, help="How many pictures, half of them cats."),
     size: int = typer.Option(128, help="Their side, pixels; 16 to 1024."),
     seed: int = typer.Option(0, help="Which set; two sets share no picture."),
-    knob: list[str] = typer.Option([], "--variation", help="NAME=VALUE, may be repeated: place, scale, rotation, light, clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
-    competition: str = typer.Option("dogs-vs-cats", help="For kaggle: dogs-vs-cats or dogs-vs-cats-redux-kernels-edition."),
-    archive: Optional[str] = typer.Option(None, help="Not for drawn: the archive, if it is here already, or the address of a mirror."),
+    knob: list[str] = typer.Option(
+        [], "--variation",
+        help="NAME=VALUE, may be repeated: place, scale, rotation, light, "
+             "clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
+    competition: str = typer.Option(
+        "dogs-vs-cats", help="For kaggle: dogs-vs-cats or dogs-vs-cats-redux-kernels-edition."),
+    archive: Optional[str] = typer.Option(
+        None, help="Not for drawn: the archive, if it is here already, or the address of a mirror."
+    ),
 ) -> int:
     "Make a data set: photos that are downloaded, or drawings with masks of the body parts and drawings.csv with every specification."
     from catsdogs.drawing.dataset import draw_pets, make_variation
     if source != "drawn": return _fetch(source, dest, competition, archive)
-    if bad := next((k for k in knob if "=" not in k), None): raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
+    if bad := next((k for k in knob if "=" not in k), None):
+        raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
     draw_pets(dest, n, size, seed, make_variation(**dict(k.split("=", 1) for k in knob)))
     print(f"{dest}: {n:,} drawings of {size}×{size}, masks, drawings.csv")
     _say(f"next: catsdogs train {dest}")
@@ -241,12 +282,18 @@ def _fetch(source, dest, competition, archive):
     "Download a data set of photos; say what is here now and what comes next"
     from catsdogs.data.sources import SOURCES, fetch_competition, fetch_photos
     if source != "kaggle" and source not in SOURCES:
-        raise CatsDogsError(f"unknown source {source!r}: choose drawn, kaggle, {', '.join(SOURCES)}")
+        raise CatsDogsError(
+            f"unknown source {source!r}: choose drawn, kaggle, {', '.join(SOURCES)}")
     if source == "kaggle": fetched = fetch_competition(competition, dest, archive)
     else: fetched = fetch_photos(source, dest, archive)
     folders = ", ".join(f"{n:,} in {folder}" for folder, n in fetched.photos.items())
-    print(f"{dest}: {fetched.title}, {'complete' if fetched.new else 'there already, complete'}: {folders}")
-    if fetched.total != fetched.expected: print(f"{fetched.total:,} photos; {fetched.expected:,} were expected, so this is another edition")
+    print(
+        f"{dest}: {fetched.title}, "
+        f"{'complete' if fetched.new else 'there already, complete'}: {folders}")
+    if fetched.total != fetched.expected:
+        print(
+            f"{fetched.total:,} photos; {fetched.expected:,} "
+            "were expected, so this is another edition")
     _say(f"next: catsdogs check {dest}, then catsdogs train {dest}")
     return 0
 
@@ -257,16 +304,21 @@ ONLY = Parameter("only", Parameter.KEYWORD_ONLY, annotation=Optional[str], defau
 @_command("look for broken, double and suspicious photos",
           "catsdogs check photos --out report.html, then catsdogs check photos --quarantine set-aside")
 @_with_options(ONLY, *_settings_options(DataSettings, ("classes",)))
-def check(*,
+def check(
+    *,
     path: Path = typer.Argument(..., metavar="PHOTOS", help="A folder or a zip with photos."),
-    out: Optional[Path] = typer.Option(None, help="Write a page that shows the photos found, as report.html."),
-    quarantine: Optional[Path] = typer.Option(None, metavar="DIR", help="Move broken photos, copies and photos without "
-                                              "content into this folder; nothing is deleted."),
+    out: Optional[Path] = typer.Option(
+        None, help="Write a page that shows the photos found, as report.html."),
+    quarantine: Optional[Path] = typer.Option(
+        None, metavar="DIR",
+        help="Move broken photos, copies and photos without "
+             "content into this folder; nothing is deleted."),
     undo: bool = typer.Option(False, "--undo", help="Bring back what --quarantine DIR has moved."),
-    run: Optional[Path] = typer.Option(None, help="A run folder: also look for wrong classes, among photos that it "
-                                                  "did not learn from."),
+    run: Optional[Path] = typer.Option(
+        None,
+        help="A run folder: also look for wrong classes, among photos that it did not learn from."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
-    **settings
+    **settings,
 ) -> int:
     "Decode every photo; list what is broken, suspicious, double, or on both sides of the split. Status 1 if any is."
     if undo: return _undo(quarantine)
@@ -287,7 +339,8 @@ def check(*,
         _print_findings(findings)
         _print_notes(found, sides, time.perf_counter() - start)
         if out: print(f"page: {out}")
-        if moved: _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
+        if moved:
+            _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
         print(total)
     return int(bool(serious))
 
@@ -312,7 +365,9 @@ def _undo(quarantine):
     if quarantine is None: raise CatsDogsError("--undo needs the folder: add --quarantine DIR")
     back, left = undo_quarantine(quarantine)
     for line in left: print(f"catsdogs: {line}", file=sys.stderr)
-    print(f"{len(back):,} {'file is' if len(back) == 1 else 'files are'} back" + (f", {len(left):,} not" if left else ""))
+    print(
+        f"{len(back):,} {'file is' if len(back) == 1 else 'files are'} back"
+        + (f", {len(left):,} not" if left else ""))
     return int(bool(left))
 
 def _problems(only):
@@ -332,7 +387,10 @@ def _sides(found, run):
         return {p: sides[p.name, p.size] for p in found.photos if (p.name, p.size) in sides}
     try:
         photos = found.chosen()
-        sides = {photos[i]: side for side, idx in zip(("train", "valid"), split_photos(photos)) for i in idx}
+        sides = {
+            photos[i]: side
+            for side, idx in zip(("train", "valid"), split_photos(photos))
+            for i in idx}
     except CatsDogsError: return None
     return sides | {p: "test" for p in photos if p.split == "test"}
 
@@ -341,8 +399,9 @@ def _mislabelled(run, path):
     from catsdogs.data.doctor import likely_mislabelled
     from catsdogs.evaluation.evaluate import evaluate_run
     answers = evaluate_run(run, path).predictions
-    return likely_mislabelled([a.photo for a in answers], [list(a.probabilities.values()) for a in answers],
-                              list(answers[0].probabilities))
+    return likely_mislabelled(
+        [a.photo for a in answers], [list(a.probabilities.values()) for a in answers],
+        list(answers[0].probabilities))
 
 def _print_json(findings):
     for f in findings:
@@ -359,7 +418,9 @@ def _print_findings(findings, most=10):
         shown = [] if PROBLEMS[name].kind == "note" else some[:most]
         for f in shown: print(f"{name:14} {printable(f.photo)}: {printable(f.detail)}")
         if shown and len(some) > most:
-            print(f"{name:14} … {len(some) - most:,} more (--out report.html shows them, --json lists them)")
+            print(
+                f"{name:14} … {len(some) - most:,} more (--out "
+                "report.html shows them, --json lists them)")
     if findings: print(f"{'problem':14} {'photos':>7}  what it means")
     for name, some in by_problem.items():
         if some: print(f"{name:14} {len(some):7,}  {PROBLEMS[name].kind}: {PROBLEMS[name].words}")
@@ -373,8 +434,9 @@ def _peak_memory():
     return round(peak / (1e9 if sys.platform == "darwin" else 1e6), 2)
 
 def _summary(scores, report=None, learned=0, unreadable=()):
-    print(f"accuracy {scores.accuracy:.1%} ({scores.low:.1%} to {scores.high:.1%}) on {scores.n:,} photos, "
-          f"log loss {scores.log_loss:.3f}, calibration error {scores.calibration_error:.1%}")
+    print(
+        f"accuracy {scores.accuracy:.1%} ({scores.low:.1%} to {scores.high:.1%}) on {scores.n:,} "
+        f"photos, log loss {scores.log_loss:.3f}, calibration error {scores.calibration_error:.1%}")
     if learned: print(f"{learned:,} photos were not judged: the run has learned from them")
     if unreadable: print(f"{len(unreadable)} photos could not be read, as {unreadable[0].error}")
     if report: print(f"report: {report}")
@@ -386,18 +448,26 @@ MODEL_NAMES = ", ".join(registered_names("models.zoo", "MODELS"))
 @_command("train a network on photos", "catsdogs train train.zip --model codelab --epochs 15 --out runs/codelab")
 @_with_options(*_settings_options(Recipe),
                *_settings_options(DataSettings, ("limit", "split", "valid", "method", "classes")))
-def train(*,
-    path: Optional[Path] = typer.Argument(None, metavar="PHOTOS", help="A folder per class, names like cat.0.jpg, or "
-                                          "Kaggle's zip.  [with --resume: the run's own]"),
+def train(
+    *,
+    path: Optional[Path] = typer.Argument(
+        None, metavar="PHOTOS",
+        help="A folder per class, names like cat.0.jpg, or "
+             "Kaggle's zip.  [with --resume: the run's own]"),
     out: Optional[Path] = typer.Option(None, help="The run folder to make.  [default: runs/MODEL]"),
     recipe: Optional[str] = typer.Option(None, help=f"{RECIPE_NAMES}.  [default: the model's]"),
-    seed: Optional[int] = typer.Option(None, help="First weights, shuffling, augmentation.  [default: 42]"),
-    fast: Optional[bool] = typer.Option(None, "--fast/--no-fast", help="Use what this machine has: bfloat16, "
-                                        "channels-last, memory settings.  [default: fast]"),
+    seed: Optional[int] = typer.Option(
+        None, help="First weights, shuffling, augmentation.  [default: 42]"),
+    fast: Optional[bool] = typer.Option(
+        None, "--fast/--no-fast",
+        help="Use what this machine has: bfloat16, "
+             "channels-last, memory settings.  [default: fast]"),
     device: Optional[str] = DEVICE,
-    resume: bool = typer.Option(False, "--resume", help="Go on with the interrupted run in --out; start it if there is none."),
+    resume: bool = typer.Option(
+        False, "--resume",
+        help="Go on with the interrupted run in --out; start it if there is none."),
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
-    **settings
+    **settings,
 ) -> int:
     "Train a network into a run folder, judge it, write report.html. Ctrl-C loses at most one epoch: go on with --resume."
     given = {name: value for name, value in settings.items() if value is not None}
@@ -415,14 +485,25 @@ def train(*,
         if seed is not None: asked["seed"] = seed
         if fast is not None: asked["fast"] = fast
         if line := not_followed(out, asked): _say(line)
-        epochs = (json.loads((out/"run.json").read_text(encoding="utf8")).get("recipe") or {}).get("epochs", epochs)
+        epochs = (
+            json.loads((out / "run.json").read_text(encoding="utf8")).get("recipe") or {}
+        ).get("epochs", epochs)
     try:
         with _told(): run = train_run(path, out, run_settings, resume, _Epochs(epochs))
     except KeyboardInterrupt:
-        print(f"\ncatsdogs: stopped; go on with the same command and --resume (--out {out})", file=sys.stderr)
+        print(
+            f"\ncatsdogs: stopped; go on with the same command and --resume (--out {out})",
+            file=sys.stderr)
         return 130
     scores, report = run.info.scores, run.path/"report.html"
-    if as_json: print(json.dumps({**asdict(scores), "run": str(out), "report": str(report), "peak_memory_gb": _peak_memory()}))
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    **asdict(scores),
+                    "run": str(out),
+                    "report": str(report),
+                    "peak_memory_gb": _peak_memory()}))
     else:
         _summary(scores, report)
         _say(f"peak memory: {_peak_memory()} GB")
@@ -433,7 +514,8 @@ def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"
     there = (out/"run.json").is_file()
     if there and not resume:
-        raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")
+        raise CatsDogsError(
+            f"{out}: holds a run already; choose another folder, or go on with it by --resume")
     if path is None and not (resume and there):
         raise CatsDogsError("give the photos to train on, as catsdogs train train.zip")
     if path is None:
@@ -449,9 +531,10 @@ def _photos_to_train(path, out, resume):
 @_command("judge a run on photos that it did not learn from", "catsdogs evaluate runs/codelab more-photos --out "
                                                               "page.html")
 def evaluate(
-    paths: list[Path] = typer.Argument(..., metavar="[RUN] [PHOTOS]", help="A run folder, photos with their classes, "
-                                       "or both. Without a run: the PetNet that comes with the package. Without "
-                                       "photos: the run's own validation photos."),
+    paths: list[Path] = typer.Argument(
+        ..., metavar="[RUN] [PHOTOS]",
+        help="A run folder, photos with their classes, or both. Without a run: the PetNet "
+             "that comes with the package. Without photos: the run's own validation photos."),
     out: Optional[Path] = typer.Option(None, help="Write a page about it, as page.html."),
     device: Optional[str] = DEVICE,
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
@@ -468,7 +551,10 @@ def evaluate(
     run = run or shipped_run()
     evaluation = evaluate_run(run, rest[0] if rest else None)
     learned, unreadable = evaluation.learned, evaluation.unreadable
-    if as_json: print(json.dumps({**asdict(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
+    if as_json:
+        print(
+            json.dumps(
+                {**asdict(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
     else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
         write_evaluation(run, evaluation, out, own=not rest)
@@ -479,9 +565,11 @@ def evaluate(
 @_command("name what is on photos", "catsdogs predict cat.jpg holiday-photos")
 def predict(
     paths: list[Path] = typer.Argument(..., metavar="PHOTOS...", help="Photos, folders, zips."),
-    run: Optional[Path] = typer.Option(None, help="A run folder.  [default: the PetNet that comes with the package]"),
+    run: Optional[Path] = typer.Option(
+        None, help="A run folder.  [default: the PetNet that comes with the package]"),
     device: Optional[str] = DEVICE,
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line: file, label, probabilities."),
+    as_json: bool = typer.Option(
+        False, "--json", help="One JSON object a line: file, label, probabilities."),
 ) -> int:
     "Name what is on photos. Status 1 if some could not be read."
     if run: _need_run(run)
@@ -493,7 +581,8 @@ def predict(
     for a in predict_photos(predictor, photos):
         unread += a.label is None
         _print_answer(a, predictor, as_json)
-    if unread and not as_json: print(f"catsdogs: {unread} of {len(photos)} photos could not be read", file=sys.stderr)
+    if unread and not as_json:
+        print(f"catsdogs: {unread} of {len(photos)} photos could not be read", file=sys.stderr)
     for line in others: print(f"catsdogs: {line}", file=sys.stderr)
     return int(bad + unread > 0)
 
@@ -506,7 +595,9 @@ def _photos_to_predict(paths, as_json):
         except CatsDogsError as e:
             if len(paths) == 1: raise
             bad += 1
-            if as_json: print(json.dumps(dict(file=str(path), label=None, probabilities=None, error=str(e))))
+            if as_json:
+                print(
+                    json.dumps(dict(file=str(path), label=None, probabilities=None, error=str(e))))
             else: print(f"catsdogs: {e}", file=sys.stderr)
             continue
         photos += found.photos
@@ -531,22 +622,34 @@ def _print_answer(a, predictor, as_json):
           "five minutes. Stop it and type it again: it goes on. Type it in a second terminal too: both share the work.) "
           "With photos: catsdogs study pets --size 64 --vary augment=none,standard --vary l2=0,0.001 --out runs/pets-study")
 def study(
-    path: Optional[Path] = typer.Argument(None, help="Photos, or a run folder whose photos and settings to start from.  [default: 800 drawings]"),
-    out: Path = typer.Option(Path("runs/study"), help="The study's folder; an unfinished study in it is continued."),
-    vary: list[str] = typer.Option(["augment=none,light", "dropout=0,0.5"], help="FIELD=VALUE,VALUE or FIELD=LOW..HIGH (for --design sample); may be repeated. FIELD: augment, dropout, l1, l2, wd, label_smoothing, mixup, model, limit, lr, epochs, and the other fields of a run."),
-    design: str = typer.Option("grid", help="grid: all combinations; each: one change at a time; sample: random ones."),
+    path: Optional[Path] = typer.Argument(
+        None,
+        help="Photos, or a run folder whose photos and "
+             "settings to start from.  [default: 800 drawings]"),
+    out: Path = typer.Option(
+        Path("runs/study"), help="The study's folder; an unfinished study in it is continued."),
+    vary: list[str] = typer.Option(
+        ["augment=none,light", "dropout=0,0.5"],
+        help="FIELD=VALUE,VALUE or FIELD=LOW..HIGH (for --design sample); may be "
+             "repeated. FIELD: augment, dropout, l1, l2, wd, label_smoothing, "
+             "mixup, model, limit, lr, epochs, and the other fields of a run."),
+    design: str = typer.Option(
+        "grid", help="grid: all combinations; each: one change at a time; sample: random ones."),
     n: int = typer.Option(20, help="How many configurations, for --design sample."),
     seeds: int = typer.Option(3, help="Runs of each configuration; may be raised later."),
-    model: Optional[str] = typer.Option(None, help=f"What to start from: {MODEL_NAMES} or timm:NAME."),
+    model: Optional[str] = typer.Option(
+        None, help=f"What to start from: {MODEL_NAMES} or timm:NAME."),
     recipe: Optional[str] = typer.Option(None, help=f"{RECIPE_NAMES}.  [default: one_cycle]"),
     epochs: Optional[int] = typer.Option(None, help="Passes over the photos.  [default: 12]"),
     size: Optional[int] = typer.Option(None, help="Side of the photos, pixels.  [default: 64]"),
     limit: Optional[int] = typer.Option(None, help="Train on at most so many photos."),
     split: str = typer.Option("auto", help="auto, hash, folder or small, as in train."),
-    classes: Optional[str] = typer.Option(None, help="Which folders or names are the classes, as in train."),
-    valid: float = typer.Option(.2, help="Share of validation photos."),
+    classes: Optional[str] = typer.Option(
+        None, help="Which folders or names are the classes, as in train."),
+    valid: float = typer.Option(0.2, help="Share of validation photos."),
     keep_models: bool = typer.Option(False, "--keep-models", help="Keep the weights of every run."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object for each run, nothing else."),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print one JSON object for each run, nothing else."),
 ) -> int:
     "What is each remedy against overfitting worth? Trains every configuration with several seeds; answers with 95% intervals."
     from catsdogs.study.design import full_grid, one_at_a_time, read_fields, random_sample
@@ -555,57 +658,86 @@ def study(
     from catsdogs.data.drawn import drawn_folder
     from catsdogs.training.train import RunSettings
     fields = read_fields(vary)
-    designs = dict(grid=lambda: full_grid(**fields), each=lambda: one_at_a_time(**fields), sample=lambda: random_sample(n, **fields))
-    if design not in designs: raise CatsDogsError(f"unknown design {design!r}: choose one of {', '.join(designs)}")
-    if path is not None and (path/"run.json").is_file(): source, base = settings_of(path, epochs=epochs, size=size, model=model)
+    designs = dict(
+        grid=lambda: full_grid(**fields), each=lambda: one_at_a_time(**fields),
+        sample=lambda: random_sample(n, **fields))
+    if design not in designs:
+        raise CatsDogsError(f"unknown design {design!r}: choose one of {', '.join(designs)}")
+    if path is not None and (path / "run.json").is_file():
+        source, base = settings_of(path, epochs=epochs, size=size, model=model)
     else:
-        chosen = find_recipe(recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
+        chosen = find_recipe(
+            recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
         source = path or drawn_folder(800, chosen.size)
-        base = RunSettings(chosen, DataSettings(split=split, valid=valid, limit=limit, classes=classes))
+        base = RunSettings(
+            chosen, DataSettings(split=split, valid=valid, limit=limit, classes=classes))
     settings = StudySettings(designs[design](), base, seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line)
-    except KeyboardInterrupt: print(f"\ncatsdogs: stopped; the same command goes on from here (--out {out})", file=sys.stderr); return 130
+    except KeyboardInterrupt:
+        print(
+            f"\ncatsdogs: stopped; the same command goes on from here (--out {out})",
+            file=sys.stderr)
+        return 130
     if as_json: print("\n".join(json.dumps(r) for r in rows))
-    else: print(format_answers(rows)); print(f"table: {out/'results.csv'}")
+    else:
+        print(format_answers(rows))
+        print(f"table: {out/'results.csv'}")
     return 0
 
 def _study_line(row):
     from catsdogs.study.effects import varied_fields
     about = ", ".join(f"{k}={v}" for k, (v,) in varied_fields([row]).items())
-    score = f"{row['accuracy']:6.1%} on new photos, {row['train_accuracy']:6.1%} on its own" if row["outcome"] == "finished" else "diverged"
-    print(f"run {row['run']:4}  seed {row['seed']}  {about}: {score}, {row['seconds']:.0f} s", flush=True)
+    score = (
+        f"{row['accuracy']:6.1%} on new photos, {row['train_accuracy']:6.1%} on its own"
+        if row["outcome"] == "finished"
+        else "diverged")
+    print(
+        f"run {row['run']:4}  seed {row['seed']}  {about}: {score}, {row['seconds']:.0f} s",
+        flush=True)
 
 # %% ../nbs/library/app/cli.ipynb #b9767381
 @_command("what every layer makes of a photo, as a page", "catsdogs show cat.jpg --out cat.html, or catsdogs show "
                                                           "runs/codelab cat.jpg")
 def show(
-    paths: list[Path] = typer.Argument(..., metavar="[RUN] PHOTO", help="A run folder, and a photo of any size. Without "
-                                       "a run: the PetNet that comes with the package."),
+    paths: list[Path] = typer.Argument(
+        ..., metavar="[RUN] PHOTO",
+        help="A run folder, and a photo of any size. Without "
+             "a run: the PetNet that comes with the package."),
     out: Path = typer.Option(Path("page.html"), help="The page to write."),
-    units: int = typer.Option(3, help="Units of each layer to look at closely: those that contribute most."),
-    preferred: bool = typer.Option(True, help="Make the picture that each of these units likes best."),
+    units: int = typer.Option(
+        3, help="Units of each layer to look at closely: those that contribute most."),
+    preferred: bool = typer.Option(
+        True, help="Make the picture that each of these units likes best."),
     device: Optional[str] = DEVICE,
-    view: bool = typer.Option(True, "--open/--no-open", help="Open the page, where there is a screen."),
+    view: bool = typer.Option(
+        True, "--open/--no-open", help="Open the page, where there is a screen."),
 ) -> int:
     "What every layer makes of a photo, as one page: answer, evidence, feature maps, units with their top images."
     run, rest = _run_and_rest(paths)
-    if len(rest) != 1: raise CatsDogsError("show takes a photo, with a run folder before it or without")
+    if len(rest) != 1:
+        raise CatsDogsError("show takes a photo, with a run folder before it or without")
     _need(rest[0])
     _need_file(out)
     _use_device(device)
     from catsdogs.interpret.show import ShowSettings, show_photo
     from catsdogs.runs.folder import shipped_run
-    page = show_photo(run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
+    page = show_photo(
+        run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
     print(f"page: {page}")
-    if view and _has_screen(): import webbrowser; webbrowser.open(page.resolve().as_uri())
+    if view and _has_screen():
+        import webbrowser
+        webbrowser.open(page.resolve().as_uri())
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #7d1c3a52
 @_command("look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
 def toolbox(
-    run: Optional[Path] = typer.Argument(None, help="A run folder.  [default: the PetNet that comes with the package]"),
-    save: Optional[Path] = typer.Option(None, help="Write one page that stays live, and serve nothing."),
-    view: bool = typer.Option(True, "--open/--no-open", help="Open the browser, where there is a screen."),
+    run: Optional[Path] = typer.Argument(
+        None, help="A run folder.  [default: the PetNet that comes with the package]"),
+    save: Optional[Path] = typer.Option(
+        None, help="Write one page that stays live, and serve nothing."),
+    view: bool = typer.Option(
+        True, "--open/--no-open", help="Open the browser, where there is a screen."),
 ) -> int:
     "Look into a network live, in the browser: your pictures or the webcam, and every layer. Ctrl-C ends it."
     from catsdogs.runs.folder import shipped_run
@@ -617,7 +749,9 @@ def toolbox(
         return 0
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
-        if view and _has_screen(): import webbrowser; webbrowser.open(address)
+        if view and _has_screen():
+            import webbrowser
+            webbrowser.open(address)
     serve_page(box.page(photos=True), tell)
     return 0
 
@@ -625,22 +759,37 @@ def toolbox(
 @_command("write Kaggle's submission file, and send it", "catsdogs submit runs/codelab test1.zip --out "
                                                          "submission.csv --sample sampleSubmission.csv")
 def submit(
-    paths: list[Path] = typer.Argument(..., metavar="[RUN] PHOTOS", help="A run folder, and Kaggle's test1.zip, its "
-                                       "zip of zips, or a folder of photos named by number. Without a run: the "
-                                       "PetNet that comes with the package."),
+    paths: list[Path] = typer.Argument(
+        ..., metavar="[RUN] PHOTOS",
+        help="A run folder, and Kaggle's test1.zip, its zip of zips, or a folder of photos "
+             "named by number. Without a run: the PetNet that comes with the package."),
     out: Path = typer.Option(Path("submission.csv"), help="The CSV file to write."),
-    metric: Optional[str] = typer.Option(None, help="logloss writes P(dog), accuracy writes 0 or 1.  [default: what the competition wants, else logloss]"),
-    clip: Optional[float] = typer.Option(None, help="Keep probabilities within CLIP and 1-CLIP.  [default: what was best for the run's validation photos]"),
-    threshold: Optional[float] = typer.Option(None, help="For accuracy: a dog from this probability on.  [default: measured, too]"),
-    competition: Optional[str] = typer.Option(None, help="dogs-vs-cats or dogs-vs-cats-redux-kernels-edition.  [default: as `catsdogs data kaggle` noted beside the photos]"),
-    sample: Optional[Path] = typer.Option(None, help="Kaggle's sampleSubmission.csv: the ids must be the same."),
+    metric: Optional[str] = typer.Option(
+        None,
+        help="logloss writes P(dog), accuracy writes 0 or 1.  "
+             "[default: what the competition wants, else logloss]"),
+    clip: Optional[float] = typer.Option(
+        None,
+        help="Keep probabilities within CLIP and 1-CLIP.  [default: "
+             "what was best for the run's validation photos]"),
+    threshold: Optional[float] = typer.Option(
+        None, help="For accuracy: a dog from this probability on.  [default: measured, too]"),
+    competition: Optional[str] = typer.Option(
+        None,
+        help="dogs-vs-cats or dogs-vs-cats-redux-kernels-edition.  "
+             "[default: as `catsdogs data kaggle` noted beside the photos]"),
+    sample: Optional[Path] = typer.Option(
+        None, help="Kaggle's sampleSubmission.csv: the ids must be the same."),
     device: Optional[str] = DEVICE,
-    upload: bool = typer.Option(False, "--upload", help="Send it to Kaggle, wait for the score, tell the place."),
-    message: Optional[str] = typer.Option(None, "-m", "--message", help="What Kaggle shows beside it.  [default: the run's name]"),
+    upload: bool = typer.Option(
+        False, "--upload", help="Send it to Kaggle, wait for the score, tell the place."),
+    message: Optional[str] = typer.Option(
+        None, "-m", "--message", help="What Kaggle shows beside it.  [default: the run's name]"),
 ) -> int:
     "Write Kaggle's submission file, id,label; with --upload send it and wait for its score."
     run, rest = _run_and_rest(paths)
-    if len(rest) != 1: raise CatsDogsError("submit takes photos, with a run folder before them or without")
+    if len(rest) != 1:
+        raise CatsDogsError("submit takes photos, with a run folder before them or without")
     path = rest[0]
     for needed in filter(None, (path, sample)): _need(needed)
     _need_file(out)
@@ -650,26 +799,45 @@ def submit(
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
     contest, metric = agree_on_answer(path, competition, metric)
     if metric == "logloss" and threshold is not None:
-        raise CatsDogsError("--threshold is for --metric accuracy; the log loss wants probabilities, see --clip")
+        raise CatsDogsError(
+            "--threshold is for --metric accuracy; the log loss wants probabilities, see --clip")
     if metric == "accuracy" and clip is not None:
-        raise CatsDogsError("--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
+        raise CatsDogsError(
+            "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
     run = run or shipped_run().path
-    kaggle = _sign_in(contest) if upload else None      # first: a missing sign-in shall not cost the work
+    # first: a missing sign-in shall not cost the work
+    kaggle = _sign_in(contest) if upload else None
     done = write_submission(run, path, out, metric, clip, threshold)
     check_answers(out, path, contest)
     if sample: check_submission(out, sample)
     checked = ", the ids of the sample" if sample else ""
     print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}")
     c = done.choice
-    measured = f"chosen on {c.n:,} validation photos (" + (f"log loss {c.log_loss:.3f}" if metric == "logloss" else f"{c.accuracy:.1%} right") + " there)" if c.n else "not measured: " + (
-        "you gave it" if (clip if metric == "logloss" else threshold) is not None else "the run's validation photos are no longer there")
-    print((f"clipped at {c.clip:.4f}" if metric == "logloss" else f"1 above {c.threshold:.2f}") + ", " + measured)
-    if done.unreadable: print(f"{len(done.unreadable)} photos could not be read and got one half, as {done.unreadable[0].error}")
+    measured = (
+        f"chosen on {c.n:,} validation photos ("
+        + (f"log loss {c.log_loss:.3f}" if metric == "logloss" else f"{c.accuracy:.1%} right")
+        + " there)"
+        if c.n
+        else "not measured: "
+        + (
+            "you gave it"
+            if (clip if metric == "logloss" else threshold) is not None
+            else "the run's validation photos are no longer there"))
+    print(
+        (f"clipped at {c.clip:.4f}" if metric == "logloss" else f"1 above {c.threshold:.2f}")
+        + ", "
+        + measured)
+    if done.unreadable:
+        print(
+            f"{len(done.unreadable)} photos could not be read "
+            f"and got one half, as {done.unreadable[0].error}")
     if upload: print(upload_submission(kaggle, out, contest, message or f"catsdogs {run.name}"))
     return 0
 
 def _sign_in(contest):
     "Kaggle's client; raises `CatsDogsError` if nobody is signed in, or nobody knows which competition it is about"
     from catsdogs.data.kaggle_client import COMPETITIONS, connect
-    if contest is None: raise CatsDogsError(f"--upload to which competition? Add --competition {' or '.join(COMPETITIONS)}")
+    if contest is None:
+        raise CatsDogsError(
+            f"--upload to which competition? Add --competition {' or '.join(COMPETITIONS)}")
     return connect()

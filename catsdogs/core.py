@@ -54,7 +54,9 @@ def registered_names(
     *rooms, name = module.split(".")
     source = files("catsdogs").joinpath(*rooms, f"{name}.py").read_text(encoding="utf8")
     for statement in ast.parse(source).body:
-        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", None) == registry:
+        if (
+            isinstance(statement, ast.Assign)
+            and getattr(statement.targets[0], "id", None) == registry):
             entries = statement.value.args[1]           # Registry("model", {"codelab": …})
             return tuple(ast.literal_eval(key) for key in entries.keys)
     raise ValueError(f"{module} has no registry {registry}")
@@ -66,7 +68,9 @@ def seed_everything(
     "Start Python's, NumPy's and PyTorch's random generators (CPU and GPU) from `seed`"
     import torch
     seed %= 2**32
-    random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 # %% ../nbs/library/core/core.ipynb #e9069b3f
 def epoch_seed(
@@ -85,15 +89,20 @@ def atomic_path(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle); tmp = Path(tmp)
+    os.close(handle)
+    tmp = Path(tmp)
     try:
         try: yield tmp
         except OSError: raise
-        except Exception as e:                          # libraries that write files themselves report a full disk in words of their own
-            if shutil.disk_usage(path.parent).free < 2**20: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from e
+        # libraries that write files themselves report a full disk in words of their own
+        except Exception as e:
+            if shutil.disk_usage(path.parent).free < 2**20:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from e
             raise
-        umask = os.umask(0); os.umask(umask)
-        tmp.chmod(0o666 & ~umask)                       # mkstemp's files are private; the result gets an ordinary file's rights
+        umask = os.umask(0)
+        os.umask(umask)
+        # mkstemp's files are private; the result gets an ordinary file's rights
+        tmp.chmod(0o666 & ~umask)
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
@@ -102,7 +111,8 @@ def write_atomic(
     data:str|bytes  # its new content; text is written as UTF-8
 ) -> Path: # `path`
     "Replace `path` by `data`, so that a kill at any moment leaves the old file or the new one"
-    with atomic_path(path) as tmp: tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
+    with atomic_path(path) as tmp:
+        tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
     return Path(path)
 
 # %% ../nbs/library/core/core.ipynb #e1991db1
@@ -111,10 +121,11 @@ def explain_os_errors(
     doing:str # what was being done, for the message: "writing the run folder runs/x"
 ):
     "Turn a full disk or a missing permission inside the block into a `CatsDogsError` that says what to do"
-    hints = {errno.ENOSPC: "the disk is full; free some space or choose another place",
-             errno.EDQUOT: "your quota on this disk is used up; free some space or choose another place",
-             errno.EACCES: "permission denied; choose another place or change its rights",
-             errno.EROFS: "the disk is read-only; choose another place"}
+    hints = {
+        errno.ENOSPC: "the disk is full; free some space or choose another place",
+        errno.EDQUOT: "your quota on this disk is used up; free some space or choose another place",
+        errno.EACCES: "permission denied; choose another place or change its rights",
+        errno.EROFS: "the disk is read-only; choose another place"}
     try: yield
     except OSError as e:
         if e.errno not in hints: raise
@@ -147,4 +158,6 @@ def progress(
 ):
     "A `tqdm` bar on standard error that shows itself after two seconds, and only on a terminal"
     from tqdm import tqdm
-    return tqdm(it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr, dynamic_ncols=True)
+    return tqdm(
+        it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr,
+        dynamic_ncols=True)

@@ -23,12 +23,21 @@ def _sheet(size=96):
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     fig, axs = plt.subplots(3, 8, figsize=(8, 3.5))
-    if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.01, h_pad=.02, wspace=.01, hspace=.02)
-    for i, ax in enumerate(axs[:2].flat): ax.imshow(draw(pet_spec(2 * (i % 8) + i // 8, 2), size).image)
+    if fig.get_layout_engine():
+        fig.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.02)
+    for i, ax in enumerate(axs[:2].flat):
+        ax.imshow(draw(pet_spec(2 * (i % 8) + i // 8, 2), size).image)
     drawing = draw(pet_spec(1, 2, Variation(occlusion=0.)), size)
-    axs[2, 0].imshow(drawing.image); axs[2, 1].imshow(drawing.labels, cmap=ListedColormap(plt.get_cmap("tab20").colors[:len(PARTS)]), vmin=-.5, vmax=len(PARTS) - .5)
-    for ax, part in zip(axs[2, 2:], ("head", "left ear", "eyes", "muzzle", "nose", "body")): ax.imshow(drawing.mask(part), cmap="gray", vmin=0, vmax=1); ax.set_title(part, fontsize=8, fontweight="normal", pad=2)
-    axs[0, 0].set_title("cats"); axs[1, 0].set_title("dogs"); axs[2, 0].set_title("and the truth")
+    axs[2, 0].imshow(drawing.image)
+    axs[2, 1].imshow(
+        drawing.labels, cmap=ListedColormap(plt.get_cmap("tab20").colors[: len(PARTS)]), vmin=-0.5,
+        vmax=len(PARTS) - 0.5)
+    for ax, part in zip(axs[2, 2:], ("head", "left ear", "eyes", "muzzle", "nose", "body")):
+        ax.imshow(drawing.mask(part), cmap="gray", vmin=0, vmax=1)
+        ax.set_title(part, fontsize=8, fontweight="normal", pad=2)
+    axs[0, 0].set_title("cats")
+    axs[1, 0].set_title("dogs")
+    axs[2, 0].set_title("and the truth")
     for ax in axs.flat: ax.axis("off")
     return figure_png(fig, colors=128)
 
@@ -36,11 +45,14 @@ def _inside(predictor, seed=2):
     "What each convolution makes of a cat and of a dog"
     from catsdogs.models.hooks import activations, find_layers
     from catsdogs.interpret.layers import plot_feature_maps
-    convolved = [name for name in find_layers(predictor.model, None) if name.startswith("relu")][:-1]     # the last ReLU belongs to the dense layer
+    # the last ReLU belongs to the dense layer
+    convolved = [name for name in find_layers(predictor.model, None) if name.startswith("relu")][
+        :-1]
     for i in (0, 1):
         pixels = np.array(draw(pet_spec(i, seed), predictor.size).image)
         xb = predictor.batch(pixels[None])
-        yield figure_png(plot_feature_maps(pixels, activations(predictor.model, xb, convolved)), colors=128)
+        yield figure_png(
+            plot_feature_maps(pixels, activations(predictor.model, xb, convolved)), colors=128)
 
 def _chapters(predictor):
     "The pictures before and after those that every report has"
@@ -48,10 +60,24 @@ def _chapters(predictor):
     from catsdogs.interpret.trait_swaps import pet_pairs, plot_trait_effects, trait_effects
     from catsdogs.plotting import Figure
     with plot_style():
-        before = [Figure("drawings", _sheet(), "Colour, coat, pose, place and light are the same for both; ears, muzzle, nose, eyes and whiskers are not. Last row: for a drawing, the part that each pixel shows is known.", "What it has to learn")]
-        captions = ("The strongest feature maps of each layer. Near the picture at first, then edges and patches; at last only a few places are lit.", "The same layers, looking at a dog.")
-        inside = [Figure(f"layers_{name}", png, text, heading) for name, png, text, heading in zip(("cat", "dog"), _inside(predictor), captions, ("What each layer makes of a picture", ""))]
-        fig, ax = plt.subplots(figsize=(6.4, 2.9)); plot_trait_effects(trait_effects(predictor, pet_pairs(60, 1)), ax)
+        before = [
+            Figure(
+                "drawings", _sheet(),
+                "Colour, coat, pose, place and light are the same for both; "
+                "ears, muzzle, nose, eyes and whiskers are not. Last row: "
+                "for a drawing, the part that each pixel shows is known.",
+                "What it has to learn")]
+        captions = (
+            "The strongest feature maps of each layer. Near the picture at "
+            "first, then edges and patches; at last only a few places are lit.",
+            "The same layers, looking at a dog.")
+        inside = [
+            Figure(f"layers_{name}", png, text, heading)
+            for name, png, text, heading in zip(
+                ("cat", "dog"), _inside(predictor), captions,
+                ("What each layer makes of a picture", ""))]
+        fig, ax = plt.subplots(figsize=(6.4, 2.9))
+        plot_trait_effects(trait_effects(predictor, pet_pairs(60, 1)), ax)
         text = "60 pairs of a cat and a dog were drawn again, each with one trait of the other. A long bar is a trait that the network goes by; bars are means, lines 95% intervals."
         return before, [*inside, Figure("traits", figure_png(fig), text, "What it goes by")]
 
@@ -76,7 +102,8 @@ def run_demo(
     unfinished = Path(out, "run.json").exists() and Run.open(out).info.state != "finished"
     settings = RunSettings(find_recipe("codelab", size=size, epochs=epochs), seed=42)
     def chapters(run):
-        on_step("judged on drawings that it has not seen; looking inside: layers, and what it goes by")
+        on_step(
+            "judged on drawings that it has not seen; looking inside: layers, and what it goes by")
         return _chapters(run.predictor())
     run = train_run(folder, out, settings, unfinished, on_epoch, chapters)
     return run.path/"report.html"

@@ -11,14 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 # %% ../nbs/library/core/plotting.ipynb #009e1a58
-COLORS = {"train": "#0072B2", "valid": "#D55E00", "cat": "#009E73", "dog": "#CC79A7", "neutral": "#666666"}
+COLORS = {
+    "train": "#0072B2",
+    "valid": "#D55E00",
+    "cat": "#009E73",
+    "dog": "#CC79A7",
+    "neutral": "#666666",
+}
 
 @contextmanager
 def plot_style():
     "Matplotlib settings shared by the course's figures, in force inside the `with` block only"
     import matplotlib as mpl
     import matplotlib.pyplot as plt
-    plt.draw_if_interactive()                           # starts the backend: started inside, it would lose its interactive mode at the end
+    # starts the backend: started inside, it would lose its interactive mode at the end
+    plt.draw_if_interactive()
     with mpl.rc_context({"figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True, "axes.spines.top": False,
                          "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
                          "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "font.size": 10}): yield
@@ -26,17 +33,20 @@ def plot_style():
 # %% ../nbs/library/core/plotting.ipynb #c1d8f680
 def figure_png(
     fig,                  # a matplotlib figure; it is closed
-    colors:int|None=None  # reduce to a palette of so many colours (2 to 256), for figures that show photos
+    # reduce to a palette of so many colours (2 to 256), for figures that show photos
+    colors:int|None=None
 ) -> bytes: # a PNG file
     "Draw a matplotlib figure into the bytes of a PNG file, and close it"
     import io
     import matplotlib.pyplot as plt
     from PIL import Image
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", pil_kwargs=dict(compress_level=6 if colors is None else 1)); plt.close(fig)
+    fig.savefig(buffer, format="png", pil_kwargs=dict(compress_level=6 if colors is None else 1))
+    plt.close(fig)
     if colors is None: return buffer.getvalue()
     out = io.BytesIO()
-    Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(out, format="png", optimize=True)
+    Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(
+        out, format="png", optimize=True)
     return out.getvalue()
 
 # %% ../nbs/library/core/plotting.ipynb #f44da62e
@@ -77,8 +87,11 @@ def html_page(
 ) -> str:
     "One page of HTML, its pictures inside, no script and nothing to fetch"
     esc = lambda o: html.escape(str(o))
-    return _PAGE.format(title=esc(title), summary=esc(summary), numbers="".join(f"<div><b>{esc(v)}</b>{esc(k)}</div>" for k, v in numbers.items()),
-                        figures="".join(map(_figure_html, figures)), facts="".join(f"<tr><td>{esc(k)}</td><td>{esc(v)}</td></tr>" for k, v in facts))
+    return _PAGE.format(
+        title=esc(title), summary=esc(summary),
+        numbers="".join(f"<div><b>{esc(v)}</b>{esc(k)}</div>" for k, v in numbers.items()),
+        figures="".join(map(_figure_html, figures)),
+        facts="".join(f"<tr><td>{esc(k)}</td><td>{esc(v)}</td></tr>" for k, v in facts))
 
 def _figure_html(f):
     heading = f"<h2>{html.escape(f.heading)}</h2>" if f.heading else ""

@@ -24,7 +24,8 @@ class Limits:
     high: float|None = None # largest value that is allowed
     above: float|None = None # values must be larger than this
     below: float|None = None # values must be smaller than this
-    names: Iterable|Callable|None = None # the names that are allowed, or a function that returns them
+    # the names that are allowed, or a function that returns them
+    names: Iterable|Callable|None = None
     open: bool = False # other names are possible too, and a rule of the class checks them
     log: bool = False # a study spreads its values evenly over their logarithms
 
@@ -39,15 +40,20 @@ class Limits:
     def range(self) -> str:
         "The limits in words; empty if there are none"
         if self.low is not None and self.high is not None: return f"from {self.low} to {self.high}"
-        if self.above is not None and self.below is not None: return f"between {self.above} and {self.below}"
-        limits = {"at least": self.low, "above": self.above, "below": self.below, "at most": self.high}
-        return " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
+        if self.above is not None and self.below is not None:
+            return f"between {self.above} and {self.below}"
+        limits = {
+            "at least": self.low, "above": self.above, "below": self.below, "at most": self.high}
+        return " and ".join(
+            f"{word} {limit}" for word, limit in limits.items() if limit is not None)
 
     def contains(self, value:float) -> bool:
         "Does a number keep the limits? Neither infinity nor NaN does"
         if not isfinite(value): return False
-        if self.low is not None and value < self.low or self.high is not None and value > self.high: return False
-        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
+        if self.low is not None and value < self.low or self.high is not None and value > self.high:
+            return False
+        return (self.above is None or value > self.above) and (
+            self.below is None or value < self.below)
 
 def setting(
     default,    # the value if nothing is said
@@ -88,7 +94,8 @@ def _checked(name, kind, limits, value):
     if kind in (int, float) and not limits.contains(plain):
         raise CatsDogsError(f"{name} must be {limits.range() or 'a finite number'}, not {value!r}")
     names = limits.allowed()
-    if names and not limits.open and plain not in names: raise CatsDogsError(unknown_name(name, plain, names))
+    if names and not limits.open and plain not in names:
+        raise CatsDogsError(unknown_name(name, plain, names))
     return plain
 
 def check_settings(
@@ -110,7 +117,10 @@ def settings_table(
     for f in fields(settings):
         if "limits" not in f.metadata: continue
         limits, kind = f.metadata["limits"], kind_of(f.type)
-        allowed = "a name" if limits.allowed() else f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip()
+        allowed = (
+            "a name"
+            if limits.allowed()
+            else f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip())
         words = limits.words().replace("|", "\\|")         # a bar would end the cell
         default = "–" if f.default is None else str(f.default)
         rows.append(f"| `{f.name}` | {default} | {allowed} | {words} |")

@@ -47,11 +47,14 @@ def cpu_has_bf16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 # %% ../nbs/library/core/speed.ipynb #63f1bc8c
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _MADV_HUGEPAGE = -1, -2, -3, 14   # from <malloc.h> and <sys/mman.h>
+# from <malloc.h> and <sys/mman.h>
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _MADV_HUGEPAGE = -1, -2, -3, 14
 _tuned = None
 
 def tune_malloc(
-    reserve:int=3 * 2**29 # bytes of heap to mark for large pages; reserved, not used: it costs no memory until it is touched
+    # bytes of heap to mark for large pages; reserved, not used: it costs no memory until it is
+    # touched
+    reserve:int=3 * 2**29
 ) -> bool: # whether the settings are in force
     "Keep freed memory and use large pages for it (glibc only; done once per process, left off elsewhere)"
     global _tuned
@@ -62,13 +65,18 @@ def _mallopt(reserve):
     libc = ctypes.CDLL(None)
     if not all(libc.mallopt(k, v) for k, v in
                ((_M_MMAP_THRESHOLD, 2**30), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**26))): return False
-    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.c_size_t],
+        [ctypes.c_void_p])
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    libc.mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)          # so that the block comes from the heap, which the next allocations will use
+    # so that the block comes from the heap, which the next allocations will use
+    libc.mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)
     block, page = libc.malloc(reserve), 2**21
     if block:
         start = -(-block // page) * page
-        libc.madvise(start, (block + reserve - start) // page * page, _MADV_HUGEPAGE)   # a hint: where it is refused nothing is lost
+        # a hint: where it is refused nothing is lost
+        libc.madvise(start, (block + reserve - start) // page * page, _MADV_HUGEPAGE)
         libc.free(block)
     return True
 
@@ -98,4 +106,5 @@ def speed_settings(
     import torch
     kind = (device or pick_device()).type
     bf16 = cpu_has_bf16() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
-    return SpeedSettings("bfloat16" if bf16 else "float32", kind != "mps", tune_malloc() if kind == "cpu" else False)
+    return SpeedSettings(
+        "bfloat16" if bf16 else "float32", kind != "mps", tune_malloc() if kind == "cpu" else False)

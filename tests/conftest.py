@@ -16,21 +16,27 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def photos():
     "The folder with Kaggle's photos; without it the test is skipped"
-    if not os.environ.get("CATSDOGS_PHOTOS"): pytest.skip("CATSDOGS_PHOTOS is not set: the folder with Kaggle's train.zip")
+    if not os.environ.get("CATSDOGS_PHOTOS"):
+        pytest.skip("CATSDOGS_PHOTOS is not set: the folder with Kaggle's train.zip")
     return Path(os.environ["CATSDOGS_PHOTOS"])
 
 @pytest.fixture(scope="session")
 def catsdogs(folder):
     "Type a command line: catsdogs('predict', …) → the finished process"
     program = shutil.which("catsdogs", path=str(Path(sys.executable).parent)) or "catsdogs"
-    def type_in(*args): return subprocess.run([program, *map(str, args)], capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL)
+    def type_in(*args):
+        return subprocess.run(
+            [program, *map(str, args)], capture_output=True, text=True, cwd=folder,
+            stdin=subprocess.DEVNULL)
     return type_in
 
 @pytest.fixture(scope="session")
 def drawn(folder, catsdogs):
     "A run folder, trained on 200 drawings"
     from catsdogs.drawing.dataset import draw_pets
-    done = catsdogs("train", draw_pets(folder/"pets", n=200, size=64), "--model", "classic", "--epochs", "2", "--out", folder/"drawn")
+    done = catsdogs(
+        "train", draw_pets(folder / "pets", n=200, size=64), "--model", "classic", "--epochs", "2",
+        "--out", folder / "drawn")
     assert done.returncode == 0, done.stderr
     return folder/"drawn"
 
@@ -38,9 +44,16 @@ def drawn(folder, catsdogs):
 def browser():
     "Headless Chromium; without it the test is skipped"
     playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome"))
     if not program: pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"])
+        b = p.chromium.launch(
+            executable_path=program,
+            args=[
+                "--no-sandbox", "--disable-background-networking", "--disable-component-update",
+                "--disable-sync", "--no-first-run"])
         yield b
         b.close()

@@ -19,8 +19,10 @@ class KaggleServer:
         self.types = {}                     # path → content type, for what is not an archive
         self.competitions = {}              # name → path of its zip
         self.rules_accepted = True
-        self.refusals = {}                  # method, as "DownloadDataFiles" → (status, message, headers)
-        self.break_after = {}               # path → how many bytes each answer may have before the connection breaks
+        # method, as "DownloadDataFiles" → (status, message, headers)
+        self.refusals = {}
+        # path → how many bytes each answer may have before the connection breaks
+        self.break_after = {}
         self.breaks = {}                    # path → how often it breaks; then it is whole
         self.ranges = True                  # does it know how to go on in the middle of a file?
         self.pending = 1                    # how often a submission is still being scored
@@ -35,7 +37,8 @@ class KaggleServer:
     def __enter__(self):
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.address = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, kwargs=dict(poll_interval=.05), daemon=True).start()
+        threading.Thread(
+            target=self.http.serve_forever, kwargs=dict(poll_interval=0.05), daemon=True).start()
         return self
 
     def __exit__(self, *_):
@@ -44,9 +47,10 @@ class KaggleServer:
 
     def environment(self, home, **more):
         "Environment variables for Kaggle's client: everything it asks comes here, and it finds no sign-in but that in `home`"
-        return dict(KAGGLE_API_ENVIRONMENT="LOCALHOST", HTTP_PROXY=self.address, HTTPS_PROXY=self.address,
-                    http_proxy=self.address, https_proxy=self.address, NO_PROXY="", no_proxy="", HOME=str(home),
-                    USERPROFILE=str(home), XDG_CONFIG_HOME=f"{home}/.config", **more)
+        return dict(
+            KAGGLE_API_ENVIRONMENT="LOCALHOST", HTTP_PROXY=self.address, HTTPS_PROXY=self.address,
+            http_proxy=self.address, https_proxy=self.address, NO_PROXY="", no_proxy="",
+            HOME=str(home), USERPROFILE=str(home), XDG_CONFIG_HOME=f"{home}/.config", **more)
 
     # what the API answers: a dictionary, or (status, message)
 
@@ -56,7 +60,8 @@ class KaggleServer:
         return kind == "Basic" and base64.b64decode(value).decode() == f"{USER}:{KEY}"
 
     def IntrospectToken(self, asked):
-        return dict(active=asked["token"] == TOKEN, username=USER if asked["token"] == TOKEN else "")
+        return dict(
+            active=asked["token"] == TOKEN, username=USER if asked["token"] == TOKEN else "")
 
     def GenerateAccessToken(self, asked):
         if asked["refreshToken"] != "refresh_good": return 401, "invalid refresh token"
@@ -65,12 +70,16 @@ class KaggleServer:
     def DownloadDataFiles(self, asked):
         name = asked["competitionName"]
         if name not in self.competitions: return 404, "Not found"
-        if not self.rules_accepted: return 403, "You must accept this competition's rules before you'll be able to download files."
+        if not self.rules_accepted:
+            return (
+                403,
+                "You must accept this competition's rules before you'll be able to download files.")
         return 302, f"http://localhost{self.competitions[name]}?signature=abc"
 
     def StartSubmissionUpload(self, asked):
         if asked["competitionName"] not in self.competitions: return 404, "Not found"
-        if not self.rules_accepted: return 403, "You must accept this competition's rules before you can submit."
+        if not self.rules_accepted:
+            return 403, "You must accept this competition's rules before you can submit."
         return dict(token="blob-1", createUrl="http://localhost/upload/blob-1")
 
     def CreateSubmission(self, asked):
@@ -87,7 +96,9 @@ class KaggleServer:
 
     def GetLeaderboard(self, asked):
         size, start = asked.get("pageSize") or 20, int(asked.get("pageToken") or 0)
-        page = [dict(teamId=start + i, teamName=f"team {start + i}", score=s) for i, s in enumerate(self.board[start:start + size])]
+        page = [
+            dict(teamId=start + i, teamName=f"team {start + i}", score=s)
+            for i, s in enumerate(self.board[start : start + size])]
         more = start + size < len(self.board)
         return dict(submissions=page, nextPageToken=str(start + size) if more else "")
 
@@ -101,11 +112,13 @@ def _handler(server):
 
         def reply(self, status, body=b"", kind="application/json", **headers):
             self.send_response(status)
-            for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items(): self.send_header(k.replace("_", "-"), str(v))
+            for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items():
+                self.send_header(k.replace("_", "-"), str(v))
             self.end_headers()
             self.wfile.write(body)
 
-        def json(self, status, value, **headers): self.reply(status, json.dumps(value).encode(), **headers)
+        def json(self, status, value, **headers):
+            self.reply(status, json.dumps(value).encode(), **headers)
 
         def path_here(self):
             "The path, if the request is for this machine"
@@ -130,13 +143,16 @@ def _handler(server):
         def send_file(self, path, data):
             start, tag = 0, f'"{len(data)}-{hash(data) & 0xffff:x}"'
             wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            if wanted and server.ranges and self.headers.get("If-Range", tag) == tag: start = int(wanted[1])
+            if wanted and server.ranges and self.headers.get("If-Range", tag) == tag:
+                start = int(wanted[1])
             if start and start >= len(data): return self.reply(416)
-            body, headers = data[start:], dict(ETag=tag, Last_Modified="Wed, 01 Jan 2020 00:00:00 GMT")
+            body = data[start:]
+            headers = dict(ETag=tag, Last_Modified="Wed, 01 Jan 2020 00:00:00 GMT")
             if server.ranges: headers["Accept_Ranges"] = "bytes"
             if start: headers["Content_Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
             kind = server.types.get(path, "application/zip")
-            if server.breaks.get(path, 0) <= 0: return self.reply(206 if start else 200, body, kind, **headers)
+            if server.breaks.get(path, 0) <= 0:
+                return self.reply(206 if start else 200, body, kind, **headers)
             server.breaks[path] -= 1
             self.send_response(206 if start else 200)
             for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items(): self.send_header(k.replace("_", "-"), str(v))
@@ -160,9 +176,11 @@ def _handler(server):
             server.asked.append((method, None))
             if method in server.refusals:
                 status, message, headers = server.refusals[method]
-                if isinstance(message, bytes): return self.reply(status, message, "text/html", **headers)
+                if isinstance(message, bytes):
+                    return self.reply(status, message, "text/html", **headers)
                 return self.json(status, dict(code=status, message=message), **headers)
-            if method not in OPEN_TO_ALL and not server.signed_in(self.headers.get("Authorization")):
+            if method not in OPEN_TO_ALL and not server.signed_in(
+                self.headers.get("Authorization")):
                 return self.json(401, dict(code=401, message="Unauthenticated"))
             answer = getattr(server, method)(asked)
             if not isinstance(answer, tuple): return self.json(200, answer)

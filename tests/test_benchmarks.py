@@ -29,7 +29,8 @@ def test_there_are_benchmarks():
 def test_benchmark_imports(path):
     if path.stem in NEEDS_KERAS:
         pytest.skip("Keras lives in an environment of its own")
-    assert import_script(path).__doc__, "a benchmark says at its top what it measures and how it is called"
+    assert import_script(path).__doc__, (
+        "a benchmark says at its top what it measures and how it is called")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -20,14 +20,23 @@ def test_lesson_is_in_form(path):
 
 
 def test_teachers_table_is_of_today():
-    assert lessons.TEACHERS.read_text(encoding="utf8") == lessons.with_table(), "run `python tools/lessons.py`"
-    titles = [lessons.source(lessons.read(path)["cells"][0]).splitlines()[0][2:] for path in lessons.lesson_files()]
+    assert lessons.TEACHERS.read_text(encoding="utf8") == lessons.with_table(), (
+        "run `python tools/lessons.py`")
+    titles = [
+        lessons.source(lessons.read(path)["cells"][0]).splitlines()[0][2:]
+        for path in lessons.lesson_files()]
     assert all(f"[{title}]" in lessons.table() for title in titles)
 
 
 def cell(kind, text, **more):
-    made = {"cell_type": kind, "id": "x", "metadata": {}, "source": text.splitlines(keepends=True), **more}
-    return made | ({"outputs": more.get("outputs", []), "execution_count": None} if kind == "code" else {})
+    made = {
+        "cell_type": kind,
+        "id": "x",
+        "metadata": {},
+        "source": text.splitlines(keepends=True),
+        **more}
+    return made | (
+        {"outputs": more.get("outputs", []), "execution_count": None} if kind == "code" else {})
 
 
 def test_what_is_out_of_form_is_found():
@@ -41,10 +50,13 @@ def test_what_is_out_of_form_is_found():
         return " ".join(lessons.out_of_form(nb, path))
     assert "badges" in spoilt(lambda cells: cells.pop(1))
     assert "badges" in spoilt(lambda cells: cells[1]["metadata"].clear())
-    assert "directive" in spoilt(lambda cells: cells.insert(3, cell("code", "x = 1\n#| eval: false")))
+    assert "directive" in spoilt(
+        lambda cells: cells.insert(3, cell("code", "x = 1\n#| eval: false"))
+    )
     stderr = {"output_type": "stream", "name": "stderr", "text": ["!"]}
     assert "warning" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[stderr])))
-    assert "no picture" in spoilt(lambda cells: cells.__setitem__(slice(3, 9), [cell("code", "x")] * 3))
+    assert "no picture" in spoilt(
+        lambda cells: cells.__setitem__(slice(3, 9), [cell("code", "x")] * 3))
     assert "no title" in spoilt(lambda cells: lessons.set_source(cells[0], "words"))
 
 
@@ -75,31 +87,41 @@ def test_shaping_twice_changes_nothing():
     head = "".join(cells[0]["source"])
     assert head.startswith("# 1. A\n\n[![Open in Colab](") and head.endswith(")\n\nwords")
     said = lessons.settings()
-    assert f"{said['git_url'].removeprefix('https://')}/blob/{said['branch']}/nbs/course/{path.name}" in head
+    assert (
+        f"{said['git_url'].removeprefix('https://')}/blob/{said['branch']}/nbs/course/{path.name}"
+        in head)
 
 
 def test_cleaning_keeps_cells_collapsed():
     from nbdev.clean import clean_nb
     nb = lessons.read(lessons.lesson_files()[0])
-    clean_nb(nb, allowed_cell_metadata_keys=lessons.settings()["allowed_cell_metadata_keys"].split())
+    clean_nb(
+        nb, allowed_cell_metadata_keys=lessons.settings()["allowed_cell_metadata_keys"].split())
     hidden = [c for c in nb["cells"] if c["metadata"].get("jupyter", {}).get("source_hidden")]
     assert hidden and all(lessons.is_hidden(c) for c in hidden)
 
 
-CLOUDS = {"Colab": {"COLAB_RELEASE_TAG": "1"}, "Kaggle": {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}, "a laptop": {}}
+CLOUDS = {
+    "Colab": {"COLAB_RELEASE_TAG": "1"},
+    "Kaggle": {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"},
+    "a laptop": {}}
 
 @pytest.mark.parametrize("missing", [True, False], ids=["missing", "there"])
 @pytest.mark.parametrize("where", CLOUDS)
 def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
     "The first cell of each lesson, with pip replaced by a list"
-    for name in ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"): monkeypatch.delenv(name, raising=False)
+    for name in ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"):
+        monkeypatch.delenv(name, raising=False)
     for name, value in CLOUDS[where].items(): monkeypatch.setenv(name, value)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if missing else object())
     asked = []
     shell = SimpleNamespace(run_line_magic=lambda *line: asked.append(line))
     code = TransformerManager().transform_cell(lessons.source(lessons.set_up_cell()))
     exec(code, {"get_ipython": lambda: shell})
-    wanted = [("pip", f"install --quiet git+{lessons.settings()['git_url']}")] if missing and CLOUDS[where] else []
+    wanted = (
+        [("pip", f"install --quiet git+{lessons.settings()['git_url']}")]
+        if missing and CLOUDS[where]
+        else [])
     assert asked == wanted
 
 
@@ -113,7 +135,9 @@ def test_a_lesson_on_opening(lab, browser):     # noqa: F811
     seen = panel.inner_text()
     assert "You will be able to" in seen and "#|" not in seen
     assert panel.locator(".jp-InputPlaceholder, .jp-Placeholder").count() >= 1
-    assert panel.locator(".jp-mod-error, [data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert (
+        panel.locator(".jp-mod-error, [data-mime-type='application/vnd.jupyter.stderr']").count()
+        == 0)
     page.close()
 
 
@@ -155,12 +179,17 @@ def test_click_through_units(browser, tmp_path):
     from catsdogs.models.zoo import build_model
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     net = build_model("codelab", 32).eval()
-    html = unit_browser_html(net, top_images(net, pictures, ["relu1"]), pictures, {"relu1": [3, 0, 5]})
+    html = unit_browser_html(
+        net, top_images(net, pictures, ["relu1"]), pictures, {"relu1": [3, 0, 5]})
     page, trouble = open_page(browser, tmp_path, html)
-    def seen(): return [c.get_attribute("data-name") for c in page.locator(".cd-unit").all() if c.is_visible()]
+    def seen():
+        return [
+            c.get_attribute("data-name") for c in page.locator(".cd-unit").all() if c.is_visible()]
     assert seen() == ["3"]
     page.get_by_role("button", name="5").click()
-    assert seen() == ["5"] and page.get_by_role("button", name="5").get_attribute("aria-pressed") == "true"
+    assert (
+        seen() == ["5"]
+        and page.get_by_role("button", name="5").get_attribute("aria-pressed") == "true")
     assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)") and trouble == []
     page.close()
     context = browser.new_context(java_script_enabled=False)

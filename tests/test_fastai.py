@@ -53,7 +53,8 @@ def learn(dls, tmp_path):
 
 def own_network(n_out):
     "A user's own network"
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, n_out))
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, n_out))
 
 def saved(img, format, **kwargs):
     buffer = io.BytesIO()
@@ -63,13 +64,14 @@ def saved(img, format, **kwargs):
 # Any loaders
 
 def from_folder(pets, size):
-    return ImageDataLoaders.from_folder(pets, valid_pct=.25, seed=1, item_tfms=Resize(size), bs=16, num_workers=0)
+    return ImageDataLoaders.from_folder(
+        pets, valid_pct=0.25, seed=1, item_tfms=Resize(size), bs=16, num_workers=0)
 
 LOADERS = {
     "ImageDataLoaders": lambda pets: from_folder(pets, SIZE),
-    "photo_block": lambda pets: photo_block(DataSettings(SIZE)).dataloaders(pets, bs=16, num_workers=0),
-    "photo_dataloaders": lambda pets: photo_dataloaders(pets, DataSettings(SIZE), bs=16),
-}
+    "photo_block": lambda pets: photo_block(DataSettings(SIZE)).dataloaders(
+        pets, bs=16, num_workers=0),
+    "photo_dataloaders": lambda pets: photo_dataloaders(pets, DataSettings(SIZE), bs=16)}
 
 @pytest.mark.parametrize("kind", LOADERS)
 def test_any_loaders(pets, kind):
@@ -78,14 +80,20 @@ def test_any_loaders(pets, kind):
     with learn.no_bar(), learn.no_logging(): learn.fit(1)
     assert (learn.recipe.size, learn.recipe.bs) == (SIZE, 16)
     assert [type(cb) for cb in learn.cbs if isinstance(cb, MixUp)] == [MixUp]
-    assert [t.policy.brightness for t in learn.dls.train.after_batch.fs if isinstance(t, Augment)] == [.1]
-    assert not [t for t in dls.train.after_batch.fs if isinstance(t, Augment)]  # the user's own loaders are left alone
+    assert [
+        t.policy.brightness for t in learn.dls.train.after_batch.fs if isinstance(t, Augment)
+    ] == [0.1]
+    # the user's own loaders are left alone
+    assert not [t for t in dls.train.after_batch.fs if isinstance(t, Augment)]
     assert len(learn.recorder.values) == 1 and np.isfinite(learn.recorder.values[0]).all()
 
 def test_the_network_is_made_for_the_pictures(pets):
     dls = LOADERS["ImageDataLoaders"](pets)
-    assert sum(p.numel() for p in photo_learner(dls, "dense").model.parameters()) == 3 * SIZE**2 * 512 + 512 + 512 + 1
-    assert photo_learner(dls, recipe="petnet").recipe.model == "petnet"     # no model is named: the recipe's
+    assert (
+        sum(p.numel() for p in photo_learner(dls, "dense").model.parameters())
+        == 3 * SIZE**2 * 512 + 512 + 512 + 1)
+    # no model is named: the recipe's
+    assert photo_learner(dls, recipe="petnet").recipe.model == "petnet"
 
 def test_looking_at_the_loaders_spends_no_random_number(pets):
     dls = LOADERS["ImageDataLoaders"](pets)
@@ -97,10 +105,14 @@ def test_looking_at_the_loaders_spends_no_random_number(pets):
     assert torch.equal(after, torch.rand(3))
 
 def test_unfit_loaders_are_refused(pets):
-    with pytest.raises(CatsDogsError, match="not square"): photo_learner(from_folder(pets, (32, 48)), "classic")
-    block = DataBlock((ImageBlock, RegressionBlock), get_items=get_image_files, get_y=lambda p: 1., item_tfms=Resize(SIZE))
+    with pytest.raises(CatsDogsError, match="not square"):
+        photo_learner(from_folder(pets, (32, 48)), "classic")
+    block = DataBlock(
+        (ImageBlock, RegressionBlock), get_items=get_image_files, get_y=lambda p: 1.0,
+        item_tfms=Resize(SIZE))
     numbers = block.dataloaders(pets, bs=16, num_workers=0)
-    with pytest.raises(CatsDogsError, match="one class for each picture"): photo_learner(numbers, "classic")
+    with pytest.raises(CatsDogsError, match="one class for each picture"):
+        photo_learner(numbers, "classic")
 
 # The recipe, whole or refused
 
@@ -112,7 +124,8 @@ def test_a_policy_of_ones_own(pets, tmp_path):
 
 def test_two_augmentations_are_refused(pets):
     dls = photo_dataloaders(pets, DataSettings(SIZE), bs=16, batch_tfms=augmentations("strong"))
-    with pytest.raises(CatsDogsError, match="leave out one of the two"): photo_learner(dls, "classic", "classic")
+    with pytest.raises(CatsDogsError, match="leave out one of the two"):
+        photo_learner(dls, "classic", "classic")
     same = photo_learner(dls, "classic", find_recipe("classic", augment="strong"))
     assert len([t for t in same.dls.train.after_batch.fs if isinstance(t, Augment)]) == 1
     assert isinstance(photo_learner(dls, "classic", "one_cycle", cbs=CutMix()).cut_mix, CutMix)
@@ -127,7 +140,8 @@ def test_a_recipe_stays_what_it_is(dls):
     "No pretrained weights come in by the back door"
     learn = photo_learner(dls, None, Recipe("timm:test_resnet", SIZE, augment="light"))
     assert (learn.recipe.weights, learn.recipe.freeze_epochs, learn.recipe.epochs) == (None, 0, 15)
-    assert photo_learner(dls, "classic", Recipe(epochs=3, wd=.5)).recipe == Recipe("classic", SIZE, 3, 16, wd=.5)
+    assert photo_learner(dls, "classic", Recipe(epochs=3, wd=0.5)).recipe == Recipe(
+        "classic", SIZE, 3, 16, wd=0.5)
 
 # The user's own network and settings
 
@@ -141,8 +155,10 @@ def test_the_loss_fits_the_network(dls, n_out, loss):
 def test_networks_that_do_not_fit(dls):
     with pytest.raises(CatsDogsError, match="answers 5 numbers .* 2 classes: give it 2 outputs"):
         photo_learner(dls, own_network(5))
-    with pytest.raises(CatsDogsError, match="does not take pictures of 3×32×32"): photo_learner(dls, nn.Linear(5, 2))
-    with pytest.raises(CatsDogsError, match="must answer n×"): photo_learner(dls, nn.Conv2d(3, 2, 3))
+    with pytest.raises(CatsDogsError, match="does not take pictures of 3×32×32"):
+        photo_learner(dls, nn.Linear(5, 2))
+    with pytest.raises(CatsDogsError, match="must answer n×"):
+        photo_learner(dls, nn.Conv2d(3, 2, 3))
 
 def test_the_users_settings_win(dls):
     mine = nn.CrossEntropyLoss()
@@ -151,7 +167,8 @@ def test_the_users_settings_win(dls):
     assert (learn.loss_func, learn.opt_func, learn.lr, learn.wd) == (mine, SGD, .5, .25)
     assert [m.name for m in learn.metrics] == ["accuracy", "error_rate"]
     assert (learn.recipe.lr, learn.recipe.wd) == (.5, .25)      # `fit_recipe` uses them too
-    with pytest.raises(CatsDogsError, match="lr must be a number"): photo_learner(dls, "classic", lr="fast")
+    with pytest.raises(CatsDogsError, match="lr must be a number"):
+        photo_learner(dls, "classic", lr="fast")
 
 # Fits and what comes with them
 
@@ -165,14 +182,18 @@ def test_fits(learn):
 def test_fine_tune_of_a_pretrained_network(pets, folder):
     from safetensors.torch import save_file
     import timm
-    save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), folder/"tiny.safetensors")
-    recipe = find_recipe("transfer", model="timm:test_resnet", weights=folder/"tiny.safetensors", size=SIZE, epochs=2)
+    save_file(
+        timm.create_model("test_resnet", num_classes=10).state_dict(), folder / "tiny.safetensors")
+    recipe = find_recipe(
+        "transfer", model="timm:test_resnet", weights=folder / "tiny.safetensors", size=SIZE,
+        epochs=2)
     learn = photo_learner(photo_dataloaders(pets, DataSettings(SIZE), bs=16), None, recipe, seed=1)
     moved = lambda old: not torch.equal(old, next(learn.model[-1].parameters()))
     first = next(learn.model[-1].parameters()).detach().clone()
     with learn.no_bar(), learn.no_logging():
         learn.fit(1)
-        assert not moved(first)                         # frozen, as fastai's `vision_learner` leaves it
+        # frozen, as fastai's `vision_learner` leaves it
+        assert not moved(first)
         learn.fine_tune(1)
         assert moved(first)
         again = photo_learner(learn.dls, None, recipe, seed=1)
@@ -180,23 +201,31 @@ def test_fine_tune_of_a_pretrained_network(pets, folder):
     assert not torch.equal(next(again.model[-1].parameters()), first)
 
 def test_tta_and_interpretation(pets):
-    learn = photo_learner(photo_dataloaders(pets, DataSettings(SIZE), bs=16), "classic", "classic", seed=1)
+    learn = photo_learner(
+        photo_dataloaders(pets, DataSettings(SIZE), bs=16), "classic", "classic", seed=1)
     with learn.no_bar(), learn.no_logging():
         learn.fit(1)
         plain, targets = learn.get_preds()
         turned, _ = learn.tta(n=2)
         interpretation = ClassificationInterpretation.from_learner(learn)
         assert turned.shape == plain.shape == (len(targets), 2)
-        assert not torch.allclose(turned, plain, atol=1e-4)     # the recipe's augmentation takes part
+        # the recipe's augmentation takes part
+        assert not torch.allclose(turned, plain, atol=1e-4)
         assert interpretation.confusion_matrix().sum() == len(targets)
         assert len(interpretation.top_losses(3)[0]) == 3
 
 def test_callbacks(dls, tmp_path):
     best = SaveModelCallback(monitor="accuracy", fname="best")
-    cbs = [CSVLogger("log.csv"), best, GradientAccumulation(32), MixUp(.4), ActivationStats(with_hist=True)]
+    cbs = [
+        CSVLogger("log.csv"),
+        best,
+        GradientAccumulation(32),
+        MixUp(0.4),
+        ActivationStats(with_hist=True)]
     learn = photo_learner(dls, "classic", "one_cycle", seed=1, path=tmp_path, cbs=cbs)
     with learn.no_bar(), learn.no_logging(): learn.fit(2)
-    assert (tmp_path/"log.csv").read_text().splitlines()[0] == "epoch,train_loss,valid_loss,accuracy,time"
+    assert (tmp_path / "log.csv").read_text().splitlines()[
+        0] == "epoch,train_loss,valid_loss,accuracy,time"
     assert (tmp_path/"models"/"best.pth").exists()
     assert len(learn.activation_stats.stats) > 0
 
@@ -208,7 +237,8 @@ def exportable(learn, tmp_path):
     if PLUM < (2, 10):
         learn.export("net.pkl")
         return True
-    with pytest.raises(CatsDogsError, match="learn.save.*plum-dispatch below 2.10"): learn.export("net.pkl")
+    with pytest.raises(CatsDogsError, match="learn.save.*plum-dispatch below 2.10"):
+        learn.export("net.pkl")
     assert not list(tmp_path.glob("*.pkl*")) and not list(tmp_path.glob(".*.tmp"))
     assert learn.validate() == before and learn.opt is not None
     return False
@@ -250,7 +280,8 @@ def odd_files(pet):
     exif = Image.Exif()
     exif[0x0112] = 6
     see_through = pet.convert("RGBA")
-    see_through.putalpha(Image.fromarray(np.tile(np.linspace(0, 255, SIZE).astype(np.uint8), (SIZE, 1))))
+    see_through.putalpha(
+        Image.fromarray(np.tile(np.linspace(0, 255, SIZE).astype(np.uint8), (SIZE, 1))))
     grey = Image.fromarray(np.asarray(pet.convert("L")).astype(np.uint16) * 257)
     return {"sideways.jpg": saved(pet, "JPEG", exif=exif),
             "transparent.png": saved(see_through, "PNG"),
@@ -260,11 +291,18 @@ def test_predict_takes_what_fastai_users_have(learn, pets, tmp_path):
     learn.fit(1)
     picture = Image.open(pets/"dog"/"dog.3.jpg")
     array = np.asarray(picture)
-    inputs = [str(pets/"dog"/"dog.3.jpg"), list_photos(pets/"dog"/"dog.3.jpg")[0], picture, array, torch.tensor(array),
-              torch.tensor(array).permute(2, 0, 1), torch.tensor(array) / 255]
+    inputs = [
+        str(pets / "dog" / "dog.3.jpg"),
+        list_photos(pets / "dog" / "dog.3.jpg")[0],
+        picture,
+        array,
+        torch.tensor(array),
+        torch.tensor(array).permute(2, 0, 1),
+        torch.tensor(array) / 255]
     expected = learn.predict(pets/"dog"/"dog.3.jpg")[2]
     for o in inputs: torch.testing.assert_close(learn.predict(o)[2], expected)
-    with pytest.raises(CatsDogsError, match="an array or a tensor of h×w×3"): learn.predict(torch.zeros(2, 3, 8, 8))
+    with pytest.raises(CatsDogsError, match="an array or a tensor of h×w×3"):
+        learn.predict(torch.zeros(2, 3, 8, 8))
 
 @pytest.mark.parametrize("name", ["sideways.jpg", "transparent.png", "grey16.png"])
 def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):
@@ -272,7 +310,8 @@ def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):
     naive = learn.predict(np.asarray(Image.open(tmp_path/name).convert("RGB")))[2]
     expected = learn.predict(tmp_path/name)[2]
     torch.testing.assert_close(learn.predict(Image.open(tmp_path/name))[2], expected)
-    assert not torch.allclose(naive, expected, atol=1e-4)   # what the picture is without its note, its alpha, its bits
+    # what the picture is without its note, its alpha, its bits
+    assert not torch.allclose(naive, expected, atol=1e-4)
 
 # The cleaner
 
@@ -280,7 +319,8 @@ def test_cleaner(pets, folder):
     widgets = pytest.importorskip("fastai.vision.widgets")
     pytest.importorskip("ipywidgets")
     copy = shutil.copytree(pets, folder/"to-clean")
-    learn = photo_learner(photo_dataloaders(copy, DataSettings(SIZE), bs=16), "classic", "one_cycle")
+    learn = photo_learner(
+        photo_dataloaders(copy, DataSettings(SIZE), bs=16), "classic", "one_cycle")
     with learn.no_bar(), learn.no_logging():
         learn.fit(1)
         cleaner = widgets.ImageClassifierCleaner(learn)

@@ -16,7 +16,8 @@ from catsdogs.runs.folder import shipped_run
 GOLDEN_HASHES = [0.6516188568438607, 0.947676231755172, 0.055654675669066185]
 GOLDEN_SEEDS = [3444837047, 3329053876, 955475868]
 GOLDEN_SPLITS = {
-    "hash": (4756, 1244, '5b4a53b7c88c'),       # photos to train, photos to validate, digest of the validation positions
+    # photos to train, photos to validate, digest of the validation positions
+    "hash": (4756, 1244, '5b4a53b7c88c'),
     "small": (2000, 1000, 'c50f9b4c224f'),
 }
 GOLDEN_DRAWING = "cb48375ba78d"
@@ -33,7 +34,10 @@ def test_epoch_seed():
 
 @pytest.mark.parametrize("rule", ["hash", "small"])
 def test_split(rule):
-    photos = [Photo(Path(f"{label}.{i}.jpg"), label=label) for label in ("cat", "dog") for i in range(3000)]
+    photos = [
+        Photo(Path(f"{label}.{i}.jpg"), label=label)
+        for label in ("cat", "dog")
+        for i in range(3000)]
     train, valid = split_photos(photos, DataSettings(split=rule))
     assert (len(train), len(valid), digest(np.array(sorted(valid)))) == GOLDEN_SPLITS[rule]
 
@@ -43,7 +47,11 @@ def test_drawings():
 
 def test_answers_of_the_shipped_network():
     predictor = Predictor(shipped_run())
-    pixels = np.stack([np.asarray(draw_pet(species, i, predictor.size)) for species in ("cat", "dog") for i in range(3)])
+    pixels = np.stack(
+        [
+            np.asarray(draw_pet(species, i, predictor.size))
+            for species in ("cat", "dog")
+            for i in range(3)])
     probabilities, features = predictor.look(pixels)
     np.testing.assert_allclose(probabilities[:, 1], GOLDEN_ANSWERS, atol=2e-4)
     np.testing.assert_allclose(features.mean(1), GOLDEN_FEATURES, rtol=1e-3)

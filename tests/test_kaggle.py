@@ -25,16 +25,21 @@ def competition_zips():
     train = make_zip({f"train/{s}.{i}.jpg": jpeg(s, i) for s in ("cat", "dog") for i in range(8)})
     asked = {i + 1: jpeg(("cat", "dog")[i % 2], 50 + i) for i in range(6)}
     sample = "id,label\n" + "".join(f"{i},0\n" for i in asked)
-    padding = os.urandom(4_000_000)                     # Kaggle's client keeps a download by whole megabytes
+    # Kaggle's client keeps a download by whole megabytes
+    padding = os.urandom(4_000_000)
     def whole(test, sample_name):
         tests = make_zip({f"{test}/{i}.jpg": data for i, data in asked.items()})
-        return make_zip({"padding.bin": padding, "train.zip": train, f"{test}.zip": tests, sample_name: sample})
-    return {FIRST: whole("test1", "sampleSubmission.csv"), REDUX: whole("test", "sample_submission.csv")}
+        return make_zip(
+            {"padding.bin": padding, "train.zip": train, f"{test}.zip": tests, sample_name: sample})
+    return {
+        FIRST: whole("test1", "sampleSubmission.csv"),
+        REDUX: whole("test", "sample_submission.csv")}
 
 @pytest.fixture
 def server(competition_zips):
     with KaggleServer() as s:
-        for name, data in competition_zips.items(): s.files[f"/{name}.zip"], s.competitions[name] = data, f"/{name}.zip"
+        for name, data in competition_zips.items():
+            s.files[f"/{name}.zip"], s.competitions[name] = data, f"/{name}.zip"
         s.board = [f"{.1 + i / 100:.5f}" for i in range(250)]
         yield s
         assert s.strangers == []                        # nothing asked for another machine
@@ -48,8 +53,9 @@ def place(tmp_path, server):
     environment |= server.environment(home) | {"CATSDOGS_CACHE": str(tmp_path/"cache")}
     def start(*args, token=TOKEN, **more):
         env = environment | ({"KAGGLE_API_TOKEN": token} if token else {}) | more
-        return subprocess.Popen([sys.executable, "-c", CODE, *map(str, args)], cwd=tmp_path, env=env, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", CODE, *map(str, args)], cwd=tmp_path, env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     def type_in(*args, **kwargs):
         done = start(*args, **kwargs)
         out, err = done.communicate(timeout=120)
@@ -60,7 +66,9 @@ def place(tmp_path, server):
 def refused(place, *args, **kwargs):
     "The one line of a command that failed and left nothing"
     status, out, err = place("data", "kaggle", "photos", *args, **kwargs)
-    assert status == 2 and out == "" and err.count("\n") == 1 and err.startswith("catsdogs: error: "), (status, out, err)
+    assert (
+        status == 2 and out == "" and err.count("\n") == 1 and err.startswith("catsdogs: error: ")
+    ), (status, out, err)
     assert not (place.folder/"photos").exists() and not (place.folder/".photos.partial").exists()
     return err
 
@@ -71,21 +79,26 @@ def test_from_the_name_to_a_place(place, server, drawn, name, test):
     status, out, err = place("data", "kaggle", "photos", "--competition", name)
     assert (status, err) == (0, "") and f"16 in train, 6 in {test}" in out
     assert "another edition" in out                     # 22 photos are not 37,500, and it says so
-    status, out, err = place("submit", drawn, "photos", "--out", "answer.csv", "--upload", "-m", "my first")
+    status, out, err = place(
+        "submit", drawn, "photos", "--out", "answer.csv", "--upload", "-m", "my first")
     assert status == 0, err
     rows = (place.folder/"answer.csv").read_text().split()[1:]
     labels = {r.split(",")[1] for r in rows}
     assert [r.split(",")[0] for r in rows] == ["1", "2", "3", "4", "5", "6"]
     assert (labels <= {"0", "1"}) == (name == FIRST)    # each competition its kind of answer
     assert server.uploads["/upload/blob-1"].decode().split()[1:] == rows
-    assert server.submissions[0]["competitionName"] == name and server.submissions[0]["submissionDescription"] == "my first"
+    assert (
+        server.submissions[0]["competitionName"] == name
+        and server.submissions[0]["submissionDescription"] == "my first")
     better = sum(float(s) > .605 if name == FIRST else float(s) < .605 for s in server.board)
     assert f"place {better + 1} of 250" in out and "private score 0.60500" in out
 
 def test_a_whole_folder_is_trained_on(place):
     assert place("data", "kaggle", "photos")[0] == 0
-    status, out, err = place("train", "photos", "--model", "classic", "--size", "32", "--epochs", "1", "--out", "run")
-    assert status == 0, err                             # the test photos have no class, and need none
+    status, out, err = place(
+        "train", "photos", "--model", "classic", "--size", "32", "--epochs", "1", "--out", "run")
+    # the test photos have no class, and need none
+    assert status == 0, err
     split = (place.folder/"run"/"split.csv").read_text()
     assert split.count(".jpg") == 16
 
@@ -102,9 +115,12 @@ def test_old_key_and_oauth(place):
     key.write_text("{")
     assert f"does not accept the key in {key}" in refused(place, token=None)
     key.unlink()
-    (place.home/".kaggle"/"credentials.json").write_text(json.dumps(dict(refresh_token="refresh_good", username=USER)))
+    (place.home / ".kaggle" / "credentials.json").write_text(
+        json.dumps(dict(refresh_token="refresh_good", username=USER)))
     assert place("data", "kaggle", "by-oauth", token=None)[0] == 0
-    assert place("data", "kaggle", "by-variables", token=None, KAGGLE_USERNAME=USER, KAGGLE_KEY=KEY)[0] == 0
+    assert (
+        place("data", "kaggle", "by-variables", token=None, KAGGLE_USERNAME=USER, KAGGLE_KEY=KEY)[0]
+        == 0)
 
 def test_wrong_token(place):
     assert "does not accept the token in KAGGLE_API_TOKEN" in refused(place, token="KGAT_old")
@@ -112,10 +128,16 @@ def test_wrong_token(place):
 def test_rules_not_accepted(place, server):
     server.rules_accepted = False
     line = refused(place)
-    assert "403" in line and f"https://www.kaggle.com/competitions/{FIRST}/data" in line and "settings/api" in line
+    assert (
+        "403" in line
+        and f"https://www.kaggle.com/competitions/{FIRST}/data" in line
+        and "settings/api" in line)
     server.refusals["DownloadDataFiles"] = (401, "Unauthenticated", {})
     line = refused(place)
-    assert "401" in line and f"https://www.kaggle.com/competitions/{FIRST}/data" in line and "settings/api" in line
+    assert (
+        "401" in line
+        and f"https://www.kaggle.com/competitions/{FIRST}/data" in line
+        and "settings/api" in line)
 
 def test_wrong_competition(place, server):
     assert "choose dogs-vs-cats or" in refused(place, "--competition", "titanic")
@@ -163,13 +185,21 @@ def test_connection_that_stays_broken(place, server):
     path = f"/{FIRST}.zip"
     server.break_after[path], server.breaks[path] = 500, 99
     quick = "import time, sys; time.sleep = lambda s: None; " + CODE
-    env = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE_")} | server.environment(place.home) | {"KAGGLE_API_TOKEN": TOKEN}
-    done = subprocess.run([sys.executable, "-c", quick, "data", "kaggle", "photos"], cwd=place.folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 2 and "the connection to Kaggle broke: what has arrived is kept" in done.stderr, done.stderr
+    env = (
+        {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE_")}
+        | server.environment(place.home)
+        | {"KAGGLE_API_TOKEN": TOKEN})
+    done = subprocess.run(
+        [sys.executable, "-c", quick, "data", "kaggle", "photos"], cwd=place.folder, env=env,
+        capture_output=True, text=True)
+    assert (
+        done.returncode == 2
+        and "the connection to Kaggle broke: what has arrived is kept" in done.stderr), done.stderr
     assert not (place.folder/"photos").exists()
 
 def test_a_web_page_saved_as_zip(place, server):
-    server.files[f"/{FIRST}.zip"], server.types[f"/{FIRST}.zip"] = b"<!doctype html><html>Sign in</html>", "text/html"
+    server.files[f"/{FIRST}.zip"], server.types[f"/{FIRST}.zip"] = (
+        b"<!doctype html><html>Sign in</html>", "text/html")
     assert "a web page" in refused(place)
     (place.folder/"train.zip").write_bytes(b"<!doctype html><html>Sign in</html>")
     assert "a web page" in refused(place, "--archive", "train.zip")
@@ -193,12 +223,16 @@ def test_a_whole_folder_asks_nothing(place, server):
 
 def test_upload_is_refused_before_the_work(place, drawn):
     assert place("data", "kaggle", "photos")[0] == 0
-    status, out, err = place("submit", drawn, "photos", "--out", "answer.csv", "--upload", token=None)
+    status, out, err = place(
+        "submit", drawn, "photos", "--out", "answer.csv", "--upload", token=None)
     assert status == 2 and "nobody is signed in" in err and not (place.folder/"answer.csv").exists()
 
 def test_upload_over_the_quota(place, server, drawn):
     assert place("data", "kaggle", "photos")[0] == 0
-    server.refusals["CreateSubmission"] = (400, "Submission not allowed: your team has used its submissions of today", {})
+    server.refusals["CreateSubmission"] = (
+        400,
+        "Submission not allowed: your team has used its submissions of today",
+        {})
     server.limits = dict(numToday=5, numTotal=9, numAllowedNow=0)
     status, out, err = place("submit", drawn, "photos", "--out", "answer.csv", "--upload")
     assert status == 2 and "5 submissions were made today, 0 more" in err and err.count("\n") == 1

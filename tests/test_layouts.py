@@ -31,14 +31,17 @@ def build(root, names):
         file = root/name
         file.parent.mkdir(parents=True, exist_ok=True)
         is_photo = name.lower().endswith((".jpg", ".jpeg", ".png"))
-        file.write_bytes(picture(i, "PNG" if name.endswith("png") else "JPEG") if is_photo else b"something else")
+        file.write_bytes(
+            picture(i, "PNG" if name.endswith("png") else "JPEG") if is_photo else b"something else"
+        )
     return root
 
 
 def packed(root, file):
     "The same as a zip"
     with zipfile.ZipFile(file, "w") as z:
-        for path in sorted(p for p in root.rglob("*") if p.is_file()): z.write(path, path.relative_to(root))
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            z.write(path, path.relative_to(root))
     return file
 
 
@@ -66,47 +69,126 @@ READ = {
     "Kaggle's names": (flat(""), {"cat", "dog"}, {None: 8}, 0),
     "Kaggle's names in one folder": (flat("images/"), {"cat", "dog"}, {None: 8}, 0),
     "Kaggle's train.zip": (flat("train/"), {"cat", "dog"}, {"train": 8}, 0),
-    "both of Kaggle's zips, side by side": ([*flat("train/"), *several("test1")], {"cat", "dog"},
-                                            {"train": 8, "test": 4}, 0),
-    "Kaggle's other mirror": ([*flat("train/train/"), *several("test/test")], {"cat", "dog"},
-                              {"train": 8, "test": 4}, 0),
-    "names beside a folder for the test": ([*flat(""), *several("test")], {"cat", "dog"}, {None: 8, "test": 4}, 0),
-    "Google's": (both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"), CATS_DOGS,
-                 {"train": 8, "valid": 8}, 0),
-    "Google's with plots": ([*both("train", "validation"), "plots/a.png", "b.png"], CATS_DOGS,
-                            {"train": 8, "valid": 8}, 2),
-    "a Udemy course": ([*both("training_set", "test_set"), *several("single_prediction", n=2)], CATS_DOGS,
-                       {"train": 8, "test": 8}, 2),
-    "Udemy's on Kaggle": (both("training_set/training_set", "test_set/test_set"), CATS_DOGS, {"train": 8, "test": 8},
-                          0),
-    "fastai's dogscats": ([*both("train", "valid", "sample/train", "sample/valid"), *several("test1"),
-                           "models/plot.png"], CATS_DOGS, {"train": 8, "valid": 8, "test": 4}, 17),
-    "Intel's": ([*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")], CATS_DOGS,
-                {"train": 8, "test": 8}, 4),
-    "images inside the sets": (both("train/images", "val/images"), CATS_DOGS, {"train": 8, "valid": 8}, 0),
-    "the sets inside the classes": (several("cats/train", "cats/test", "dogs/train", "dogs/test"), CATS_DOGS,
-                                    {"train": 8, "test": 8}, 0),
-    "a test that nobody has sorted": ([*both("train", "valid"), *several("test/unknown")], CATS_DOGS,
-                                      {"train": 8, "valid": 8, "test": 4}, 0),
-    "one folder per animal": (several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"), CATS_DOGS, {None: 16}, 0),
-    "some animals in folders of their own": ([*several("cats/tom", "dogs"), "cats/9.jpg"], CATS_DOGS, {None: 9}, 0),
-    "animals of one name": (several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"), CATS_DOGS, {None: 16}, 0),
-    "a picture beside the classes": ([*several("cats", "dogs"), "logo.png"], CATS_DOGS, {None: 8}, 1),
-    "hidden folders": ([*several("cats", "dogs"), "cats/.ipynb_checkpoints/0-checkpoint.jpg",
-                        "__MACOSX/cats/._0.jpg", ".Trash/a.jpg", "@eaDir/b.jpg",
-                        "cats/.c.jpg"], CATS_DOGS, {None: 8}, 0),
-    "a folder with a sign": ([*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"], CATS_DOGS,
-                             {None: 8}, 0),
-    "names with numbers": ([f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)], {"cat", "dog"},
-                           {None: 8}, 0),
-    "names as Windows makes them": ([f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)],
-                                    {"cat", "dog"}, {None: 8}, 0),
-    "twenty classes": (several(*(f"c{i}" for i in range(20))), {f"c{i}" for i in range(20)}, {None: 80}, 0),
-}
-SETS = ["training_set test_set", "train_set test_set", "trainset valset", "train eval", "train dev", "train holdout",
-        "training_data testing_data", "train_images test_images", "training_set validation_set", "seg_train seg_test",
-        "train valid_set", "Train Validation", "TRAIN TEST", "train2017 val2017", "training validation",
-        "train hold-out", "images_train images_test", "train-set val-set", "train.data test.data"]
+    "both of Kaggle's zips, side by side": (
+        [*flat("train/"), *several("test1")],
+        {"cat", "dog"},
+        {"train": 8, "test": 4},
+        0),
+    "Kaggle's other mirror": (
+        [*flat("train/train/"), *several("test/test")],
+        {"cat", "dog"},
+        {"train": 8, "test": 4},
+        0),
+    "names beside a folder for the test": (
+        [*flat(""), *several("test")],
+        {"cat", "dog"},
+        {None: 8, "test": 4},
+        0),
+    "Google's": (
+        both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"),
+        CATS_DOGS,
+        {"train": 8, "valid": 8},
+        0),
+    "Google's with plots": (
+        [*both("train", "validation"), "plots/a.png", "b.png"],
+        CATS_DOGS,
+        {"train": 8, "valid": 8},
+        2),
+    "a Udemy course": (
+        [*both("training_set", "test_set"), *several("single_prediction", n=2)],
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        2),
+    "Udemy's on Kaggle": (
+        both("training_set/training_set", "test_set/test_set"),
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        0),
+    "fastai's dogscats": (
+        [
+            *both("train", "valid", "sample/train", "sample/valid"),
+            *several("test1"),
+            "models/plot.png"],
+        CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4},
+        17),
+    "Intel's": (
+        [*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")],
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        4),
+    "images inside the sets": (
+        both("train/images", "val/images"),
+        CATS_DOGS,
+        {"train": 8, "valid": 8},
+        0),
+    "the sets inside the classes": (
+        several("cats/train", "cats/test", "dogs/train", "dogs/test"),
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        0),
+    "a test that nobody has sorted": (
+        [*both("train", "valid"), *several("test/unknown")],
+        CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4},
+        0),
+    "one folder per animal": (
+        several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"),
+        CATS_DOGS,
+        {None: 16},
+        0),
+    "some animals in folders of their own": (
+        [*several("cats/tom", "dogs"), "cats/9.jpg"],
+        CATS_DOGS,
+        {None: 9},
+        0),
+    "animals of one name": (
+        several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"),
+        CATS_DOGS,
+        {None: 16},
+        0),
+    "a picture beside the classes": (
+        [*several("cats", "dogs"), "logo.png"],
+        CATS_DOGS,
+        {None: 8},
+        1),
+    "hidden folders": (
+        [
+            *several("cats", "dogs"),
+            "cats/.ipynb_checkpoints/0-checkpoint.jpg",
+            "__MACOSX/cats/._0.jpg",
+            ".Trash/a.jpg",
+            "@eaDir/b.jpg",
+            "cats/.c.jpg"],
+        CATS_DOGS,
+        {None: 8},
+        0),
+    "a folder with a sign": (
+        [*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"],
+        CATS_DOGS,
+        {None: 8},
+        0),
+    "names with numbers": (
+        [f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"},
+        {None: 8},
+        0),
+    "names as Windows makes them": (
+        [f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"},
+        {None: 8},
+        0),
+    "twenty classes": (
+        several(*(f"c{i}" for i in range(20))),
+        {f"c{i}" for i in range(20)},
+        {None: 80},
+        0)}
+SETS = [
+    "training_set test_set", "train_set test_set", "trainset valset", "train eval", "train dev",
+    "train holdout", "training_data testing_data", "train_images test_images",
+    "training_set validation_set", "seg_train seg_test", "train valid_set", "Train Validation",
+    "TRAIN TEST", "train2017 val2017", "training validation", "train hold-out",
+    "images_train images_test", "train-set val-set", "train.data test.data"]
 for pair in SETS: READ[f"sets called {pair}"] = (both(*pair.split()), CATS_DOGS, None, 0)
 
 
@@ -129,22 +211,60 @@ def test_is_read(what, as_zip, tmp_path):
 
 # what it is: (names, words of the question, an answer, the classes then, photos then)
 ASKED = {
-    "two places": (both("home", "street"), "home and street both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
-    "two places, the other way": (both("home", "street"), "--classes cats,dogs or --classes home,street",
-                                  "home,street", {"home", "street"}, 16),
-    "a repository": ([*both("dataset"), "docs/figure.png"], "dataset holds the folders cats and dogs, docs holds "
-                                                            "photos", "cats,dogs", CATS_DOGS, 8),
-    "trains and buses": (several("train", "bus"), "is the folder train a class", "train,bus", {"train", "bus"}, 8),
-    "a class called test": (several("cats", "dogs", "test"), "is the folder test a class", "cats,dogs",
-                            {"cats", "dogs", None}, 12),
-    "a sample beside": (several("cats", "dogs", "sample"), "is the folder sample a class", "cats,dogs", CATS_DOGS, 8),
-    "a set without others": ([*both("train"), "plots/a.png"], "is the folder train a class", "cats,dogs", CATS_DOGS, 8),
+    "two places": (
+        both("home", "street"),
+        "home and street both hold cats and dogs",
+        "cats,dogs",
+        CATS_DOGS,
+        16),
+    "two places, the other way": (
+        both("home", "street"),
+        "--classes cats,dogs or --classes home,street",
+        "home,street",
+        {"home", "street"},
+        16),
+    "a repository": (
+        [*both("dataset"), "docs/figure.png"],
+        "dataset holds the folders cats and dogs, docs holds photos",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
+    "trains and buses": (
+        several("train", "bus"),
+        "is the folder train a class",
+        "train,bus",
+        {"train", "bus"},
+        8),
+    "a class called test": (
+        several("cats", "dogs", "test"),
+        "is the folder test a class",
+        "cats,dogs",
+        {"cats", "dogs", None},
+        12),
+    "a sample beside": (
+        several("cats", "dogs", "sample"),
+        "is the folder sample a class",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
+    "a set without others": (
+        [*both("train"), "plots/a.png"],
+        "is the folder train a class",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
     "Oxford's, as species": (
         [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
-                             "--classes cat,dog or --classes breeds", "cat,dog", {"cat", "dog"}, 12),
-    "Oxford's, as breeds": ([f"{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug") for i in range(3)],
-                            "2 breeds of cats and 1 of dogs", "breeds", {"Bengal", "Maine_Coon", "pug"}, 9),
-}
+        "--classes cat,dog or --classes breeds",
+        "cat,dog",
+        {"cat", "dog"},
+        12),
+    "Oxford's, as breeds": (
+        [f"{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug") for i in range(3)],
+        "2 breeds of cats and 1 of dogs",
+        "breeds",
+        {"Bengal", "Maine_Coon", "pug"},
+        9)}
 
 
 @pytest.mark.parametrize("what", ASKED)
@@ -152,33 +272,45 @@ def test_is_asked(what, tmp_path):
     names, words, answer, classes, n = ASKED[what]
     source = build(tmp_path/"photos", names)
     with pytest.raises(CatsDogsError) as error: list_photos(source)
-    assert words in str(error.value) and "\n" not in str(error.value) and str(source) in str(error.value)
-    assert len(list_photos(source, part="test")) == len(find_photos(source).photos)     # who only predicts is not asked
+    assert (
+        words in str(error.value)
+        and "\n" not in str(error.value)
+        and str(source) in str(error.value))
+    # who only predicts is not asked
+    assert len(list_photos(source, part="test")) == len(find_photos(source).photos)
     photos = list_photos(source, classes=answer)
     assert ({p.label for p in photos}, len(photos)) == (classes, n)
-    split_photos(photos)                                                                # and now it can be split
+    # and now it can be split
+    split_photos(photos)
 
 
 def test_tables(tmp_path):
     photos = build(tmp_path/"breeds", [f"train/{i}a.jpg" for i in range(8)])
-    (photos/"labels.csv").write_text("id,breed\n" + "".join(f"{i}a,{('pug', 'boxer')[i % 2]}\n" for i in range(7)))
+    (photos / "labels.csv").write_text(
+        "id,breed\n" + "".join(f"{i}a,{('pug', 'boxer')[i % 2]}\n" for i in range(7)))
     assert Counter(p.label for p in list_photos(photos)) == {"pug": 4, "boxer": 3, None: 1}
-    with pytest.raises(CatsDogsError, match="no class for 1 of 8 photos"): split_photos(list_photos(photos))
+    with pytest.raises(CatsDogsError, match="no class for 1 of 8 photos"):
+        split_photos(list_photos(photos))
     # one class is no class
-    (photos/"sampleSubmission.csv").write_text("id,label\n" + "".join(f"{i}a,0\n" for i in range(8)))
+    (photos / "sampleSubmission.csv").write_text(
+        "id,label\n" + "".join(f"{i}a,0\n" for i in range(8)))
     assert Counter(p.label for p in list_photos(photos))["pug"] == 4
-    (photos/"other.csv").write_text("id,breed\n" + "".join(f"{i}a,{('boxer', 'pug')[i % 2]}\n" for i in range(7)))
-    with pytest.raises(CatsDogsError, match="labels.csv and other.csv give the photos different classes"):
+    (photos / "other.csv").write_text(
+        "id,breed\n" + "".join(f"{i}a,{('boxer', 'pug')[i % 2]}\n" for i in range(7)))
+    with pytest.raises(
+        CatsDogsError, match="labels.csv and other.csv give the photos different classes"):
         list_photos(photos)
     (photos/"other.csv").write_text("id,fur,age\n" + "".join(f"{i}a,long,{i}\n" for i in range(8)))
-    with pytest.raises(CatsDogsError, match="other.csv: has the columns fur, age: which is the class?"):
+    with pytest.raises(
+        CatsDogsError, match="other.csv: has the columns fur, age: which is the class?"):
         list_photos(photos)
 
 
 def test_no_class_has_advice(tmp_path):
     for names in (["IMG_1.jpg", "IMG_2.jpg", "DSC_3.jpg", "DSC_4.jpg"], ["a.jpg", "b.jpg"]):
         photos = list_photos(build(tmp_path/names[0], names))
-        with pytest.raises(CatsDogsError, match="no class for .* a folder per class, names like cat.0.jpg"):
+        with pytest.raises(
+            CatsDogsError, match="no class for .* a folder per class, names like cat.0.jpg"):
             split_photos(photos)
 
 
@@ -202,7 +334,8 @@ def test_pipes_are_left_alone(tmp_path):
     assert len(list_photos(tmp_path)) == 8
     with pytest.raises(CatsDogsError, match="neither a folder, nor a zip, nor a photo"):
         list_photos(tmp_path/"cats"/"pipe.jpg")
-    with pytest.raises(CatsDogsError, match="a pipe or a device"): open_photo(tmp_path/"cats"/"pipe.jpg")
+    with pytest.raises(CatsDogsError, match="a pipe or a device"):
+        open_photo(tmp_path / "cats" / "pipe.jpg")
 
 
 def test_files_that_are_not_looked_at(tmp_path):
@@ -231,12 +364,14 @@ def test_heic(tmp_path):
     try: import pillow_heif
     except ImportError:
         (tmp_path/"a.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
-        with pytest.raises(CatsDogsError, match="a HEIC picture: install pillow-heif, or save it as JPEG"):
+        with pytest.raises(
+            CatsDogsError, match="a HEIC picture: install pillow-heif, or save it as JPEG"):
             open_photo(tmp_path/"a.jpg")
         (tmp_path/"b.heic").write_bytes(b"x")
         assert find_photos(tmp_path).others == {".heic": ["b.heic"]}
         assert "pillow-heif would read" in find_photos(tmp_path).others_in_words()
-        with pytest.raises(CatsDogsError, match="b.heic: a HEIC picture: install"): list_photos(tmp_path/"b.heic")
+        with pytest.raises(CatsDogsError, match="b.heic: a HEIC picture: install"):
+            list_photos(tmp_path / "b.heic")
         return
     pillow_heif.register_heif_opener()
     Image.new("RGB", (64, 64), "red").save(tmp_path/"a.heic")
@@ -244,12 +379,14 @@ def test_heic(tmp_path):
 
 
 def test_one_line_says_what_was_understood(tmp_path):
-    found = find_photos(build(tmp_path, [*both("training_set", "test_set", n=10), "single_prediction/a.jpg"]))
+    found = find_photos(
+        build(tmp_path, [*both("training_set", "test_set", n=10), "single_prediction/a.jpg"]))
     photos = found.chosen()
     train, valid = ([photos[i] for i in side] for side in split_photos(photos))
     line = describe_split(found.photos, train, valid, found.left_out)
-    assert line == (f"cats 20, dogs 20; {len(train)} to train, {len(valid)} to validate, 20 to test; "
-                    "left out: 1 beside the folders test_set, training_set (as single_prediction/a.jpg)")
+    assert line == (
+        f"cats 20, dogs 20; {len(train)} to train, {len(valid)} to validate, 20 to test; "
+        "left out: 1 beside the folders test_set, training_set (as single_prediction/a.jpg)")
     assert len(train) + len(valid) == 20 and "\n" not in line
 
 
@@ -268,7 +405,10 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
     source = build(tmp_path/"photos", [*both("home", "street", n=15), "readme.mp4"])
     small = ("--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none")
     done = catsdogs("train", source, *small, "--out", tmp_path/"no")
-    assert done.returncode == 2 and "both hold cats and dogs" in done.stderr and not (tmp_path/"no").exists()
+    assert (
+        done.returncode == 2
+        and "both hold cats and dogs" in done.stderr
+        and not (tmp_path / "no").exists())
     done = catsdogs("train", source, *small, "--out", tmp_path/"run", "--classes", "cats,dogs")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cats 30, dogs 30; ")
@@ -276,21 +416,34 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
     # its own photos: read by the answer that the run has kept
     again = catsdogs("evaluate", tmp_path/"run", "--json")
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["n"] == json.loads((tmp_path/"run"/"run.json").read_text())["data"]["valid"]
+    assert (
+        json.loads(again.stdout)["n"]
+        == json.loads((tmp_path / "run" / "run.json").read_text())["data"]["valid"])
 
 
 def test_names_of_any_bytes(tmp_path, catsdogs):
     "Names that are no UTF-8, and names that would mean something to a terminal, a page or a formula"
     source = build(tmp_path/"photos", several("cats", "dogs", n=12))
-    odd = [b"caf\xe9.jpg", b"\x1b[31mred.jpg", "кот $\\frac$ <b>.jpg".encode(), "喵,\"quoted\".jpg".encode(),
-           b"two\nlines.jpg"]
+    odd = [
+        b"caf\xe9.jpg",
+        b"\x1b[31mred.jpg",
+        "кот $\\frac$ <b>.jpg".encode(),
+        "喵,\"quoted\".jpg".encode(),
+        b"two\nlines.jpg"]
     for i, name in enumerate(odd):
-        with open(os.path.join(os.fsencode(source), b"cats", name), "wb") as f: f.write(picture(100 + i) if i else b"")
-    done = catsdogs("train", source, "--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none",
-                    "--out", tmp_path/"run")
+        with open(os.path.join(os.fsencode(source), b"cats", name), "wb") as f:
+            f.write(picture(100 + i) if i else b"")
+    done = catsdogs(
+        "train", source, "--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none",
+        "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert "cats 16, dogs 12" in done.stdout and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout
-    for command in (("evaluate", tmp_path/"run"), ("check", source), ("predict", source, "--run", tmp_path/"run")):
+    assert (
+        "cats 16, dogs 12" in done.stdout
+        and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout)
+    for command in (
+        ("evaluate", tmp_path / "run"),
+        ("check", source),
+        ("predict", source, "--run", tmp_path / "run")):
         done = catsdogs(*command)
         assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
         assert "\x1b" not in done.stdout + done.stderr
@@ -299,11 +452,13 @@ def test_names_of_any_bytes(tmp_path, catsdogs):
 def test_terminal_without_unicode(tmp_path):
     build(tmp_path, ["кот/1.jpg", "кот/2.jpg"])
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-m", "catsdogs", "check", str(tmp_path)], capture_output=True,
-                          env=environment)
+    done = subprocess.run(
+        [sys.executable, "-m", "catsdogs", "check", str(tmp_path)], capture_output=True,
+        env=environment)
     assert done.returncode in (0, 1) and b"Traceback" not in done.stderr, done.stderr
     assert b"2 photos" in done.stdout
 
 
 def test_settings_keep_the_answer():
-    assert DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None
+    assert (
+        DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None)

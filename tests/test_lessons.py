@@ -9,10 +9,13 @@ picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
 
 def open_page(browser, tmp_path, *pieces):
     "A page with these pieces of HTML, and a list that fills with what goes wrong on it"
-    (tmp_path/"page.html").write_text("<!doctype html><meta charset=utf-8>" + "".join(pieces), encoding="utf8")
+    (tmp_path / "page.html").write_text(
+        "<!doctype html><meta charset=utf-8>" + "".join(pieces), encoding="utf8")
     page, trouble = browser.new_page(), []
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: trouble.append(message.text) if message.type == "error" else None
+    )
     page.goto((tmp_path/"page.html").as_uri())
     return page, trouble
 
@@ -24,7 +27,8 @@ def expected(kernel, relu):
     return out[:, 0].permute(1, 2, 0).flatten()
 
 def given(page, i=0):
-    values = page.evaluate(f"Array.from(document.querySelectorAll('.cd-kernel')[{i}].result.values)")
+    values = page.evaluate(
+        f"Array.from(document.querySelectorAll('.cd-kernel')[{i}].result.values)")
     return torch.tensor(values, dtype=torch.float32)
 
 def test_kernel_editor_agrees_with_pytorch(browser, tmp_path):
@@ -41,6 +45,7 @@ def test_kernel_editor_agrees_with_pytorch(browser, tmp_path):
     assert first.locator("select").input_value() == "your own"
     first.get_by_label("ReLU").check()
     torch.testing.assert_close(given(page), expected(mine, True), atol=1e-2, rtol=0)
-    torch.testing.assert_close(given(page, 1), expected(KERNELS["blur"], False), atol=1e-2, rtol=0)     # the second editor is its own
+    # the second editor is its own
+    torch.testing.assert_close(given(page, 1), expected(KERNELS["blur"], False), atol=1e-2, rtol=0)
     assert trouble == []
     page.close()

@@ -17,7 +17,8 @@ def expected(threshold):
 
 def test_threshold_explorer_agrees_with_numpy(browser, tmp_path):
     other = threshold_explorer_html(no, yes, ("<b>", "dog"), .3)
-    page, trouble = open_page(browser, tmp_path, threshold_explorer_html(no, yes, ("cat", "dog"), .5), other)
+    page, trouble = open_page(
+        browser, tmp_path, threshold_explorer_html(no, yes, ("cat", "dog"), 0.5), other)
     first = page.locator(".cd-threshold").first
     for threshold in (.5, .2, 0, 1, .77):
         first.locator("input").fill(str(threshold))
@@ -26,9 +27,12 @@ def test_threshold_explorer_agrees_with_numpy(browser, tmp_path):
         assert page.evaluate("document.querySelector('.cd-threshold').result.counts") == counts
         x = float(first.locator(".dot").get_attribute("cx"))
         assert abs(x - 30 - 130 * counts[1] / 60) < .1
-        assert f"finds {round(100 * counts[3] / 40)}% of the dog" in first.locator("output").inner_text()
+        assert (
+            f"finds {round(100 * counts[3] / 40)}% of the dog"
+            in first.locator("output").inner_text())
     second = page.locator(".cd-threshold").nth(1)
-    assert [int(text) for text in second.locator("td").all_inner_texts()] == expected(.3)       # it is its own
+    # it is its own
+    assert [int(text) for text in second.locator("td").all_inner_texts()] == expected(.3)
     assert "called <b>" in second.locator("th").nth(1).inner_text()
     assert trouble == []
     page.close()
@@ -47,7 +51,8 @@ def picture(color):
     return file.getvalue()
 
 def test_frame_slider_shows_one_picture(browser, tmp_path):
-    html = frame_slider_html({"10": picture("red"), "20 </script>": picture("blue")}, "drawings", "a colour", 1)
+    html = frame_slider_html(
+        {"10": picture("red"), "20 </script>": picture("blue")}, "drawings", "a colour", 1)
     page, trouble = open_page(browser, tmp_path, html)
     shown = lambda: [page.locator("img").nth(i).is_visible() for i in (0, 1)]
     assert shown() == [False, True]

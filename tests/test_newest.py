@@ -6,16 +6,21 @@ import catsdogs as package
 
 def test_every_module_imports():
     names = [m.name for m in pkgutil.walk_packages(package.__path__, "catsdogs.")]
-    assert {"catsdogs.core", "catsdogs.data.photos", "catsdogs.training.learner", "catsdogs.cli"} <= set(names)
+    assert {
+        "catsdogs.core", "catsdogs.data.photos", "catsdogs.training.learner", "catsdogs.cli",
+    } <= set(names)
     for name in names: importlib.import_module(name)
 
 def test_run_folder(drawn):
     rows = list(csv.DictReader(open(drawn/"history.csv")))
     assert [r["epoch"] for r in rows] == ["0", "1"]
-    assert list(rows[0]) == ["epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds", "images_per_second"]
+    assert list(rows[0]) == [
+        "epoch", "train_loss", "valid_loss", "accuracy", "train_seconds", "valid_seconds",
+        "images_per_second"]
     info = json.loads((drawn/"run.json").read_text())
     assert (info["state"], info["classes"]) == ("finished", ["cat", "dog"])
-    assert {"model.safetensors", "report.html", "split.csv", "figures"} <= {f.name for f in drawn.iterdir()}
+    assert {"model.safetensors", "report.html", "split.csv", "figures"} <= {
+        f.name for f in drawn.iterdir()}
 
 def test_predict_as_json(drawn, folder, catsdogs):
     done = catsdogs("predict", "--run", drawn, folder/"pets"/"cat", "--json")
@@ -31,15 +36,19 @@ def test_more_than_two_classes(folder, catsdogs):
                 f = folder/"four"/label/f"{i}.png"
                 f.parent.mkdir(parents=True, exist_ok=True)
                 draw_pet(species, i, 48).rotate(turn).save(f)
-    done = catsdogs("train", folder/"four", "--recipe", "one_cycle", "--model", "classic", "--size", "48", "--epochs", "2", "--out", folder/"four-run", "--json")
+    done = catsdogs(
+        "train", folder / "four", "--recipe", "one_cycle", "--model", "classic", "--size", "48",
+        "--epochs", "2", "--out", folder / "four-run", "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert len(scores["classes"]) == len(scores["confusion"]) == 4
 
 def test_as_a_module():
-    done = subprocess.run([sys.executable, "-m", "catsdogs", "--version"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "catsdogs", "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"catsdogs {package.__version__}\n"), done.stderr
-    done = subprocess.run([sys.executable, "-m", "catsdogs", "no-such-command"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "catsdogs", "no-such-command"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("catsdogs: error:")
 

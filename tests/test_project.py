@@ -5,18 +5,26 @@ import pytest
 
 from conftest import root
 
-def committed(): return subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+def committed():
+    return subprocess.run(
+        ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.split("\0")[:-1]
 
 @pytest.mark.skipif(not (root/".git").exists(), reason="not a git checkout")
 def test_no_data_is_committed():
-    assert not [f for f in committed() if re.search(r"\.(jpe?g|png|gif|webp|zip|pth?|pkl|u8)$", f) and f != "nbs/images/demo.png"]    # drawings, and figures of them
+    # drawings, and figures of them
+    assert not [
+        f
+        for f in committed()
+        if re.search(r"\.(jpe?g|png|gif|webp|zip|pth?|pkl|u8)$", f) and f != "nbs/images/demo.png"]
     assert sum((root/f).stat().st_size for f in committed()) < 20e6
 
 # notebooks of tests alone, whose cells print nothing: they cannot show that they were run
-SILENT = {"index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
-          "library/lessons/plots", "library/lessons/checks_inside", "library/lessons/plots_inside",
-          "course/teachers", "library/lessons/checks_training", "library/models/pretrained", "library/runs/fuse",
-          "library/lessons/checks_practice", "library/lessons/plots_practice"}
+SILENT = {
+    "index", "library/data/drawn", "library/interpret/pictures", "library/lessons/checks",
+    "library/lessons/plots", "library/lessons/checks_inside", "library/lessons/plots_inside",
+    "course/teachers", "library/lessons/checks_training", "library/models/pretrained",
+    "library/runs/fuse", "library/lessons/checks_practice", "library/lessons/plots_practice"}
 
 @pytest.mark.parametrize("path", sorted((root/"nbs").rglob("*.ipynb")), ids=lambda p: str(p.relative_to(root/"nbs")))
 def test_notebook_is_light_and_was_run(path):
@@ -25,15 +33,20 @@ def test_notebook_is_light_and_was_run(path):
     assert path.stat().st_size < 800_000
     assert outputs or path.relative_to(root/"nbs").with_suffix("").as_posix() in SILENT
     assert not [o for o in outputs if o["output_type"] == "error"]
-    assert not [o for o in outputs if o.get("name") == "stderr"], "delete warnings and progress bars"
-    for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})): assert len(base64.b64decode(png)) < 150_000
+    assert not [o for o in outputs if o.get("name") == "stderr"], (
+        "delete warnings and progress bars")
+    for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})):
+        assert len(base64.b64decode(png)) < 150_000
 
 def test_submission_from_photos(photos, folder, catsdogs):
     run, out = folder/"photos", folder/"submission.csv"
-    done = catsdogs("train", photos/"train.zip", "--recipe", "one_cycle", "--model", "classic", "--size", "64", "--epochs", "4", "--limit", "4000", "--out", run, "--json")
+    done = catsdogs(
+        "train", photos / "train.zip", "--recipe", "one_cycle", "--model", "classic", "--size",
+        "64", "--epochs", "4", "--limit", "4000", "--out", run, "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
-    assert scores["n"] > 3000 and scores["accuracy"] > .65      # better than a coin by far, even so small and short
+    # better than a coin by far, even so small and short
+    assert scores["n"] > 3000 and scores["accuracy"] > .65
     done = catsdogs("submit", run, photos/"test1.zip", "--out", out)
     assert done.returncode == 0, done.stderr
     from catsdogs.evaluation.kaggle import check_submission
@@ -62,10 +75,24 @@ def lab(tmp_path):
     "A JupyterLab server on the loopback address, over a copy of the notebooks; yields its address"
     import shutil
     shutil.copytree(root/"nbs", tmp_path/"nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    shutil.copytree(root/"benchmarks"/"results", tmp_path/"benchmarks"/"results")       # recorded experiments, which notebooks show
+    # recorded experiments, which notebooks show
+    shutil.copytree(root/"benchmarks"/"results", tmp_path/"benchmarks"/"results")
     port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}",
-                               "--LabApp.news_url=None"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path/"config")})
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--ip=127.0.0.1",
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={tmp_path}",
+            "--LabApp.news_url=None"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")})
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:
@@ -84,17 +111,23 @@ def test_notebook_in_jupyterlab(lab, browser, tmp_path):
     page = browser.new_page(viewport=dict(width=1300, height=1000))
     page.goto(f"{lab}/lab/tree/nbs/library/models/zoo.ipynb")
     page.locator(".jp-NotebookPanel .jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
-    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)     # the kernel has started: only then can it restart
+    # the kernel has started: only then can it restart
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)
     page.get_by_role("menuitem", name="Kernel").click()
     page.get_by_role("menuitem", name="Restart Kernel and Run All Cells").click()
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     def saved():
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1000)
-        return [c for c in json.loads((tmp_path/"nbs"/"library"/"models"/"zoo.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
+        return [
+            c
+            for c in json.loads(
+                (tmp_path / "nbs" / "library" / "models" / "zoo.ipynb").read_text())["cells"]
+            if c["cell_type"] == "code"]
     for _ in range(60):
         cells = saved()
-        if all(c["execution_count"] for c in cells) and cells[-1]["execution_count"] == len(cells): break
+        if all(c["execution_count"] for c in cells) and cells[-1]["execution_count"] == len(cells):
+            break
     assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1))
     assert not [o for c in cells for o in c["outputs"] if o["output_type"] == "error"]
     page.close()

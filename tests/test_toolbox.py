@@ -31,8 +31,15 @@ def camera(folder, browser):
     "Headless Chromium whose webcam shows a cat that moves from left to right"
     frames = folder/"webcam.y4m"
     write_video(frames)
-    arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={frames}"]
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={frames}"]
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome"))
     other = browser.browser_type.launch(executable_path=program, args=arguments)
     yield other
     other.close()
@@ -55,7 +62,9 @@ class Visit:
         self.page = browser.new_page(**(dict(viewport=dict(width=1280, height=800)) | options))
         self.asked, self.errors = [], []
         self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.goto(address)
         self.page.wait_for_selector("html[data-ready=true]", state="attached", timeout=90_000)
@@ -89,12 +98,16 @@ class Visit:
     def layers(self, names):
         "The picture's numbers, the logits and layers, as the browser computes them"
         found = self.page.evaluate(_LAYERS, names)
-        return {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in found.items()}
+        return {
+            name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in found.items()}
 
     def close(self):
         "The visit must have gone without an error, and nothing was fetched from elsewhere"
         assert self.errors == []
-        assert [u for u in self.asked if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
+        assert [
+            u
+            for u in self.asked
+            if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
         self.page.close()
 
 _LAYERS = """async names => {
@@ -124,14 +137,16 @@ def same_layers(visit, network, path):
     names = [row["name"] for row in visit.bundle()["layers"]]
     found = visit.layers(names)
     assert np.abs(found["numbers"] - pixels.numpy().ravel()).max() < 1e-6
-    xb = (pixels - torch.tensor(network.mean).view(3, 1, 1)) / torch.tensor(network.std).view(3, 1, 1)
+    xb = (pixels - torch.tensor(network.mean).view(3, 1, 1)) / torch.tensor(network.std).view(
+        3, 1, 1)
     want = activations(network.module, xb, names)
     with torch.no_grad(): want["logits"] = network.module(xb)
     for name in ("logits", *names):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     main = [row["name"] for row in visit.bundle()["layers"] if row["main"]]
     assert 0 < len(main) < len(names)
-    found = visit.layers(main)                              # by the faster graph, which returns no other layers
+    # by the faster graph, which returns no other layers
+    found = visit.layers(main)
     for name in ("logits", *main):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     return len(names)
@@ -178,20 +193,28 @@ def test_keys(visit):
     press("PageUp")
     assert visit.text("#unit-name") == f"{layer}, unit {below}"
     press("Escape")
-    assert visit.page.locator("#unit .hint").is_visible() and not visit.page.locator("#unit-name").is_visible()
+    assert (
+        visit.page.locator("#unit .hint").is_visible()
+        and not visit.page.locator("#unit-name").is_visible()
+    )
     press("ArrowRight")
     assert visit.text("#unit-name") == f"{layer}, unit 0"
     press("?")
     assert visit.page.locator("#help").is_visible()
     press("Escape")
-    assert not visit.page.locator("#help").is_visible() and visit.page.locator("#unit-name").is_visible()
+    assert (
+        not visit.page.locator("#help").is_visible()
+        and visit.page.locator("#unit-name").is_visible()
+    )
 
 def test_choosing(visit):
     "A click on a tile, a drawing, a place of the picture; the facts shown are those of the numbers"
     visit.page.locator("[data-layer=relu5]").click()
     visit.page.locator(".units button").nth(17).click()
     assert visit.text("#unit-name") == "relu5, unit 17"
-    assert visit.page.locator(".units button[aria-checked=true]").get_attribute("aria-label") == "unit 17"
+    assert (
+        visit.page.locator(".units button[aria-checked=true]").get_attribute("aria-label")
+        == "unit 17")
     visit.page.locator("#drawings button").nth(3).click()
     visit.wait_for_picture("drawn dog 2")
     assert visit.text("#unit-name") == "relu5, unit 17"
@@ -219,9 +242,12 @@ def test_overlay_lies_where_the_unit_sees(visit):
         with capture_outputs(network.module, layer) as kept: network.module(x)
         seen = torch.autograd.grad(kept[layer][0, :, row, column].sum(), x)[0][0].abs().sum(0)
         weight = seen / seen.sum()
-        y, across = ((weight.sum(1 - axis) * (torch.arange(network.size) + .5)).sum().item() for axis in (0, 1))
+        y, across = (
+            (weight.sum(1 - axis) * (torch.arange(network.size) + 0.5)).sum().item()
+            for axis in (0, 1))
         jump = network.size / kept[layer].shape[-1]
-        assert abs(across - .47 * network.size) < jump and abs(y - .53 * network.size) < jump, (layer, across, y, jump)
+        assert abs(across - 0.47 * network.size) < jump and abs(y - 0.53 * network.size) < jump, (
+            layer, across, y, jump)
 
 def test_top_images_and_part(visit):
     "The top images of a unit are those that a search by hand finds; a click makes one the picture, and the unit stays"
@@ -232,17 +258,21 @@ def test_top_images_and_part(visit):
     unit = int(maps.amax(0).argmax())                       # the one that answers most
     visit.page.locator(f"[data-layer={layer}]").click()
     visit.page.locator(".units button").nth(unit).click()
-    labels = visit.page.locator("#tops button").evaluate_all("all => all.map(b => b.getAttribute('aria-label'))")
+    labels = visit.page.locator("#tops button").evaluate_all(
+        "all => all.map(b => b.getAttribute('aria-label'))"
+    )
     values, order = maps[:, unit].sort(descending=True)
     best = [(("cat", "dog")[order[rank] % 2], float(f"{values[rank]:.3g}")) for rank in range(4)]
     assert labels == [f"top image: drawn {species}, value {value:g}" for species, value in best]
     assert "IoU" in visit.text("#part-name")
     pixels = "c => [...c.getContext('2d').getImageData(0, 0, 104, 104).data]"
-    assert len(set(visit.page.locator("#tops canvas").first.evaluate(pixels))) > 20     # it is not empty
+    # it is not empty
+    assert len(set(visit.page.locator("#tops canvas").first.evaluate(pixels))) > 20
     visit.page.locator("#tops button").first.click()
     visit.wait_for_picture(f"drawn {('cat', 'dog')[order[0] % 2]}")
     assert visit.text("#unit-name") == f"{layer}, unit {unit}"
-    assert float(visit.text("#value")) == pytest.approx(values[0].item(), rel=.1)       # the sheet is a JPEG
+    # the sheet is a JPEG
+    assert float(visit.text("#value")) == pytest.approx(values[0].item(), rel=.1)
 
 _WAY = """() => {
     const { numbers, logits, back, place } = toolbox.shownWay();
@@ -263,7 +293,8 @@ def test_way_back_to_the_pixels(visit, rule):
         xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
         unit = Unit(layer, 3, tuple(found["place"]))
         want = attribute(network.module, xb, rule, unit, colors="keep").flatten().numpy()
-        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), layer
+        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), (
+            layer)
         silent = "silent" in visit.text("#view-note")
         assert silent == (not want.any()), layer
 
@@ -280,11 +311,19 @@ def test_grad_cam(visit):
     found = visit.page.evaluate(_WAY)
     xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
     with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
-    evidence = logits.sum() * (1 if logits.sum() > 0 else -1) if logits.shape[1] == 1 else logits.max()
+    evidence = (
+        logits.sum() * (1 if logits.sum() > 0 else -1) if logits.shape[1] == 1 else logits.max())
     slopes, = torch.autograd.grad(evidence, kept[layer])
-    want = (slopes.mean((2, 3), keepdim=True) * kept[layer]).sum(1).clamp(min=0).detach().flatten().numpy()
+    want = (
+        (slopes.mean((2, 3), keepdim=True) * kept[layer])
+        .sum(1)
+        .clamp(min=0)
+        .detach()
+        .flatten()
+        .numpy())
     assert want.any() and np.abs(np.array(found["back"]) - want).max() < 1e-4
-    answered = network.classes[int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
+    answered = network.classes[
+        int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
     assert answered in visit.text("#view-note") and layer in visit.text("#view-note")
     visit.page.keyboard.press("b")
     assert visit.page.input_value("#view") == "map"
@@ -304,7 +343,8 @@ def test_hiding_parts(visit):
     visit.page.keyboard.press("h")
     visit.wait("document.documentElement.dataset.settled")
     after = visit.layers([])
-    assert (after["numbers"] == before["numbers"]).all() and (after["logits"] == before["logits"]).all()
+    assert (after["numbers"] == before["numbers"]).all() and (
+        after["logits"] == before["logits"]).all()
     visit.page.locator("[data-layer=relu3]").click()
     visit.page.keyboard.press("x")
     visit.wait("document.documentElement.dataset.settled")
@@ -327,7 +367,10 @@ def test_files_dropped_and_pasted(visit, folder):
     for kind, name in (("drop", BAD_NAME), ("paste", "pasted.png")):
         visit.page.evaluate(give, [kind, name, picture])
         visit.wait_for_picture(name)
-        assert visit.text("#picture-name") == name and visit.page.locator("#picture-name img").count() == 0
+        assert (
+            visit.text("#picture-name") == name
+            and visit.page.locator("#picture-name img").count() == 0
+        )
     visit.page.evaluate(give, ["drop", BAD_NAME, [1, 2, 3]])
     visit.wait("document.getElementById('message').textContent.includes('not a picture')")
     assert BAD_NAME in visit.text("#message") and visit.page.locator("#message img").count() == 0
@@ -344,8 +387,11 @@ def test_webcam(camera, saved):
         v.page.wait_for_timeout(200)
     assert len(values) > 2                                  # the cat moves
     assert v.data("live") == "true" and float(v.data("fps")) > 0 and float(v.data("latency")) > 0
-    assert float(v.data("latency")) < 3 * float(v.data("inference")) + 300      # a queue would grow beyond any bound
-    print(f"webcam: {v.data('fps')} pictures a second, latency {v.data('latency')} ms, of which the network {v.data('inference')} ms")
+    # a queue would grow beyond any bound
+    assert float(v.data("latency")) < 3 * float(v.data("inference")) + 300
+    print(
+        f"webcam: {v.data('fps')} pictures a second, latency "
+        f"{v.data('latency')} ms, of which the network {v.data('inference')} ms")
     v.page.keyboard.press("Space")
     v.settle()
     v.page.wait_for_timeout(1500)                           # a frame may be on its way still
@@ -356,7 +402,8 @@ def test_webcam(camera, saved):
     v.wait(f"+document.documentElement.dataset.pictures > {pictures} + 3")
     v.page.locator("#drawings button").first.click()
     v.settle()
-    assert v.data("live") == "false" and v.page.evaluate("document.getElementById('video').srcObject === null")
+    assert v.data("live") == "false" and v.page.evaluate(
+        "document.getElementById('video').srcObject === null")
     v.close()
 
 def test_no_camera(browser, saved):
@@ -371,7 +418,10 @@ def test_no_camera(browser, saved):
 def test_dark_and_narrow(browser, saved, width, scheme):
     v = Visit(browser, saved.as_uri(), viewport=dict(width=width, height=850), color_scheme=scheme)
     assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    ground = [int(n) for n in re.findall(r"\d+", v.page.evaluate("getComputedStyle(document.body).backgroundColor"))]
+    ground = [
+        int(n)
+        for n in re.findall(
+            r"\d+", v.page.evaluate("getComputedStyle(document.body).backgroundColor"))]
     assert max(ground) < 60 if scheme == "dark" else min(ground) > 200
     v.close()
 
@@ -384,14 +434,24 @@ def test_everything_has_a_name(visit):
 
 def test_command_serves(engine, browser):
     "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
     heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [sys.executable, "-c", "import sys; from catsdogs.cli import main; sys.exit(main())", "toolbox", "--no-open"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed)
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from catsdogs.cli import main; sys.exit(main())",
+        "toolbox",
+        "--no-open"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        preexec_fn=heed)
     try:
         address = process.stdout.readline().split()[1]
         assert address.startswith("http://127.0.0.1:")
-        with pytest.raises(urllib.error.HTTPError, match="403"): urllib.request.urlopen(address.split("?")[0])
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(address.split("?")[0])
         v = Visit(browser, address)
         assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
         v.close()

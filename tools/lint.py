@@ -18,7 +18,9 @@ BASELINE = ROOT/"tools"/"lint_baseline.json"
 
 def offences():
     "Everything that ruff objects to, as (folder, rule, place)"
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--output-format", "json", "."]
+    command = [
+        sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--output-format",
+        "json", "."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
@@ -44,7 +46,8 @@ def count(found):
 def compare(allowed, counts):
     "The (folder, rule, allowed, counted) that rose, and those that fell"
     rose, fell = [], []
-    pairs = {(folder, rule) for table in (allowed, counts) for folder in table for rule in table[folder]}
+    pairs = {
+        (folder, rule) for table in (allowed, counts) for folder in table for rule in table[folder]}
     for folder, rule in sorted(pairs):
         before = allowed.get(folder, {}).get(rule, 0)
         now = counts.get(folder, {}).get(rule, 0)
@@ -77,11 +80,15 @@ def report(found, rose, fell):
         where = f"`ruff check --select {rule} {folder}` shows where"
         print(f"{folder} breaks {rule} {now} times, {before} are allowed: {where}")
         if before == 0:
-            places = [place for in_folder, broken, place in found if (in_folder, broken) == (folder, rule)]
+            places = [
+                place for in_folder, broken, place in found if (in_folder, broken) == (folder, rule)
+            ]
             print(*(f"    {place}" for place in places[:10]), sep="\n")
     if fell:
         print("fewer than the baseline allows; keep it so by `python tools/lint.py --lower`:")
-        print(*(f"    {folder} {rule}: {before} → {now}" for folder, rule, before, now in fell), sep="\n")
+        print(
+            *(f"    {folder} {rule}: {before} → {now}" for folder, rule, before, now in fell),
+            sep="\n")
 
 
 def main(argv):

@@ -53,7 +53,8 @@ def run_notebook(path):
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         skipped, forced = config.tst_flags.split(), ["photos"] if PHOTOS else []
-        passed, _ = test_nb(path, skip_flags=skipped, force_flags=forced, basepath=config.config_path)
+        passed, _ = test_nb(
+            path, skip_flags=skipped, force_flags=forced, basepath=config.config_path)
     return passed, "" if passed else said.getvalue()
 
 
@@ -184,14 +185,19 @@ def summary(results, slowest):
         print("\n== failed")
         print(*(line(result) for result in failed), sep="\n")
     if not PHOTOS:
-        print("\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS to the folder that holds Kaggle's train.zip")
-    print(f"\n{len(results) - len(failed)} passed, {len(failed)} failed{'' if PHOTOS else ', 1 skipped'}")
+        print(
+            "\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS "
+            "to the folder that holds Kaggle's train.zip")
+    print(
+        f"\n{len(results) - len(failed)} passed, {len(failed)} "
+        f"failed{'' if PHOTOS else ', 1 skipped'}")
     return bool(failed)
 
 
 def main():
     "The exit status"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--record", action="store_true")

@@ -40,7 +40,9 @@ def shearing(
     aspect:float=1.     # height / width of the picture
 ) -> Tensor: # n×3×3
     "Lean to the side, as Keras does: by -sin, and the height by cos"
-    return _matrices(len(degrees), xy=-torch.sin(torch.deg2rad(degrees)) * aspect, yy=torch.cos(torch.deg2rad(degrees)))
+    return _matrices(
+        len(degrees), xy=-torch.sin(torch.deg2rad(degrees)) * aspect,
+        yy=torch.cos(torch.deg2rad(degrees)))
 
 def scaling(
     x:Tensor,           # n factors: 0.5 shows the middle half, twice as wide; -1 mirrors
@@ -68,10 +70,13 @@ def sampling_grid(
     size:tuple,         # height and width of the pictures
 ) -> Tensor: # n×height×width×2 places in the old pictures, from -1 to 1
     "Where each pixel comes from, in the memory order that `grid_sample` reads fastest"
-    x, y = ((torch.arange(k, device=matrices.device, dtype=matrices.dtype) * 2 + 1) / k - 1 for k in (size[1], size[0]))
+    x, y = (
+        (torch.arange(k, device=matrices.device, dtype=matrices.dtype) * 2 + 1) / k - 1
+        for k in (size[1], size[0]))
     m = matrices[..., None]
     rows = 3 if (matrices[:, 2] != matrices.new_tensor([0, 0, 1])).any() else 2
-    grid = (m[:, :rows, 0] * x)[:, :, None, :] + (m[:, :rows, 1] * y + m[:, :rows, 2])[:, :, :, None]
+    grid = (m[:, :rows, 0] * x)[:, :, None, :] + (m[:, :rows, 1] * y + m[:, :rows, 2])[
+        :, :, :, None]
     if rows == 3: grid = grid[:, :2] / grid[:, 2:]
     return grid.permute(0, 2, 3, 1)
 
@@ -79,7 +84,10 @@ def _runs(flags, longest):
     "Slices of neighbours that are all true, in pieces"
     for true, run in groupby(range(len(flags)), key=lambda i: flags[i]):
         run = list(run)
-        if true: yield from (slice(i, min(i + longest, run[-1] + 1)) for i in range(run[0], run[-1] + 1, longest))
+        if true:
+            yield from (
+                slice(i, min(i + longest, run[-1] + 1)) for i in range(run[0], run[-1] + 1, longest)
+            )
 
 def resample_(
     x:Tensor,                       # n×c×h×w floats; changed in place
@@ -91,7 +99,8 @@ def resample_(
     mirror = (matrices == torch.diag(torch.tensor([-1., 1., 1.]))).all(-1).all(-1)
     stay = (matrices == torch.eye(3)).all(-1).all(-1)
     for i in mirror.nonzero()[:, 0].tolist(): x[i] = x[i].flip(-1)
-    for run in _runs((~(mirror | stay)).tolist(), 10 if x.device.type == "cpu" else len(x)):      # ten pictures fit into a processor's cache
+    # ten pictures fit into a processor's cache
+    for run in _runs((~(mirror | stay)).tolist(), 10 if x.device.type == "cpu" else len(x)):
         grid = sampling_grid(matrices[run], x.shape[-2:]).to(x)
         x[run] = F.grid_sample(x[run], grid, interpolation, fill, align_corners=False)
     return x
@@ -123,7 +132,9 @@ def sample_boxes(
     for i in range(n):
         if hit[i] >= share: continue
         part, aspect = area * (.1 + .9 * pick[i]), 3 ** (2 * ratio[i] - 1)
-        h, w = (min(k, max(1, round(k * (part * a)**.5))) for k, a in zip(size, (aspect, 1 / aspect)))
+        h, w = (
+            min(k, max(1, round(k * (part * a) ** 0.5))) for k, a in zip(size, (aspect, 1 / aspect))
+        )
         boxes.append((i, int(top[i] * (size[0] - h + 1)), int(left[i] * (size[1] - w + 1)), h, w))
     return boxes
 
@@ -132,13 +143,16 @@ def erase_(
     boxes:list[tuple]   # from `sample_boxes`
 ) -> Tensor: # x
     "Put noise in place of rectangles"
-    for i, top, left, h, w in boxes: x[i, :, top:top + h, left:left + w] = torch.rand(x.shape[1], h, w).to(x)
+    for i, top, left, h, w in boxes:
+        x[i, :, top : top + h, left : left + w] = torch.rand(x.shape[1], h, w).to(x)
     return x
 
 # %% ../../nbs/library/data/augment.ipynb #b3414fca
 _FILLS, _INTERPOLATIONS = ("border", "reflection", "zeros"), ("bilinear", "nearest")
-_LARGEST = dict(flip=1, vertical_flip=1, move=1, rotate=180, width_shift=1, height_shift=1, shear=80, zoom=.95, crop=.95, warp=.45, brightness=1,
-                contrast=1, saturation=1, offset=1, erase=1, erase_area=1, mixup=100, cutmix=100)
+_LARGEST = dict(
+    flip=1, vertical_flip=1, move=1, rotate=180, width_shift=1, height_shift=1, shear=80, zoom=0.95,
+    crop=0.95, warp=0.45, brightness=1, contrast=1, saturation=1, offset=1, erase=1, erase_area=1,
+    mixup=100, cutmix=100)
 
 @dataclass(frozen=True)
 class Policy:
@@ -151,7 +165,9 @@ class Policy:
     height_shift: float = 0. # share of the height, up and down
     shear: float = 0. # degrees (Keras' `shear_range`)
     zoom: float = 0. # width and height times 1±`zoom`, each drawn independently
-    crop: float = 0. # cut away up to this share of both sides, and show what is left, from anywhere in the picture, in full size
+    # cut away up to this share of both sides, and show what is left, from anywhere in the picture,
+    # in full size
+    crop: float = 0.
     warp: float = 0. # see from the side: how much nearer one edge may come
     brightness: float = 0. # values times 1±`brightness`
     contrast: float = 0. # distance from mid-grey times 1±`contrast`
@@ -161,16 +177,24 @@ class Policy:
     erase_area: float = .2 # its largest area, share of the picture's
     mixup: float = 0. # α of MixUp; see `mix_callbacks`
     cutmix: float = 0. # α of CutMix
-    fill: str = "reflection" # what lies outside: "reflection", "border" (the nearest pixel) or "zeros" (black)
+    # what lies outside: "reflection", "border" (the nearest pixel) or "zeros" (black)
+    fill: str = "reflection"
     interpolation: str = "bilinear" # or "nearest"
 
     def __post_init__(self):
         for name, largest in _LARGEST.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= largest:
-                raise CatsDogsError(f"augmentation: {name}={value!r} is not a number from 0 to {largest}")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or not 0 <= value <= largest):
+                raise CatsDogsError(
+                    f"augmentation: {name}={value!r} is not a number from 0 to {largest}")
         for name, options in dict(fill=_FILLS, interpolation=_INTERPOLATIONS).items():
-            if getattr(self, name) not in options: raise CatsDogsError(f"augmentation: unknown {name} {getattr(self, name)!r}: choose one of {', '.join(options)}")
+            if getattr(self, name) not in options:
+                raise CatsDogsError(
+                    f"augmentation: unknown {name} {getattr(self, name)!r}: "
+                    f"choose one of {', '.join(options)}")
 
 # %% ../../nbs/library/data/augment.ipynb #48808ca5
 def _spread(n, strength, middle=0.): return middle + strength * (2 * torch.rand(n) - 1)
@@ -189,12 +213,20 @@ def sample_matrices(
     "All geometric changes of each picture, as one matrix"
     p, aspect = policy, size[0] / size[1]
     kept = 1 - p.crop * torch.rand(n)                       # share of both sides that a crop keeps
-    place = translation(_spread(n, 1) * (1 - kept), _spread(n, 1) * (1 - kept)) @ scaling(kept, kept)
-    m = place @ perspective(_spread(n, p.warp), _spread(n, p.warp)) @ rotation(_spread(n, p.rotate), aspect)
-    m = m @ translation(_spread(n, 2 * p.width_shift), _spread(n, 2 * p.height_shift)) @ shearing(_spread(n, p.shear), aspect)
+    place = translation(_spread(n, 1) * (1 - kept), _spread(n, 1) * (1 - kept)) @ scaling(
+        kept, kept)
+    m = (
+        place
+        @ perspective(_spread(n, p.warp), _spread(n, p.warp))
+        @ rotation(_spread(n, p.rotate), aspect))
+    m = (
+        m
+        @ translation(_spread(n, 2 * p.width_shift), _spread(n, 2 * p.height_shift))
+        @ shearing(_spread(n, p.shear), aspect))
     m = m @ scaling(_spread(n, p.zoom, 1), _spread(n, p.zoom, 1))
     m[_still(n, p.move)] = torch.eye(3)
-    mirror, upside = (1 - 2 * (torch.rand(n) < share).float() for share in (p.flip, p.vertical_flip))
+    mirror, upside = (
+        1 - 2 * (torch.rand(n) < share).float() for share in (p.flip, p.vertical_flip))
     return m @ scaling(mirror, upside)
 
 def sample_light(
@@ -202,41 +234,63 @@ def sample_light(
     n:int           # pictures
 ) -> tuple: # gains, biases and saturations for `relight`: n numbers each; None for saturation if it is off
     "The light of each picture: brightness first, then contrast, then offset"
-    brightness, contrast, offset, saturation = _spread(n, policy.brightness, 1), _spread(n, policy.contrast, 1), _spread(n, policy.offset), _spread(n, policy.saturation, 1)
-    return brightness * contrast, .5 * (1 - contrast) + offset, saturation if policy.saturation else None
+    brightness = _spread(n, policy.brightness, 1)
+    contrast = _spread(n, policy.contrast, 1)
+    offset = _spread(n, policy.offset)
+    saturation = _spread(n, policy.saturation, 1)
+    return (
+        brightness * contrast,
+        0.5 * (1 - contrast) + offset,
+        saturation if policy.saturation else None)
 
 # %% ../../nbs/library/data/augment.ipynb #ff368eb9
 class Augment(Transform):
     "A policy as a fastai batch transform, for training batches only"
-    order, split_idx = 30, 0                            # after `IntToFloatTensor`, before `Normalize`
-    def __init__(self, policy:Policy): super().__init__(); self.policy = policy
+    order, split_idx = 30, 0  # after `IntToFloatTensor`, before `Normalize`
+    def __init__(self, policy:Policy):
+        super().__init__()
+        self.policy = policy
 
     def encodes(self, x:TensorImage) -> TensorImage:
         "A new batch: light first, so that what `fill` adds is not relit, then places, then erasing"
         p, n, size = self.policy, len(x), tuple(x.shape[-2:])
-        if not x.is_floating_point(): raise CatsDogsError(f"augmentation needs numbers from 0 to 1, not {x.dtype}: put fastai's IntToFloatTensor before it")
+        if not x.is_floating_point():
+            raise CatsDogsError(
+                "augmentation needs numbers from 0 to 1, not "
+                f"{x.dtype}: put fastai's IntToFloatTensor before it")
         x = relight(x.as_subclass(Tensor), *sample_light(p, n))
         x = resample_(x, sample_matrices(p, n, size), p.fill, p.interpolation)
         return TensorImage(erase_(x, sample_boxes(n, p.erase, p.erase_area, size)))
 
-AUGMENTATIONS = Registry("augmentation", {
-    "none": Policy(),
-    "classic": Policy(flip=.5, shear=.2, zoom=.2, fill="border"),
-    "classic-sheared": Policy(flip=.5, shear=11.5, zoom=.2, fill="border"),
-    "light": Policy(flip=.5, brightness=.1, contrast=.1),
-    "standard": Policy(flip=.5, move=.5, rotate=10, zoom=.1, crop=.2, warp=.1, brightness=.2, contrast=.2),
-    "strong": Policy(flip=.5, rotate=20, shear=10, zoom=.2, crop=.3, warp=.2, brightness=.3, contrast=.3, saturation=.5, erase=.3, mixup=.4, cutmix=1.),
-    "race": Policy(flip=.5, rotate=12, crop=.4, warp=.15, brightness=.25, contrast=.25, saturation=.4, erase=.25),
-})
+AUGMENTATIONS = Registry(
+    "augmentation",
+    {
+        "none": Policy(),
+        "classic": Policy(flip=0.5, shear=0.2, zoom=0.2, fill="border"),
+        "classic-sheared": Policy(flip=0.5, shear=11.5, zoom=0.2, fill="border"),
+        "light": Policy(flip=0.5, brightness=0.1, contrast=0.1),
+        "standard": Policy(
+            flip=0.5, move=0.5, rotate=10, zoom=0.1, crop=0.2, warp=0.1, brightness=0.2,
+            contrast=0.2),
+        "strong": Policy(
+            flip=0.5, rotate=20, shear=10, zoom=0.2, crop=0.3, warp=0.2, brightness=0.3,
+            contrast=0.3, saturation=0.5, erase=0.3, mixup=0.4, cutmix=1.0),
+        "race": Policy(
+            flip=0.5, rotate=12, crop=0.4, warp=0.15, brightness=0.25, contrast=0.25,
+            saturation=0.4, erase=0.25)})
 
 def find_policy(
-    policy:str|Policy|dict # one of `AUGMENTATIONS`, your own, or the fields of your own as a run records them
+    # one of `AUGMENTATIONS`, your own, or the fields of your own as a run records them
+    policy:str|Policy|dict
 ) -> Policy:
     "A policy by name; raises `CatsDogsError` for an unknown one"
     if isinstance(policy, Policy): return policy
     if isinstance(policy, dict):
         unknown = [name for name in policy if name not in Policy.__dataclass_fields__]
-        if unknown: raise CatsDogsError(unknown_name("field of an augmentation policy", unknown[0], Policy.__dataclass_fields__))
+        if unknown:
+            raise CatsDogsError(
+                unknown_name(
+                    "field of an augmentation policy", unknown[0], Policy.__dataclass_fields__))
         return Policy(**policy)
     return AUGMENTATIONS[policy]
 
@@ -245,15 +299,20 @@ def augmentations(
 ) -> list: # fastai batch transforms, for `photo_dataloaders(…, batch_tfms=…)`; MixUp and CutMix come from `mix_callbacks`
     "A policy's transforms; fastai applies them to training batches only"
     policy = find_policy(policy)
-    acts = any(getattr(policy, name) for name in _LARGEST if name not in ("move", "erase_area", "mixup", "cutmix"))
+    acts = any(
+        getattr(policy, name)
+        for name in _LARGEST
+        if name not in ("move", "erase_area", "mixup", "cutmix"))
     return [Augment(policy)] * acts
 
 # %% ../../nbs/library/data/augment.ipynb #8221e530
 class MixUpOrCutMix(MixUp, CutMix):
     "fastai's `MixUp` or its `CutMix`, by the toss of a coin for each batch"
     def __init__(self, mixup:float, cutmix:float):
-        MixUp.__init__(self, mixup); blend = self.distrib
-        CutMix.__init__(self, cutmix); self.kinds = (MixUp, blend), (CutMix, self.distrib)
+        MixUp.__init__(self, mixup)
+        blend = self.distrib
+        CutMix.__init__(self, cutmix)
+        self.kinds = (MixUp, blend), (CutMix, self.distrib)
 
     def before_batch(self):
         "Mix this batch one way or the other"
@@ -278,48 +337,62 @@ KERAS = {
     "horizontal_flip": "flip=0.5",
     "vertical_flip": "vertical_flip=0.5",
     "brightness_range": "brightness: 0.3 for (0.7, 1.3)",
-    "channel_shift_range": "offset, divided by 255; values are cut off at 0 and 1, there at the picture's own extremes",
-    "fill_mode": 'fill: nearest is "border", reflect "reflection", constant "zeros"; wrap has no match',
+    "channel_shift_range": "offset, divided by 255; values are cut off at "
+                           "0 and 1, there at the picture's own extremes",
+    "fill_mode": 'fill: nearest is "border", reflect "reflection", '
+                 'constant "zeros"; wrap has no match',
     "cval": "black only: fill=\"zeros\"",
     "interpolation_order": 'interpolation: 1 is "bilinear", 0 "nearest"; splines have no match',
     "rescale": "1/255, always: fastai's IntToFloatTensor does it",
     "featurewise_center": "fastai's Normalize, in batch_tfms",
     "featurewise_std_normalization": "fastai's Normalize, in batch_tfms",
     "samplewise_center": "a Transform of your own in batch_tfms: x - x.mean((1,2,3), keepdim=True)",
-    "samplewise_std_normalization": "a Transform of your own in batch_tfms: x / x.std((1,2,3), keepdim=True)",
+    "samplewise_std_normalization": "a Transform of your own in batch_tfms: "
+                                    "x / x.std((1,2,3), keepdim=True)",
     "zca_whitening": "no match: batch norm in the network does what it was for",
     "zca_epsilon": "no match, see zca_whitening",
     "preprocessing_function": "a fastai Transform in batch_tfms, for the whole batch at once",
     "data_format": "always channels first in shape; the memory order is chosen for speed",
     "validation_split": "DataSettings(valid=…), stable when photos are added",
-    "dtype": "always float32; mixed precision is the learner's choice",
-}
+    "dtype": "always float32; mixed precision is the learner's choice"}
 
 def _symmetric(name, value, middle):
     "The strength s of a range given as s, or as (middle-s, middle+s)"
     low, high = value if isinstance(value, (tuple, list)) else (middle - value, middle + value)
-    if abs((low + high) / 2 - middle) > 1e-6: raise CatsDogsError(f"{name}={value!r}: only ranges around {middle} can be translated, as {(2 * middle - high, high)}")
+    if abs((low + high) / 2 - middle) > 1e-6:
+        raise CatsDogsError(
+            f"{name}={value!r}: only ranges around {middle} "
+            f"can be translated, as {(2 * middle - high, high)}")
     return round((high - low) / 2, 6)
 
 def _shift(name, value):
-    if not 0 <= value < 1 or isinstance(value, bool): raise CatsDogsError(f"{name}={value!r}: Keras reads 1 and more as pixels; give a share below 1")
+    if not 0 <= value < 1 or isinstance(value, bool):
+        raise CatsDogsError(
+            f"{name}={value!r}: Keras reads 1 and more as pixels; give a share below 1")
     return float(value)
 
 def keras_policy(
     **arguments # of Keras' `ImageDataGenerator`
 ) -> Policy:
     "Translate Keras' augmentation; raises `CatsDogsError` for what has no match here, and says where to find it"
-    fields, fills = dict(fill="border"), dict(nearest="border", reflect="reflection", constant="zeros")
+    fields = dict(fill="border")
+    fills = dict(nearest="border", reflect="reflection", constant="zeros")
     numbers = dict(rotation_range="rotate", shear_range="shear")
     for name, value in arguments.items():
         if name not in KERAS: raise CatsDogsError(f"ImageDataGenerator has no argument {name!r}")
         if name in numbers: fields[numbers[name]] = value
-        elif name in ("width_shift_range", "height_shift_range"): fields[name.removesuffix("_range")] = _shift(name, value)
-        elif name in ("zoom_range", "brightness_range"): fields[name.removesuffix("_range")] = _symmetric(name, value, 1)
+        elif name in ("width_shift_range", "height_shift_range"):
+            fields[name.removesuffix("_range")] = _shift(name, value)
+        elif name in ("zoom_range", "brightness_range"):
+            fields[name.removesuffix("_range")] = _symmetric(name, value, 1)
         elif name == "channel_shift_range": fields["offset"] = value / 255
-        elif name in ("horizontal_flip", "vertical_flip"): fields[name.removeprefix("horizontal_")] = .5 * value
+        elif name in ("horizontal_flip", "vertical_flip"):
+            fields[name.removeprefix("horizontal_")] = 0.5 * value
         elif name == "fill_mode" and value in fills: fields["fill"] = fills[value]
-        elif name == "interpolation_order" and value in (0, 1): fields["interpolation"] = ("nearest", "bilinear")[value]
-        elif (name == "cval" and value == 0) or (name == "rescale" and abs(value * 255 - 1) < 1e-3): continue
-        elif value not in (None, False): raise CatsDogsError(f"{name}={value!r} is not part of a policy: {KERAS[name]}")
+        elif name == "interpolation_order" and value in (0, 1):
+            fields["interpolation"] = ("nearest", "bilinear")[value]
+        elif (name == "cval" and value == 0) or (name == "rescale" and abs(value * 255 - 1) < 1e-3):
+            continue
+        elif value not in (None, False):
+            raise CatsDogsError(f"{name}={value!r} is not part of a policy: {KERAS[name]}")
     return Policy(**fields)

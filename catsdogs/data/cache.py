@@ -20,7 +20,8 @@ from .photos import fit_photo, map_photos, open_photo, Photo, UnreadablePhoto
 from .splits import DataSettings
 
 # %% ../../nbs/library/data/cache.ipynb #65b0a1ce
-_CACHE_VERSION = 1                                      # raise it when the pixels would come out differently
+# raise it when the pixels would come out differently
+_CACHE_VERSION = 1
 
 def _identity(photo): return [photo.member or str(photo.path.absolute()), photo.size, photo.stamp]
 
@@ -43,14 +44,17 @@ class PhotoCache:
     def hold(self, device:torch.device) -> None:
         "Copy all photos to a device; from now on batches for it are cut there"
         pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
-        for rows in np.array_split(np.arange(len(pixels)), len(pixels) // 256 + 1): pixels[rows[0]:rows[-1] + 1] = self.batch(rows).permute(0, 2, 3, 1).to(device)
+        for rows in np.array_split(np.arange(len(pixels)), len(pixels) // 256 + 1):
+            pixels[rows[0] : rows[-1] + 1] = self.batch(rows).permute(0, 2, 3, 1).to(device)
         self.held[device] = pixels
 
     def batch(self, rows, device=None) -> torch.Tensor:
         "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order, on `device` if that holds the photos, else on the CPU"
-        if device in self.held: return self.held[device][torch.as_tensor(rows, device=device)].permute(0, 3, 1, 2)
+        if device in self.held:
+            return self.held[device][torch.as_tensor(rows, device=device)].permute(0, 3, 1, 2)
         pixels = torch.from_numpy(self.pixels[rows])    # a copy
-        if hasattr(mmap, "MADV_DONTNEED"): self.mapping.madvise(mmap.MADV_DONTNEED)     # else a whole epoch would count as this process's memory
+        # else a whole epoch would count as this process's memory
+        if hasattr(mmap, "MADV_DONTNEED"): self.mapping.madvise(mmap.MADV_DONTNEED)
         return pixels.permute(0, 3, 1, 2)
 
 # %% ../../nbs/library/data/cache.ipynb #3631e508
@@ -59,14 +63,22 @@ def build_cache(
     settings:DataSettings=DataSettings()    # `size` and `method` are used
 ) -> PhotoCache:
     "Decode photos on all cores into a memory-mapped file, or find it where it was made before; safe to call from several processes"
-    key = hashlib.blake2b(json.dumps([_CACHE_VERSION, settings.size, settings.method, [_identity(p) for p in photos]]).encode(), digest_size=12).hexdigest()
+    key = hashlib.blake2b(
+        json.dumps(
+            [_CACHE_VERSION, settings.size, settings.method, [_identity(p) for p in photos]]
+        ).encode(),
+        digest_size=12).hexdigest()
     file = cache_dir()/"photos"/f"{key}.u8"
-    with explain_os_errors(f"writing the photo cache {file.parent} (set CATSDOGS_CACHE to move it)"):
+    with explain_os_errors(
+        f"writing the photo cache {file.parent} (set CATSDOGS_CACHE to move it)"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
             shape = (len(photos), settings.size, settings.size, 3)
             known = _known_bad(file, shape)
-            bad = _fill_cache(file, photos, settings) if known is None else _try_again(file, photos, known, settings)
+            bad = (
+                _fill_cache(file, photos, settings)
+                if known is None
+                else _try_again(file, photos, known, settings))
             os.utime(file)                              # used now: the last to be thrown away
             rows = {p: i for i, p in enumerate(photos) if i not in bad}
             return _map_cache(file, shape, rows, {photos[i]: why for i, why in bad.items()})
@@ -77,23 +89,28 @@ def _map_cache(file, shape, rows, bad):
         with open(file, "rb") as f: mapping = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as e:
         raise CatsDogsError(f"{file}: this photo cache is gone; make the data loaders again") from e
-    except ValueError as e: raise CatsDogsError(f"{file}: this photo cache is empty; delete it") from e
+    except ValueError as e:
+        raise CatsDogsError(f"{file}: this photo cache is empty; delete it") from e
     if len(mapping) != math.prod(shape):
-        raise CatsDogsError(f"{file}: this photo cache has another size; make the data loaders again")
+        raise CatsDogsError(
+            f"{file}: this photo cache has another size; make the data loaders again")
     pixels = np.frombuffer(mapping, np.uint8).reshape(shape)
     return PhotoCache(pixels, rows, bad, mapping, file)
 
 def _decode(photo, settings):
     try: return np.asarray(fit_photo(open_photo(photo, settings.size), settings.size, settings.method)), None
-    except UnreadablePhoto as e: return np.zeros((settings.size, settings.size, 3), np.uint8), str(e)
+    except UnreadablePhoto as e:
+        return np.zeros((settings.size, settings.size, 3), np.uint8), str(e)
 
 def _fill_cache(file, photos, settings):
     "Decode all photos into `file`, and beside it a list of those that could not be read"
-    for old in file.parent.glob(f".{file.name}.*.tmp"): old.unlink(missing_ok=True)     # left by a killed process: we hold its lock
+    # left by a killed process: we hold its lock
+    for old in file.parent.glob(f".{file.name}.*.tmp"): old.unlink(missing_ok=True)
     _make_room(file.parent, len(photos) * settings.size**2 * 3)
     bad = {}
     with atomic_path(file) as tmp, open(tmp, "wb") as f:
-        for i, (pixels, why) in enumerate(map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")):
+        for i, (pixels, why) in enumerate(
+            map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")):
             if why: bad[i] = why
             f.write(pixels.tobytes())
     write_atomic(file.with_suffix(".json"), json.dumps(bad))
@@ -103,14 +120,17 @@ def _known_bad(file, shape):
     "The rows that could not be read when the cache was made, and why; None if there is no whole cache"
     try:
         if file.stat().st_size != math.prod(shape): return None
-        bad = {int(i): str(why) for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
+        bad = {
+            int(i): str(why)
+            for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
     except (OSError, ValueError, AttributeError): return None
     return bad if all(0 <= i < shape[0] for i in bad) else None
 
 def _try_again(file, photos, bad, settings):
     "Decode once more what could not be read: a zip may have been downloaded again, a file's rights may have changed"
     if not bad: return bad
-    again = map_photos(partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
+    again = map_photos(
+        partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
     still = {}
     with open(file, "r+b") as f:
         for i, (pixels, why) in zip(bad, again, strict=True):
@@ -130,11 +150,14 @@ def _make_room(folder, needed):
     for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):
         room -= old.stat().st_size
         if room >= 0: continue
-        old.with_suffix(".json").unlink(missing_ok=True)    # first, so that half a cache is never taken for one
+        # first, so that half a cache is never taken for one
+        old.with_suffix(".json").unlink(missing_ok=True)
         old.unlink(missing_ok=True)
 
 def _cache_limit():
     "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
     asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
     try: return float(asked) * 1e9
-    except ValueError as e: raise CatsDogsError(f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e
+    except ValueError as e:
+        raise CatsDogsError(
+            f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e

@@ -29,7 +29,8 @@ from .splits import check_classes, DataSettings, describe_split, split_photos
 # %% ../../nbs/library/data/dataloaders.ipynb #95a6fb80
 class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes, a picture of Pillow, an array or a tensor as a fastai `PILImage`"
-    input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)  # what `learn.predict` may be given
+    # what `learn.predict` may be given
+    input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)
     def __init__(self, enough:int|None=None): self.enough = enough
     def encodes(self, o:Photo|Path|str|bytes): return PILImage(open_photo(o, self.enough))
     def encodes(self, o:np.ndarray|Image.Image|torch.Tensor): return PILImage(open_photo(o)) # noqa: F811
@@ -44,15 +45,19 @@ def PhotoBlock(
     settings:DataSettings=DataSettings() # `size` and `method` are used
 ) -> TransformBlock:
     "A fastai block for photos of any kind: opened, made square, as numbers from 0 to 1"
-    return TransformBlock(type_tfms=OpenPhoto(settings.size), item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
+    return TransformBlock(
+        type_tfms=OpenPhoto(settings.size),
+        item_tfms=[FitPhoto(settings.size, settings.method), ToTensor], batch_tfms=IntToFloatTensor)
 
 # %% ../../nbs/library/data/dataloaders.ipynb #c3de75c4
 def photo_block(
     settings:DataSettings=DataSettings() # size, resize method and split
 ) -> DataBlock:
     "The course's data block: photos from any source that `list_photos` reads, with their classes, split by `split_photos`"
-    return DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_items=partial(list_photos, classes=settings.classes), get_y=attrgetter("label"),
-                     splitter=partial(split_photos, settings=settings))
+    return DataBlock(
+        blocks=(PhotoBlock(settings), CategoryBlock),
+        get_items=partial(list_photos, classes=settings.classes), get_y=attrgetter("label"),
+        splitter=partial(split_photos, settings=settings))
 
 # %% ../../nbs/library/data/dataloaders.ipynb #077ca0b5
 class CachedDL(TfmdDL):
@@ -66,7 +71,9 @@ class CachedDL(TfmdDL):
             self.targets = torch.tensor([number[p.label] for p in dataset.items])
         super().__init__(dataset, **{**kwargs, "num_workers": 0})
 
-    def do_item(self, s): return s or 0                 # a photo's place; nothing is done photo by photo
+    # a photo's place; nothing is done photo by photo
+    def do_item(self, s):
+        return s or 0
     def retain(self, res, b): return res
 
     def create_batch(self, b):
@@ -74,8 +81,10 @@ class CachedDL(TfmdDL):
         return (xb,) if self.targets is None else (xb, TensorCategory(self.targets[b]))
 
     def new(self, dataset=None, cls=None, **kwargs):
-        elsewhere = dataset is not None and not all(isinstance(p, Photo) and p in self.cache for p in dataset.items)
-        empty = dataset is not None and not len(dataset.items)      # as for `learn.export`, which needs no photos
+        elsewhere = dataset is not None and not all(
+            isinstance(p, Photo) and p in self.cache for p in dataset.items)
+        # as for `learn.export`, which needs no photos
+        empty = dataset is not None and not len(dataset.items)
         if elsewhere or empty:
             return super().new(dataset, cls or TfmdDL, **{"num_workers": 0, **kwargs})
         return super().new(dataset, cls, cache=self.cache, **kwargs)
@@ -85,23 +94,38 @@ def photo_dataloaders(
     source:str|Path|list,                   # whatever `list_photos` reads
     settings:DataSettings=DataSettings(),   # size, resize method, split, limit
     bs:int=64,                              # photos in a batch
-    batch_tfms=(),                          # fastai batch transforms, as augmentation, after the numbers are in 0 to 1
+    batch_tfms=(),  # fastai batch transforms, as augmentation, after the numbers are in 0 to 1
     device=None                             # a `torch.device`; None: fastai's default
 ) -> DataLoaders: # with `.left_out`, photos that could not be read and why, and `.understood`, the source in words
     "fastai `DataLoaders` over a cache of the photos: from a folder or a zip to batches in one call"
-    found = FoundPhotos(source, {}, {}) if isinstance(source, list) else find_photos(source, classes=settings.classes)
+    found = (
+        FoundPhotos(source, {}, {})
+        if isinstance(source, list)
+        else find_photos(source, classes=settings.classes))
     photos = found.chosen()
     train, valid = split_photos(photos, settings)
     cache = build_cache([photos[i] for i in sorted(train + valid)], settings)
     train, valid = ([photos[i] for i in idx if photos[i] in cache] for idx in (train, valid))
     if not (train and valid):
-        raise CatsDogsError(f"{source}: {len(cache.bad)} photos cannot be read, and too few are left, as {next(iter(cache.bad.values()))}")
-    block = DataBlock(blocks=(PhotoBlock(settings), CategoryBlock), get_y=attrgetter("label"), batch_tfms=list(batch_tfms),
-                      splitter=lambda items: (range(len(train)), range(len(train), len(items))), dl_type=partial(CachedDL, cache=cache))
+        raise CatsDogsError(
+            f"{source}: {len(cache.bad)} photos cannot be read, and "
+            f"too few are left, as {next(iter(cache.bad.values()))}")
+    block = DataBlock(
+        blocks=(PhotoBlock(settings), CategoryBlock), get_y=attrgetter("label"),
+        batch_tfms=list(batch_tfms),
+        splitter=lambda items: (range(len(train)), range(len(train), len(items))),
+        dl_type=partial(CachedDL, cache=cache))
     check_classes(train + valid)
-    dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=len(train) > bs and len(train) % bs == 1)  # a batch of one breaks batch norm
-    if dls.device.type == "cuda" and cache.pixels.nbytes < torch.cuda.mem_get_info(dls.device)[0] / 2: cache.hold(dls.device)
+    # a batch of one breaks batch norm
+    dls = block.dataloaders(
+        train + valid, bs=bs, device=device, drop_last=len(train) > bs and len(train) % bs == 1)
+    if (
+        dls.device.type == "cuda"
+        and cache.pixels.nbytes < torch.cuda.mem_get_info(dls.device)[0] / 2):
+        cache.hold(dls.device)
     dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
     unread = {photo: "cannot be read" for photo in cache.bad}
-    dls.understood = [describe_split(found.photos, train, valid, found.left_out | unread), found.others_in_words()]
+    dls.understood = [
+        describe_split(found.photos, train, valid, found.left_out | unread),
+        found.others_in_words()]
     return dls

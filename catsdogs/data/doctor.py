@@ -36,28 +36,33 @@ class Problem:
     words: str # what it means
     moves: bool = False # is it moved by `quarantine`, if nothing else is said?
 
-PROBLEMS = Registry("problem", {
-    "empty": Problem("broken", "the file has no bytes", True),
-    "no image": Problem("broken", "the file holds something else than a picture", True),
-    "truncated": Problem("broken", "the file ends before the picture does", True),
-    "damaged": Problem("broken", "the file is a picture, but cannot be decoded", True),
-    "bomb": Problem("broken", "a small file that unpacks to a very large picture", True),
-    "one colour": Problem("suspicious", "nothing is on it", True),
-    "tiny": Problem("suspicious", "too few pixels to show anything", True),
-    "duplicate": Problem("suspicious", "the same file is there twice", True),
-    "contradiction": Problem("suspicious", "the same picture is in two classes", True),
-    "near duplicate": Problem("suspicious", "nearly the same picture is there twice, perhaps resized, saved again "
-                                            "or mirrored"),
-    "leak": Problem("suspicious", "the same picture, or the same animal, is on both sides of the split"),
-    "mislabelled": Problem("suspicious", "a network that did not learn from it is sure that it is another class"),
-    "dark": Problem("suspicious", "hardly any light"),
-    "blurred": Problem("suspicious", "no sharp edge anywhere"),
-    "wrong suffix": Problem("note", "the name says another format than the file has; it is read by its content"),
-    "turned": Problem("note", "EXIF says that it has to be turned; it is shown upright here"),
-    "CMYK": Problem("note", "the four inks of a printer; converted to RGB here"),
-    "grey": Problem("note", "without colour"),
-    "animated": Problem("note", "has several frames; the first one is used"),
-})
+PROBLEMS = Registry(
+    "problem",
+    {
+        "empty": Problem("broken", "the file has no bytes", True),
+        "no image": Problem("broken", "the file holds something else than a picture", True),
+        "truncated": Problem("broken", "the file ends before the picture does", True),
+        "damaged": Problem("broken", "the file is a picture, but cannot be decoded", True),
+        "bomb": Problem("broken", "a small file that unpacks to a very large picture", True),
+        "one colour": Problem("suspicious", "nothing is on it", True),
+        "tiny": Problem("suspicious", "too few pixels to show anything", True),
+        "duplicate": Problem("suspicious", "the same file is there twice", True),
+        "contradiction": Problem("suspicious", "the same picture is in two classes", True),
+        "near duplicate": Problem(
+            "suspicious",
+            "nearly the same picture is there twice, perhaps resized, saved again or mirrored"),
+        "leak": Problem(
+            "suspicious", "the same picture, or the same animal, is on both sides of the split"),
+        "mislabelled": Problem(
+            "suspicious", "a network that did not learn from it is sure that it is another class"),
+        "dark": Problem("suspicious", "hardly any light"),
+        "blurred": Problem("suspicious", "no sharp edge anywhere"),
+        "wrong suffix": Problem(
+            "note", "the name says another format than the file has; it is read by its content"),
+        "turned": Problem("note", "EXIF says that it has to be turned; it is shown upright here"),
+        "CMYK": Problem("note", "the four inks of a printer; converted to RGB here"),
+        "grey": Problem("note", "without colour"),
+        "animated": Problem("note", "has several frames; the first one is used")})
 
 @dataclass(frozen=True)
 class Finding:
@@ -94,7 +99,8 @@ def examine(
         about = _about(photo, img)
         rgb = upright_rgb(img)
     except UnreadablePhoto as e: exam.problems.append(_why_unreadable(data, e))
-    except Exception as e: exam.problems.append(_why_unreadable(data, e))      # decoders raise whatever they like
+    # decoders raise whatever they like
+    except Exception as e: exam.problems.append(_why_unreadable(data, e))
     else: _measure(exam, rgb, about, smallest)
     return exam
 
@@ -108,10 +114,15 @@ def _why_unreadable(data, error):
     try: img = identify_photo(data)
     except UnreadablePhoto as e:
         if "truncated" in str(e).lower(): return "truncated", "nothing of it can be read"
-        return ("damaged", "its header cannot be read") if "damaged" in str(e) else ("no image", _reason(e))
+        return (
+            ("damaged", "its header cannot be read")
+            if "damaged" in str(e)
+            else ("no image", _reason(e)))
     if "truncated" not in text.lower(): return "damaged", _reason(error)
     share = _share_there(data) if img.format == "JPEG" else None
-    return "truncated", f"the upper {share:.0%} can be read" if share else "nothing of it can be read"
+    return (
+        "truncated",
+        f"the upper {share:.0%} can be read" if share else "nothing of it can be read")
 
 def _share_there(data):
     "Which part of a JPEG that was cut short is there; None for nothing"
@@ -129,9 +140,11 @@ def _about(photo, img):
     suffix = Path(photo.name).suffix.lower()
     if suffix not in _SUFFIXES_OF.get(img.format, (f".{img.format.lower()}",)):
         yield "wrong suffix", f"{suffix or 'no suffix'}, but {img.format}"
-    if img.getexif().get(0x0112, 1) not in (0, 1): yield "turned", f"orientation {img.getexif()[0x0112]}"
+    if img.getexif().get(0x0112, 1) not in (0, 1):
+        yield "turned", f"orientation {img.getexif()[0x0112]}"
     if img.mode == "CMYK": yield "CMYK", "four inks"
-    if getattr(img, "n_frames", 1) > 1 and img.format != "MPO": yield "animated", f"{img.n_frames} frames"
+    if getattr(img, "n_frames", 1) > 1 and img.format != "MPO":
+        yield "animated", f"{img.n_frames} frames"
 
 def _measure(exam, rgb, about, smallest):
     "Light, edges and colour of a picture"
@@ -155,16 +168,18 @@ def _light(grey):
     counts = np.array(grey.histogram())
     levels = np.arange(256)
     mean = counts @ levels / counts.sum()
-    return int(np.searchsorted(counts.cumsum(),
-                               .99 * counts.sum())), float((counts @ (levels - mean)**2 / counts.sum())**.5)
+    return int(np.searchsorted(counts.cumsum(), 0.99 * counts.sum())), float(
+        (counts @ (levels - mean) ** 2 / counts.sum()) ** 0.5)
 
 def _sharpness(grey):
     "Variance of the Laplacian, as a share of the variance"
-    laplacian = grey[1:-1, :-2] + grey[1:-1, 2:] + grey[:-2, 1:-1] + grey[2:, 1:-1] - 4 * grey[1:-1, 1:-1]
+    laplacian = (
+        grey[1:-1, :-2] + grey[1:-1, 2:] + grey[:-2, 1:-1] + grey[2:, 1:-1] - 4 * grey[1:-1, 1:-1])
     return laplacian.var() / grey.var()
 
 # %% ../../nbs/library/data/doctor.ipynb #7de5604c
-ALIKE, BITS = .85, 10 # correlation from which, and different bits up to which, two pictures are nearly the same
+# correlation from which, and different bits up to which, two pictures are nearly the same
+ALIKE, BITS = .85, 10
 
 def similar_pairs(
     thumbs:np.ndarray,  # n×32×32 grey levels
@@ -182,13 +197,19 @@ def similar_pairs(
             a, b = np.nonzero(rows[i:i + 1000] @ other_rows[i:].T > alike)
             a, b = a[b > a] + i, b[b > a] + i
             different = np.unpackbits(hashes[a] ^ other_hashes[b], axis=1).sum(1)
-            pairs += [(int(x), int(y), mirrored) for x, y in zip(a[different <= bits], b[different <= bits], strict=True)]
+            pairs += [
+                (int(x), int(y), mirrored)
+                for x, y in zip(a[different <= bits], b[different <= bits], strict=True)]
     return sorted(pairs)
 
 def _unit_rows(thumbs, side=16):
     "Thumbnails at side×side as rows without their mean, of length one (or zero, for one colour)"
     step = 32 // side
-    t = thumbs.reshape(-1, side, step, side, step).astype(np.float32).mean((2, 4)).reshape(len(thumbs), -1)
+    t = (
+        thumbs.reshape(-1, side, step, side, step)
+        .astype(np.float32)
+        .mean((2, 4))
+        .reshape(len(thumbs), -1))
     t -= t.mean(1, keepdims=True)
     length = np.linalg.norm(t, axis=1, keepdims=True)
     return np.where(length > FLAT * side, t / np.maximum(length, 1e-6), 0)
@@ -227,15 +248,21 @@ def _twins(exams):
     for a, b, mirrored in similar_pairs(thumbs):
         if readable[b].photo in seen: continue
         seen.add(readable[b].photo)
-        twins.append((readable[b].photo, readable[a].photo, "a mirror image of" if mirrored else "nearly the same as"))
+        twins.append(
+            (
+                readable[b].photo,
+                readable[a].photo,
+                "a mirror image of" if mirrored else "nearly the same as"))
     return twins
 
 def _double(photo, same, how):
     "The finding about a photo that is like another"
     if photo.label != same.label:
-        return Finding(photo, "contradiction", f"{how} {printable(same)}, which is called {same.label}", same)
-    return Finding(photo, "duplicate" if how == "the same file as" else "near duplicate", f"{how} {printable(same)}",
-                   same)
+        return Finding(
+            photo, "contradiction", f"{how} {printable(same)}, which is called {same.label}", same)
+    return Finding(
+        photo, "duplicate" if how == "the same file as" else "near duplicate",
+        f"{how} {printable(same)}", same)
 
 def _leaks(twins, sides):
     "Pictures that are on both sides"
@@ -248,14 +275,17 @@ def _split_folders(photos, sides):
     "Folders inside a class that have photos on both sides: perhaps one animal each"
     members = defaultdict(list)
     for p in photos:
-        if p.label and sides.get(p) and class_key(p.folder) != class_key(p.label): members[p.label, p.folder].append(p)
+        if p.label and sides.get(p) and class_key(p.folder) != class_key(p.label):
+            members[p.label, p.folder].append(p)
     per_class = defaultdict(set)
     for label, folder in members: per_class[label].add(folder)
     for (label, folder), own in members.items():
         there = {sides[p] for p in own}
         if len(per_class[label]) < 2 or len(there) < 2: continue
-        yield Finding(own[0], "leak", f"the folder {printable(folder)} of {printable(label)} has photos in "
-                                      f"{' and '.join(sorted(there))}; if it shows one animal, use --split folder")
+        yield Finding(
+            own[0], "leak",
+            f"the folder {printable(folder)} of {printable(label)} has photos in "
+            f"{' and '.join(sorted(there))}; if it shows one animal, use --split folder")
 
 # %% ../../nbs/library/data/doctor.ipynb #f2c95fd8
 LOG = "quarantine.csv" # in the folder: from, to
@@ -263,13 +293,17 @@ LOG = "quarantine.csv" # in the folder: from, to
 def quarantine(
     findings:list[Finding], # from `check_photos`
     dest:str|Path,          # folder to move the files to
-    source:str|Path         # the folder that was checked; below `dest` the files keep their place in it
+    source:str|Path  # the folder that was checked; below `dest` the files keep their place in it
 ) -> list[Path]: # where the files are now
     "Move files out of a data set; never deletes, never overwrites; raises `CatsDogsError` before anything is moved"
     source, dest = Path(source).resolve(), Path(dest).resolve()
-    if any(f.photo.member for f in findings): raise CatsDogsError("photos inside a zip cannot be moved: unpack it into a folder and check that")
+    if any(f.photo.member for f in findings):
+        raise CatsDogsError(
+            "photos inside a zip cannot be moved: unpack it into a folder and check that")
     if source == dest or dest in source.parents:
-        raise CatsDogsError(f"{dest}: is, or contains, the folder with the photos; choose a folder beside it or in it")
+        raise CatsDogsError(
+            f"{dest}: is, or contains, the folder with the "
+            "photos; choose a folder beside it or in it")
     if dest.exists() and not (dest/LOG).is_file() and (not dest.is_dir() or any(dest.iterdir())):
         raise CatsDogsError(f"{dest}: is not empty and no quarantine; choose another folder")
     photos = list(dict.fromkeys(f.photo for f in findings))
@@ -319,9 +353,11 @@ def undo_quarantine(
 ) -> tuple[list[Path], list[str]]: # where the files are now, and why some could not go back
     "Bring back what `quarantine` moved, by its log; raises `CatsDogsError` if there is none"
     log = Path(dest)/LOG
-    if not log.is_file(): raise CatsDogsError(f"{dest}: holds no {LOG}, so nothing is known of its photos")
+    if not log.is_file():
+        raise CatsDogsError(f"{dest}: holds no {LOG}, so nothing is known of its photos")
     try:
-        with open(log, newline="", encoding="utf8", errors="surrogateescape") as f: rows = list(csv.reader(f))
+        with open(log, newline="", encoding="utf8", errors="surrogateescape") as f:
+            rows = list(csv.reader(f))
     except (csv.Error, OSError) as e: raise CatsDogsError(f"{log}: cannot be read ({e})") from e
     if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows):
         raise CatsDogsError(f"{log}: is not the log of a quarantine")
@@ -331,7 +367,8 @@ def undo_quarantine(
             if not os.path.lexists(b): continue          # never moved, or back already
             if Path(dest).resolve() not in Path(os.path.abspath(b)).parents:
                 left.append(f"{printable(b)}: is not in {dest}")
-            elif os.path.lexists(a): left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
+            elif os.path.lexists(a):
+                left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
             else:
                 _move(b, a)
                 back.append(a)
@@ -367,9 +404,11 @@ def contact_sheet(
     "Write a page of HTML that shows what was found"
     by_problem = {name: [f for f in findings if f.problem == name] for name in PROBLEMS}
     by_problem = {name: fs for name, fs in by_problem.items() if fs}
-    rows = "".join(f'<tr><td><a href="#{_anchor(n)}">{n}</a></td><td>{len(fs):,}</td>'
-                   f'<td class="quiet">{PROBLEMS[n].kind}: {html.escape(PROBLEMS[n].words)}</td></tr>'
-                   for n, fs in by_problem.items())
+    rows = "".join(
+        f'<tr><td><a href="#{_anchor(n)}">{n}</a></td><td>{len(fs):,}</td><td '
+        f'class="quiet">{PROBLEMS[n].kind}: {html.escape(PROBLEMS[n].words)}</td></tr>'
+        for n, fs in by_problem.items()
+    )
     chapters = "".join(_chapter(name, fs, most) for name, fs in by_problem.items())
     page = _SHEET.format(summary=html.escape(summary), rows=rows, chapters=chapters)
     with explain_os_errors(f"writing {out}"): return write_atomic(out, page)
@@ -408,12 +447,20 @@ def likely_mislabelled(
     "Photos that are likely to have the wrong class, by cleanlab; raises `CatsDogsError` if that is not installed"
     try: from cleanlab.filter import find_label_issues
     except ImportError as e:
-        raise CatsDogsError("wrong classes are found by cleanlab, which is not installed: pip install "
-                            "'catsdogs[doctor]'") from e
+        raise CatsDogsError(
+            "wrong classes are found by cleanlab, which is "
+            "not installed: pip install 'catsdogs[doctor]'") from e
     number = {c: i for i, c in enumerate(classes)}
     labels = np.array([number[p.label] for p in photos])
     p = np.asarray(probabilities, float)
-    order = find_label_issues(labels, p / p.sum(1, keepdims=True), return_indices_ranked_by="self_confidence",
-                              n_jobs=1) if len(photos) else []
-    return [Finding(photos[i], "mislabelled", f"called {photos[i].label}; {classes[p[i].argmax()]} with "
-                                              f"{p[i].max():.0%}") for i in order]
+    order = (
+        find_label_issues(
+            labels, p / p.sum(1, keepdims=True), return_indices_ranked_by="self_confidence",
+            n_jobs=1)
+        if len(photos)
+        else [])
+    return [
+        Finding(
+            photos[i], "mislabelled",
+            f"called {photos[i].label}; {classes[p[i].argmax()]} with {p[i].max():.0%}")
+        for i in order]

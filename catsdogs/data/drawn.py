@@ -26,12 +26,16 @@ def drawn_folder(
     knobs:Variation=Variation()     # how varied
 ) -> Path: # as `draw_pets` makes them
     "A folder of drawings in the cache, drawn now if it is not there yet; safe to call from several processes"
-    key = hashlib.blake2b(source_digest("drawing").encode() + json.dumps([n, size, seed, asdict(knobs)]).encode(), digest_size=6).hexdigest()
+    key = hashlib.blake2b(
+        source_digest("drawing").encode() + json.dumps([n, size, seed, asdict(knobs)]).encode(),
+        digest_size=6).hexdigest()
     folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
-    with explain_os_errors(f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
+    with explain_os_errors(
+        f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            for old in folder.parent.glob(f".{folder.name}.*"): shutil.rmtree(old)      # left by a killed process: we hold its lock
+            # left by a killed process: we hold its lock
+            for old in folder.parent.glob(f".{folder.name}.*"): shutil.rmtree(old)
             if not folder.exists(): draw_pets(folder, n, size, seed, knobs)
     return folder
 

@@ -19,7 +19,8 @@ from ..core import CatsDogsError
 class Competition:
     "What Kaggle calls a competition, and what it wants"
     name: str # as in the address of its page
-    metric: str # "accuracy": 0 or 1 for each photo, more is better; "logloss": P(dog), less is better
+    # "accuracy": 0 or 1 for each photo, more is better; "logloss": P(dog), less is better
+    metric: str
 
     @property
     def page(self) -> str:
@@ -46,7 +47,8 @@ SETTINGS_PAGE = "https://www.kaggle.com/settings/api"
 def _key_file():
     "Where the client looks for `kaggle.json`"
     home = Path.home()/".kaggle"
-    if os.environ.get("KAGGLE_CONFIG_DIR"): return Path(os.environ["KAGGLE_CONFIG_DIR"])/"kaggle.json"
+    if os.environ.get("KAGGLE_CONFIG_DIR"):
+        return Path(os.environ["KAGGLE_CONFIG_DIR"]) / "kaggle.json"
     if home.exists() or not sys.platform.startswith("linux"): return home/"kaggle.json"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home()/".config")/"kaggle"/"kaggle.json"
 
@@ -84,8 +86,7 @@ def _import_client():
     return kaggle
 
 def _how_to_sign_in(found):
-    remedy = (f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the environment variable "
-              "KAGGLE_API_TOKEN, or type `kaggle auth login`")
+    remedy = f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the environment variable KAGGLE_API_TOKEN, or type `kaggle auth login`"
     if not found: return f"nobody is signed in to Kaggle here: {remedy}"
     return f"Kaggle does not accept {' or '.join(found)}: expired, withdrawn or mistyped; {remedy}"
 
@@ -98,10 +99,12 @@ def connect(): # kaggle.KaggleApi, signed in
             api = kaggle.KaggleApi()
             api.authenticate()
         except SystemExit as e: raise CatsDogsError(_how_to_sign_in(found)) from e
-        except NameError as e:                          # the client calls `exit`, which no notebook has
+        # the client calls `exit`, which no notebook has
+        except NameError as e:
             if "exit" not in str(e): raise
             raise CatsDogsError(_how_to_sign_in(found)) from e
-    if not hasattr(api, "get_submission"): raise CatsDogsError(f"Kaggle's client is too old: {_UPGRADE}")
+    if not hasattr(api, "get_submission"):
+        raise CatsDogsError(f"Kaggle's client is too old: {_UPGRADE}")
     return api
 
 # %% ../../nbs/library/data/kaggle_client.ipynb #596c2888
@@ -116,8 +119,7 @@ def _refused_access(status, words, competition):
     used = [*find_credentials(), "the sign-in"][0]
     token = f"{used} is not valid any more: make a new token at {SETTINGS_PAGE}"
     if competition is None: return f"Kaggle refused access ({status}: {words}); {token}"
-    rules = (f"its rules are not accepted yet: open {competition.page}/data, signed in, and accept them there "
-             "(Download All asks for it; after the deadline the page Rules has no button)")
+    rules = f"its rules are not accepted yet: open {competition.page}/data, signed in, and accept them there (Download All asks for it; after the deadline the page Rules has no button)"
     first, second = (token, rules) if status == 401 else (rules, token)
     return f"Kaggle refused access to {competition.name} ({status}: {words}); either {first}, or {second}"
 
@@ -159,9 +161,13 @@ def explain_kaggle_errors(
         raise CatsDogsError("Kaggle's answer is a web page: sign in to the network that you are in "
                             "(a browser shows its page), then try again") from e
     except (web.ConnectionError, web.Timeout, web.ChunkedEncodingError) as e:
-        if not _never_reached(e): raise CatsDogsError(f"the connection to Kaggle broke: {broken}") from e
-        raise CatsDogsError("Kaggle cannot be reached: no network, or a proxy that does not let it through; "
-                            "check the connection, then try again") from e
+        if not _never_reached(e):
+            raise CatsDogsError(f"the connection to Kaggle broke: {broken}") from e
+        raise CatsDogsError(
+            "Kaggle cannot be reached: no network, or a proxy that does "
+            "not let it through; check the connection, then try again") from e
     except ValueError as e:                             # the client's own words
         words = " ".join(str(e).split())[:200]
-        raise CatsDogsError(f"Kaggle's client did not understand the answer ({words}): try again, or {_UPGRADE}") from e
+        raise CatsDogsError(
+            f"Kaggle's client did not understand the answer ({words}): try again, or {_UPGRADE}"
+        ) from e

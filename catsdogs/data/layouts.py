@@ -16,17 +16,21 @@ from pathlib import PurePosixPath
 from ..core import CatsDogsError
 
 # %% ../../nbs/library/data/layouts.ipynb #088eece6
-_WORDS = dict(train="train", training="train", valid="valid", validation="valid", validate="valid", val="valid",
-              dev="valid", eval="valid", evaluation="valid", holdout="valid", test="test", testing="test")
+_WORDS = dict(
+    train="train", training="train", valid="valid", validation="valid", validate="valid",
+    val="valid", dev="valid", eval="valid", evaluation="valid", holdout="valid", test="test",
+    testing="test")
 _BEFORE = r"(?:(?:seg|images?|imgs?|data|dataset|photos?)[ _.-]?)?"
-_AFTER = r"\d*(?:[ _.-]?(?:set|split|data|dataset|images?|imgs?|photos?|pics|pictures|folder|dir)\d*)?"
+_AFTER = (
+    r"\d*(?:[ _.-]?(?:set|split|data|dataset|images?|imgs?|photos?|pics|pictures|folder|dir)\d*)?")
 _SPLIT = re.compile(f"{_BEFORE}({'|'.join(sorted(_WORDS, key=len, reverse=True))}){_AFTER}")
 
 def split_of(
     folder:str # its name
 ) -> str|None: # "train", "valid" or "test"; None for another name
     "Which set a folder of this name holds"
-    found = _SPLIT.fullmatch(folder.lower().replace("hold-out", "holdout").replace("hold_out", "holdout"))
+    found = _SPLIT.fullmatch(
+        folder.lower().replace("hold-out", "holdout").replace("hold_out", "holdout"))
     return _WORDS[found.group(1)] if found else None
 
 # %% ../../nbs/library/data/layouts.ipynb #4cda6e1e
@@ -44,7 +48,10 @@ def match_classes(
     "Which of the known classes each name stands for"
     keys = Counter(map(class_key, known))
     by_key = {class_key(k): k for k in known if keys[class_key(k)] == 1}
-    return {n: n if n in known else by_key[class_key(n)] for n in names if n in known or class_key(n) in by_key}
+    return {
+        n: n if n in known else by_key[class_key(n)]
+        for n in names
+        if n in known or class_key(n) in by_key}
 
 def _has_animals(names):
     "Are there cats and dogs among these names?"
@@ -53,11 +60,13 @@ def _has_animals(names):
 # %% ../../nbs/library/data/layouts.ipynb #4d23493b
 _DOTTED = re.compile(r"([A-Za-z_]+)\.\d+\.\w+")
 _NUMBERED = re.compile(r"([^\W\d_](?:.*[^\W\d_])?)[ ._-]*\(?\d+\)?")
-_CAMERAS = {"img", "image", "dsc", "dscn", "dscf", "dcim", "pxl", "pict", "pic", "picture", "photo", "foto", "frame",
-            "file", "scan", "screenshot", "whatsapp image", "mvi", "gopr", "gp", "vlc", "bild", "download", "unnamed",
-            "untitled", "p", "page"}
-OXFORD_CATS = ("Abyssinian", "Bengal", "Birman", "Bombay", "British_Shorthair", "Egyptian_Mau", "Maine_Coon", "Persian",
-               "Ragdoll", "Russian_Blue", "Siamese", "Sphynx")
+_CAMERAS = {
+    "img", "image", "dsc", "dscn", "dscf", "dcim", "pxl", "pict", "pic", "picture", "photo", "foto",
+    "frame", "file", "scan", "screenshot", "whatsapp image", "mvi", "gopr", "gp", "vlc", "bild",
+    "download", "unnamed", "untitled", "p", "page"}
+OXFORD_CATS = (
+    "Abyssinian", "Bengal", "Birman", "Bombay", "British_Shorthair", "Egyptian_Mau", "Maine_Coon",
+    "Persian", "Ragdoll", "Russian_Blue", "Siamese", "Sphynx")
 
 def _dotted(name):
     "`cat` of `cat.12.jpg`; None for other names"
@@ -81,7 +90,9 @@ def _is_oxford(classes):
     return bool(cats) and cats <= set(OXFORD_CATS) and cats < set(classes)
 
 # %% ../../nbs/library/data/layouts.ipynb #e101f172
-_HEADINGS = ("label", "labels", "class", "classes", "class_name", "breed", "species", "category", "target", "animal")
+_HEADINGS = (
+    "label", "labels", "class", "classes", "class_name", "breed", "species", "category", "target",
+    "animal")
 
 def read_table(
     text:str,           # of a CSV file
@@ -100,8 +111,9 @@ def read_table(
     headed = [i for i in others if header[i] in _HEADINGS]
     label = headed if headed else others
     if len(label) > 1:
-        raise CatsDogsError(f"has the columns {', '.join(header[i] for i in label)}: which is the class? Give it "
-                            f"the heading label, and the others another one")
+        raise CatsDogsError(
+            f"has the columns {', '.join(header[i] for i in label)}: which is "
+            "the class? Give it the heading label, and the others another one")
     by_key = {row[column].strip(): row[label[0]].strip() for row in rows}
     return {name: by_key[key] for name, key in keys.items() if by_key.get(key)}
 
@@ -135,31 +147,39 @@ BY_NAME, BREEDS = "names", "breeds" # answers that are no list of classes
 
 def read_layout(
     names:list[str],    # paths relative to the source, with `/` between folders
-    classes:str="",     # the answer to a question: "cats,dogs", or "names" for those in the file names, or "breeds"
+    # the answer to a question: "cats,dogs", or "names" for those in the file names, or "breeds"
+    classes:str="",
     tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, it is read only
 ) -> Layout:
     "What folders and names say of each file's class and split; raises `CatsDogsError` for an answer that does not fit"
-    folders = _without_wrapper([tuple(f for f in n.split("/")[:-1] if f not in ("", ".")) for n in names])
+    folders = _without_wrapper(
+        [tuple(f for f in n.split("/")[:-1] if f not in ("", ".")) for n in names])
     splits, rest, left_out, question = _find_splits(folders)
     asked = [c.strip() for c in classes.split(",") if c.strip()]
-    if asked and asked[0] not in (BY_NAME, BREEDS): return _chosen(names, folders, asked, tables, left_out)
+    if asked and asked[0] not in (BY_NAME, BREEDS):
+        return _chosen(names, folders, asked, tables, left_out)
     if asked: question, rest = None, [()] * len(rest)
     part = [i for i in range(len(names)) if left_out[i] is None]
     by_folder = {rest[i][0] for i in part if rest[i] and splits[i] != "test"}
     if len(by_folder) > 1:
         question = question or _two_levels([rest[i] for i in part])
-        labels = [r[0] if r and (s != "test" or r[0] in by_folder) else None for r, s in zip(rest, splits, strict=True)]
+        labels = [
+            r[0] if r and (s != "test" or r[0] in by_folder) else None
+            for r, s in zip(rest, splits, strict=True)]
         for i in part:
             if rest[i] or splits[i] == "test": continue
             if _dotted(names[i]) in by_folder: labels[i] = _dotted(names[i])
             else: left_out[i] = "outside the folders of the classes"
     else:
-        labels, asks = _without_folders(names, rest, [i for i in part if splits[i] != "test"], tables,
-                                        asked == [BREEDS])
+        labels, asks = _without_folders(
+            names, rest, [i for i in part if splits[i] != "test"], tables, asked == [BREEDS])
         question = question or asks
         for i in part:
             if splits[i] == "test":
-                labels[i] = rest[i][0] if rest[i] and rest[i][0] in set(filter(None, labels)) else _dotted(names[i])
+                labels[i] = (
+                    rest[i][0]
+                    if rest[i] and rest[i][0] in set(filter(None, labels))
+                    else _dotted(names[i]))
     return Layout(list(map(_printable, labels)), splits, left_out, question)
 
 def _printable(label):
@@ -195,16 +215,22 @@ def _find_splits(folders):
     odd = next((f for f in first if first[f] or f.lower() in ("sample", "samples")), None)
     if odd:
         others = sorted(set(first) - {odd})
-        return *nothing, _asks(f"is the folder {odd} a class, or something beside {_list(others)}?", others,
-                               [*others, odd])
+        return *nothing, _asks(
+            f"is the folder {odd} a class, or something beside {_list(others)}?", others,
+            [*others, odd])
     if len(first) > 1 and all(len(f) > 1 and split_of(f[1]) for f in folders):
-        return [split_of(f[1]) for f in folders], [(f[0], *f[2:]) for f in folders], [None] * n, None
+        return (
+            [split_of(f[1]) for f in folders],
+            [(f[0], *f[2:]) for f in folders],
+            [None] * n,
+            None)
     return *nothing, None
 
 def _inside(splits, folders):
     "Splits, and what is below them: a set that is repeated, or one more folder that holds everything, is passed"
     rest = [f[1:] if s else f for s, f in zip(splits, folders, strict=True)]
-    rest = [r[1:] if s and r and split_of(r[0]) == s else r for s, r in zip(splits, rest, strict=True)]
+    rest = [
+        r[1:] if s and r and split_of(r[0]) == s else r for s, r in zip(splits, rest, strict=True)]
     inside = [r for s, r in zip(splits, rest, strict=True) if s]
     while inside and all(len(r) > 1 for r in inside) and len({r[0] for r in inside}) == 1:
         wrapper = inside[0][0]
@@ -220,7 +246,8 @@ def _list(names, most=4):
 
 def _asks(text, *answers):
     "A question with its answers"
-    lists = [",".join([*map(_printable, a[:4]), *["…"] * (len(a) > 4)]) for a in answers if len(a) > 1]
+    lists = [
+        ",".join([*map(_printable, a[:4]), *["…"] * (len(a) > 4)]) for a in answers if len(a) > 1]
     ways = " or ".join(f"--classes {names}" for names in lists)
     return f"{text} Say which are the classes: {ways or '--classes NAME,NAME'}"
 
@@ -236,11 +263,14 @@ def _two_levels(rest):
     count = Counter(s for subs in inside.values() for s in subs)
     both = sorted(s for s, n in count.items() if n > 1)
     holders = sorted(f for f in inside if len(inside[f] & set(both)) > 1)
-    if len(both) > 1 and len(holders) > 1: return _asks(f"{_list(holders)} both hold {_list(both)}.", both, outer)
+    if len(both) > 1 and len(holders) > 1:
+        return _asks(f"{_list(holders)} both hold {_list(both)}.", both, outer)
     box = next((f for f in sorted(inside) if f not in direct and len(inside[f]) > 1), None)
     if box and direct:
-        return _asks(f"{_printable(box)} holds the folders {_list(sorted(inside[box]))}, {_list(sorted(direct))} "
-                     f"holds photos.", sorted(inside[box]), outer)
+        return _asks(
+            f"{_printable(box)} holds the folders {_list(sorted(inside[box]))}, "
+            f"{_list(sorted(direct))} holds photos.",
+            sorted(inside[box]), outer)
 
 # %% ../../nbs/library/data/layouts.ipynb #ebe4518e
 def _without_folders(names, rest, part, tables, breeds):
@@ -254,12 +284,14 @@ def _without_folders(names, rest, part, tables, breeds):
     if by_name and not breeds and _is_oxford(set(by_name.values())):
         cats = sorted({c for c in by_name.values() if c[0].isupper()})
         dogs = len(set(by_name.values())) - len(cats)
-        return labels, (f"these are Oxford's names, with {len(cats)} breeds of cats and {dogs} of dogs. Say which are the "
-                        "classes: --classes cat,dog or --classes breeds")
+        return labels, (
+            f"these are Oxford's names, with {len(cats)} breeds of cats and {dogs} of "
+            "dogs. Say which are the classes: --classes cat,dog or --classes breeds")
     for i, label in (by_name or by_table).items(): labels[i] = label
     if both:
-        return labels, _asks("the file names and a table beside them name different classes.",
-                             sorted(set(by_table.values())), sorted(set(filter(None, by_name.values()))))
+        return labels, _asks(
+            "the file names and a table beside them name different classes.",
+            sorted(set(by_table.values())), sorted(set(filter(None, by_name.values()))))
     return labels, None
 
 def _by_tables(own, part, tables):
@@ -270,7 +302,8 @@ def _by_tables(own, part, tables):
         except CatsDogsError as e: raise CatsDogsError(f"{file}: {e}") from e
         if len(set(known.values())) > 1: found[file] = known
     if len({tuple(sorted(k.items())) for k in found.values()}) > 1:
-        raise CatsDogsError(f"{_list(found)} give the photos different classes: move all but one of them elsewhere")
+        raise CatsDogsError(
+            f"{_list(found)} give the photos different classes: move all but one of them elsewhere")
     known = next(iter(found.values()), {})
     return {i: known[name] for i, name in zip(part, own, strict=True) if name in known}
 
@@ -280,10 +313,13 @@ def _chosen(names, folders, asked, tables, left_out):
     if not set(asked) <= set(labels): labels = _also_by_tables(names, labels, asked, tables)
     missing = [c for c in asked if c not in labels]
     if missing: raise CatsDogsError(f"--classes: no photo of the class {missing[0]!r} is there")
-    splits = [next((split_of(f) for f in folder if split_of(f) and f not in asked), None) for folder in folders]
+    splits = [
+        next((split_of(f) for f in folder if split_of(f) and f not in asked), None)
+        for folder in folders]
     out = list(left_out)
     for i, (label, split) in enumerate(zip(labels, splits, strict=True)):
-        if label is None and split != "test" and not out[i]: out[i] = f"of none of the classes {', '.join(asked)}"
+        if label is None and split != "test" and not out[i]:
+            out[i] = f"of none of the classes {', '.join(asked)}"
     return Layout(list(map(_printable, labels)), splits, out)
 
 def _asked_label(name, folder, asked):
@@ -295,7 +331,10 @@ def _asked_label(name, folder, asked):
     label = next((fits[c] for c in candidates if c in fits), None)
     species = {class_key(c): c for c in asked}
     if label or set(species) != {"cat", "dog"} or not prefix: return label
-    return species["cat" if prefix in OXFORD_CATS else "dog"] if prefix[0].islower() or prefix in OXFORD_CATS else None
+    return (
+        species["cat" if prefix in OXFORD_CATS else "dog"]
+        if prefix[0].islower() or prefix in OXFORD_CATS
+        else None)
 
 def _also_by_tables(names, labels, asked, tables):
     "The labels, and those that a table gives to the other files"

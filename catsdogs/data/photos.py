@@ -19,7 +19,8 @@ from typing import Callable, Iterable, Iterator
 from PIL import Image, ImageOps
 import numpy as np
 
-from ..core import atomic_path, cache_dir, CatsDogsError, explain_os_errors, progress, Registry
+from ..core import (
+    atomic_path, cache_dir, CatsDogsError, explain_os_errors, progress, Registry)
 from .layouts import read_layout
 
 # %% ../../nbs/library/data/photos.ipynb #c82bc6a7
@@ -72,27 +73,35 @@ class Photo:
         self.path.unlink()
 
     def _need_file(self):
-        if self.member: raise CatsDogsError(f"{self}: lies inside a zip, and is no file of its own; unpack it first")
+        if self.member:
+            raise CatsDogsError(
+                f"{self}: lies inside a zip, and is no file of its own; unpack it first")
 
     def read(self) -> bytes:
         "The file's bytes; raises `UnreadablePhoto`"
         try:
             if self.member: return self._read_member()
             found = self.path.stat()
-            if not stat.S_ISREG(found.st_mode): raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
+            if not stat.S_ISREG(found.st_mode):
+                raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
             if found.st_size > MAX_BYTES:
                 raise UnreadablePhoto(f"{self}: {found.st_size:,} bytes is too much for a photo")
             return self.path.read_bytes()
-        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, KeyError) as e:
+        except (
+            OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError,
+            KeyError) as e:
             raise UnreadablePhoto(f"{self}: cannot be read ({e})") from e
 
     def _read_member(self):
-        if self.size > MAX_BYTES: raise UnreadablePhoto(f"{self}: {self.size:,} bytes is too much for a photo")
+        if self.size > MAX_BYTES:
+            raise UnreadablePhoto(f"{self}: {self.size:,} bytes is too much for a photo")
         return _zip_file(self.path, self.path.stat().st_mtime_ns, os.getpid()).read(self.member)
 
 # %% ../../nbs/library/data/photos.ipynb #0fb09e48
-MAX_BYTES, MAX_PIXELS = 2**28, 89_478_485               # 256 MB; and Pillow's own limit: 256 MB of RGB pixels
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+# 256 MB; and Pillow's own limit: 256 MB of RGB pixels
+MAX_BYTES, MAX_PIXELS = 2**28, 89_478_485
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 _HEIC = (".heic", ".heif", ".hif")
 
 @lru_cache
@@ -107,15 +116,23 @@ def photo_suffixes() -> tuple[str, ...]:
 def _zip_file(path, changed, pid): return zipfile.ZipFile(path)
 
 # %% ../../nbs/library/data/photos.ipynb #0d31f518
-_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")     # no format whose decoder runs other programs
+# no format whose decoder runs other programs
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _KINDS = (
-    (b"ftyphei", "a HEIC picture"), (b"ftypmif1", "a HEIC picture"),
-    (b"ftypavi", "an AVIF picture, which this Pillow cannot read"), (b"jP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"\0\0\1\0", "a Windows icon"), (b"8BPS", "a Photoshop file"),
-    (b"%PDF", "a PDF"), (b"PK\3\4", "a zip"), (b"ftyp", "a video"), (b"<svg", "an SVG drawing"),
-    (b"<!doctype", "a web page"), (b"<html", "a web page"),
-    (b"version https://git-lfs", "a pointer of Git LFS, without the photo"),
-)
+    (b"ftyphei", "a HEIC picture"),
+    (b"ftypmif1", "a HEIC picture"),
+    (b"ftypavi", "an AVIF picture, which this Pillow cannot read"),
+    (b"jP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\0\0\1\0", "a Windows icon"),
+    (b"8BPS", "a Photoshop file"),
+    (b"%PDF", "a PDF"),
+    (b"PK\3\4", "a zip"),
+    (b"ftyp", "a video"),
+    (b"<svg", "an SVG drawing"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+    (b"version https://git-lfs", "a pointer of Git LFS, without the photo"))
 
 def _other_kind(data):
     "What a file is that is none of the formats that are read here"
@@ -124,7 +141,10 @@ def _other_kind(data):
     if kind is None and re.match(rb"p[1-6]\s", start): kind = "a PPM picture"
     if kind is None: return f"not an image (it starts with {data[:12]!r})"
     if kind == "a HEIC picture": return f"{kind}: install pillow-heif, or save it as JPEG"
-    return f"{kind}: save it as JPEG" if "picture" in kind or kind.startswith(("a Win", "a Pho", "an SVG")) else kind
+    return (
+        f"{kind}: save it as JPEG"
+        if "picture" in kind or kind.startswith(("a Win", "a Pho", "an SVG"))
+        else kind)
 
 def identify_photo(
     data:bytes # of a file
@@ -133,10 +153,13 @@ def identify_photo(
     if not data: raise UnreadablePhoto("the file is empty (0 bytes)")
     try:
         img = _identified(data)
-        if img.width * img.height > MAX_PIXELS: raise Image.DecompressionBombError(f"{img.width}×{img.height} pixels")
+        if img.width * img.height > MAX_PIXELS:
+            raise Image.DecompressionBombError(f"{img.width}×{img.height} pixels")
     except Image.UnidentifiedImageError as e: raise UnreadablePhoto(_other_kind(data)) from e
     except Image.DecompressionBombError as e:
-        raise UnreadablePhoto(f"too many pixels, refused ({str(e).removeprefix('Image size (').partition(')')[0]})") from e
+        raise UnreadablePhoto(
+            f"too many pixels, refused ({str(e).removeprefix('Image size (').partition(')')[0]})"
+        ) from e
     except _DAMAGE as e: raise UnreadablePhoto(f"damaged ({e})") from e
     return img
 
@@ -148,11 +171,16 @@ def _identified(data):
     return Image.open(io.BytesIO(data), formats=_FORMATS)
 
 # what decoders raise
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError)
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError)
 
 def open_photo(
-    source, # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor (see `_from_array`)
-    enough:int|None=None    # pixels a side that are enough: a large JPEG is then decoded at a fraction of its size, never below this
+    # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor (see
+    # `_from_array`)
+    source,
+    # pixels a side that are enough: a large JPEG is then decoded at a fraction of its size, never
+    # below this
+    enough:int|None=None
 ) -> Image.Image: # upright, 8-bit RGB
     "Decode a photo of any mode into upright 8-bit RGB; raises `UnreadablePhoto`, which says what is wrong with the file"
     if isinstance(source, Image.Image): return upright_rgb(source)
@@ -168,14 +196,16 @@ def open_photo(
 
 def _bytes_of(source):
     if isinstance(source, (bytes, bytearray, memoryview)): return bytes(source)
-    if isinstance(source, (str, os.PathLike)) and not isinstance(source, Photo): source = Photo(Path(source))
+    if isinstance(source, (str, os.PathLike)) and not isinstance(source, Photo):
+        source = Photo(Path(source))
     return source.read()
 
 def _from_array(a):
     "A picture from an array or a tensor"
     if hasattr(a, "detach"): a = a.detach().cpu().numpy()
     a = np.asarray(a)
-    if a.ndim == 3 and a.shape[-1] not in (1, 3, 4) and a.shape[0] in (1, 3): a = a.transpose(1, 2, 0)
+    if a.ndim == 3 and a.shape[-1] not in (1, 3, 4) and a.shape[0] in (1, 3):
+        a = a.transpose(1, 2, 0)
     if a.ndim not in (2, 3) or a.ndim == 3 and a.shape[-1] not in (1, 3, 4) or 0 in a.shape:
         raise CatsDogsError(f"a picture is an array or a tensor of h×w×3, 3×h×w or h×w, not of "
                             f"{'×'.join(map(str, a.shape))}")
@@ -222,12 +252,14 @@ def fit_photo(
 # phones' sign for "nothing to see in this folder": masks, thumbnails, quarantine
 NO_PHOTOS = ".nomedia"
 # nobody takes these for photos
-_TEXTS = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js", ".py",
-          ".ipynb", ".log", ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")
+_TEXTS = (
+    ".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js",
+    ".py", ".ipynb", ".log", ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")
 
 def _is_hidden(name): return name.startswith(".") or name in ("__MACOSX", "@eaDir")
 
-def _natural(name): return [int(t[-300:]) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", name)]
+def _natural(name):
+    return [int(t[-300:]) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", name)]
 
 def _walk(root):
     "The files below a folder, and folders that cannot be entered (with None); linked folders come last, each folder once"
@@ -259,19 +291,29 @@ def _folder_entries(root):
     "Name and place of each file; a folder that cannot be entered has no place"
     for path, entry in _walk(root):
         name = path.relative_to(root).as_posix()
-        yield name, None if entry is None else dict(path=path, **(_stamp(entry) if _is_photo(name) else {}))
+        yield (
+            name,
+            None
+            if entry is None
+            else dict(path=path, **(_stamp(entry) if _is_photo(name) else {})))
 
 def _is_photo(name): return name.lower().endswith(photo_suffixes())
 
 def _zip_entries(path):
     "Name and place of each file in a zip"
     infos = _open_zip(path).infolist()
-    skipped = {PurePosixPath(i.filename).parent for i in infos if i.filename.rpartition("/")[2] == NO_PHOTOS}
+    skipped = {
+        PurePosixPath(i.filename).parent
+        for i in infos
+        if i.filename.rpartition("/")[2] == NO_PHOTOS}
     for info in infos:
         name = info.filename.replace("\\", "/")
-        parts = name.split("/")                         # plain strings: the competition's zip has 25,000 names
+        # plain strings: the competition's zip has 25,000 names
+        parts = name.split("/")
         if ".." in parts or name.startswith("/"):
-            raise CatsDogsError(f"{path}: holds the name {info.filename!r}, which points outside; do not trust this zip, get it again from its source")
+            raise CatsDogsError(
+                f"{path}: holds the name {info.filename!r}, which points "
+                "outside; do not trust this zip, get it again from its source")
         if name.endswith("/") or any(map(_is_hidden, parts)): continue
         if skipped and skipped & set(PurePosixPath(name).parents): continue
         yield name, dict(path=path, member=info.filename, size=info.file_size, stamp=info.CRC)
@@ -287,23 +329,37 @@ def _open_zip(path):
     try: return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as e:
         page = Path(path).is_file() and is_web_page(path)
-        why = "it is a web page; sign in in the browser, accept what the page asks for" if page else e
+        why = (
+            "it is a web page; sign in in the browser, accept what the page asks for" if page else e
+        )
         raise CatsDogsError(f"{path}: not a usable zip ({why}); download it again") from e
 
 # %% ../../nbs/library/data/photos.ipynb #213e7df6
 def _inner_zip(path, part):
     "If `path` is a zip of zips, the inner one whose name starts with `part`, unpacked into the cache; else `path`"
     outer = _open_zip(path)
-    inner = {PurePosixPath(i.filename).stem.lower(): i for i in outer.infolist() if i.filename.lower().endswith(".zip")}
+    inner = {
+        PurePosixPath(i.filename).stem.lower(): i
+        for i in outer.infolist()
+        if i.filename.lower().endswith(".zip")}
     if not inner: return path
     found = next((i for name, i in inner.items() if name.startswith(part)), None)
-    if found is None: raise CatsDogsError(f"{path}: holds {', '.join(sorted(inner))}.zip, but no {part}.zip")
-    target = cache_dir()/"zips"/f"{found.CRC:08x}-{found.file_size}-{PurePosixPath(found.filename).name}"
+    if found is None:
+        raise CatsDogsError(f"{path}: holds {', '.join(sorted(inner))}.zip, but no {part}.zip")
+    target = (
+        cache_dir()
+        / "zips"
+        / f"{found.CRC:08x}-{found.file_size}-{PurePosixPath(found.filename).name}")
     if not (target.exists() and target.stat().st_size == found.file_size):
-        with explain_os_errors(f"unpacking {found.filename} into {target.parent}"), atomic_path(target) as tmp:
+        with (
+            explain_os_errors(f"unpacking {found.filename} into {target.parent}"),
+            atomic_path(target) as tmp):
             try:
-                with outer.open(found) as src, open(tmp, "wb") as dst: shutil.copyfileobj(src, dst, 2**20)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as e: raise CatsDogsError(f"{path}: {found.filename} is damaged ({e}); download it again") from e
+                with outer.open(found) as src, open(tmp, "wb") as dst:
+                    shutil.copyfileobj(src, dst, 2**20)
+            except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+                raise CatsDogsError(
+                    f"{path}: {found.filename} is damaged ({e}); download it again") from e
     return target
 
 # %% ../../nbs/library/data/photos.ipynb #293fbdca
@@ -326,7 +382,9 @@ class FoundPhotos:
         n = sum(map(len, self.others.values()))
         if not n: return ""
         kinds = sorted(self.others.items(), key=lambda item: -len(item[1]))
-        named = [f"{len(names):,} {kind} ({names[0]}{', …' if len(names) > 1 else ''})" for kind, names in kinds[:5]]
+        named = [
+            f"{len(names):,} {kind} ({names[0]}{', …' if len(names) > 1 else ''})"
+            for kind, names in kinds[:5]]
         more = f", {len(kinds) - 5} more kinds" if len(kinds) > 5 else ""
         heic = "; pillow-heif would read the HEIC" if set(_HEIC) & set(self.others) else ""
         return f"{n:,} {'file was' if n == 1 else 'files were'} not looked at: {', '.join(named)}{more}{heic}"
@@ -341,7 +399,8 @@ def find_photos(
         raise CatsDogsError(f"{source}: photos are read from files; download it first")
     source = Path(source)
     entries = list(_entries(source, part))
-    photos = sorted(((name, e) for name, e in entries if e and _is_photo(name)), key=lambda e: _natural(e[0]))
+    photos = sorted(
+        ((name, e) for name, e in entries if e and _is_photo(name)), key=lambda e: _natural(e[0]))
     others = _others(entries)
     if not photos:
         held = FoundPhotos([], {}, others).others_in_words()
@@ -349,7 +408,9 @@ def find_photos(
         raise CatsDogsError(f"{source}: holds no photos ({names})" + (f"; {held}" if held else ""))
     try: layout = read_layout([name for name, _ in photos], classes or "", _Tables(entries))
     except CatsDogsError as e: raise CatsDogsError(f"{source}: {e}") from e
-    cards = [Photo(label=c, split=s, **e) for (_, e), c, s in zip(photos, layout.classes, layout.splits, strict=True)]
+    cards = [
+        Photo(label=c, split=s, **e)
+        for (_, e), c, s in zip(photos, layout.classes, layout.splits, strict=True)]
     left_out = {p: why for p, why in zip(cards, layout.left_out, strict=True) if why}
     return FoundPhotos(cards, left_out, others, layout.question, str(source))
 
@@ -357,12 +418,14 @@ def _entries(source, part):
     "Name and place of every file in a source"
     if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
     if source.is_dir(): return _folder_entries(source)
-    if source.is_file() and _is_photo(source.name): return [(source.name, dict(path=source, **_stamp(source)))]
+    if source.is_file() and _is_photo(source.name):
+        return [(source.name, dict(path=source, **_stamp(source)))]
     if source.is_file() and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)):
         return _zip_entries(_inner_zip(source, part))
     if source.suffix.lower() in _HEIC:
         raise CatsDogsError(f"{source}: a HEIC picture: install pillow-heif, or save it as JPEG")
-    raise CatsDogsError(f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
+    raise CatsDogsError(
+        f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
 
 def _others(entries):
     "Kind → names of the files that are neither photos nor texts"
@@ -378,7 +441,10 @@ def _others(entries):
 class _Tables(dict):
     "The CSV files of a source, name → text; a text is read when it is asked for"
     def __init__(self, entries):
-        super().__init__((n, Photo(**e)) for n, e in entries if e and n.lower().endswith(".csv") and n.count("/") < 2)
+        super().__init__(
+            (n, Photo(**e))
+            for n, e in entries
+            if e and n.lower().endswith(".csv") and n.count("/") < 2)
     def items(self):
         for name, file in super().items():
             try: yield name, file.read().decode("utf-8-sig", "replace")
@@ -386,7 +452,8 @@ class _Tables(dict):
 
 def list_photos(
     source:str|Path|list,   # as for `find_photos`, or a list of `Photo` (returned as it is)
-    part:str="train",       # "test": photos to be answered; their classes do not matter, and no question is asked
+    # "test": photos to be answered; their classes do not matter, and no question is asked
+    part:str="train",
     classes:str|None=None   # the answer to a question, see `read_layout`
 ) -> list[Photo]: # in natural order (`cat.2` before `cat.10`)
     "List the photos in `source`, with classes; raises `CatsDogsError` if there are none, or two ways to read them"
@@ -404,14 +471,17 @@ def evenly_spaced(
 
 # %% ../../nbs/library/data/photos.ipynb #f3386259
 def map_photos(
-    function:Callable,          # called with each photo, in threads: decoding releases Python's lock
+    function:Callable,  # called with each photo, in threads: decoding releases Python's lock
     photos:Iterable[Photo],     # what to go through
     desc:str,                   # for the progress bar
     window:int=512              # how many results may wait to be used: bounds the memory
 ) -> Iterator: # the results, in the order of `photos`
     "Apply `function` to photos on all cores, lazily, in order, with a progress bar"
     photos = list(photos)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress(None, desc, total=len(photos)) as bar:
+    with (
+        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        progress(None, desc, total=len(photos)) as bar):
         for i in range(0, len(photos), window):
             for result in pool.map(function, photos[i:i + window]):
-                bar.update(); yield result
+                bar.update()
+                yield result

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
-from .kaggle_client import Competition, connect, explain_kaggle_errors, find_competition
+from .kaggle_client import (
+    Competition, connect, explain_kaggle_errors, find_competition)
 from .photos import SUFFIXES, is_web_page
 
 # %% ../../nbs/library/data/sources.ipynb #ec5f5d19
@@ -31,7 +32,8 @@ def _photo_parts(name):
 
 def _place_dogs(name):
     parts = _photo_parts(name)
-    return "/".join(parts[1:]) if len(parts) > 2 and parts[1] in ("train", "valid", "test1") else None
+    return (
+        "/".join(parts[1:]) if len(parts) > 2 and parts[1] in ("train", "valid", "test1") else None)
 
 def _place_pets(name):
     parts = _photo_parts(name)
@@ -62,17 +64,24 @@ class Source:
     title: str # as its makers call it
     address: str # of the archive
     photos: int # how many it should hold
-    place: Callable # a file's name in the archive → its name in the data set, or None to leave it out
+    # a file's name in the archive → its name in the data set, or None to leave it out
+    place: Callable
 
 _FASTAI = "https://s3.amazonaws.com/fast-ai-"
 _GOOGLE = "https://storage.googleapis.com/mledu-datasets/"
 _MICROSOFT = "https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/"
 _ALL = (
-    Source("dogs", "Dogs vs. Cats, fastai's mirror", _FASTAI + "sample/dogscats.tgz", 37_500, _place_dogs),
-    Source("pets", "Oxford-IIIT Pets", _FASTAI + "imageclas/oxford-iiit-pet.tgz", 7_390, _place_pets),
-    Source("filtered", "cats_and_dogs_filtered", _GOOGLE + "cats_and_dogs_filtered.zip", 3_000, _place_filtered),
-    Source("petimages", "PetImages", _MICROSOFT + "kagglecatsanddogs_5340.zip", 25_000, _place_petimages),
-)
+    Source(
+        "dogs", "Dogs vs. Cats, fastai's mirror", _FASTAI + "sample/dogscats.tgz", 37_500,
+        _place_dogs),
+    Source(
+        "pets", "Oxford-IIIT Pets", _FASTAI + "imageclas/oxford-iiit-pet.tgz", 7_390, _place_pets),
+    Source(
+        "filtered", "cats_and_dogs_filtered", _GOOGLE + "cats_and_dogs_filtered.zip", 3_000,
+        _place_filtered),
+    Source(
+        "petimages", "PetImages", _MICROSOFT + "kagglecatsanddogs_5340.zip", 25_000,
+        _place_petimages))
 SOURCES = {s.name: s for s in _ALL}
 
 # %% ../../nbs/library/data/sources.ipynb #0f7e9a33
@@ -98,8 +107,9 @@ def _question(part, address):
 
 def _check_answer(answer, address):
     if "text/html" not in (answer.headers.get("Content-Type") or ""): return
-    raise CatsDogsError(f"{address}: the answer is a web page, not an archive; sign in to the network that you are in "
-                        "(a browser shows its page), then try again")
+    raise CatsDogsError(
+        f"{address}: the answer is a web page, not an archive; sign in to the "
+        "network that you are in (a browser shows its page), then try again")
 
 def _total(answer, start):
     "Bytes of the whole file, as the server says; None if it does not"
@@ -108,7 +118,8 @@ def _total(answer, start):
 
 def _receive(part, address, bar):
     "Add to `part` what the server sends; is the file whole now?"
-    opener = urllib.request.build_opener()              # not `urlopen`, which remembers the first proxies for ever
+    # not `urlopen`, which remembers the first proxies for ever
+    opener = urllib.request.build_opener()
     with opener.open(_question(part, address), timeout=_SILENCE) as answer:
         _check_answer(answer, address)
         start = part.stat().st_size if answer.status == 206 else 0
@@ -136,7 +147,8 @@ def _try_once(part, address, bar):
     try: return _receive(part, address, bar), "the connection broke"
     except _BROKEN as e:
         if line := _hopeless(e, address): raise CatsDogsError(line) from e
-        if getattr(e, "code", None) == 416: part.unlink()           # longer than the file is now: begin anew
+        # longer than the file is now: begin anew
+        if getattr(e, "code", None) == 416: part.unlink()
         return False, str(getattr(e, "reason", e)) or type(e).__name__
 
 def download(
@@ -171,7 +183,8 @@ def _zip_members(path, scratch):
     with zipfile.ZipFile(path) as z:
         for info in z.infolist():
             if info.is_dir(): continue
-            with z.open(info) as file: yield from _member(info.filename.replace("\\", "/"), file, scratch)
+            with z.open(info) as file:
+                yield from _member(info.filename.replace("\\", "/"), file, scratch)
 
 def _tar_members(path, scratch):
     with gzip.open(path) as whole:
@@ -204,12 +217,14 @@ def _kind(path):
     if start[:2] == b"PK": return _zip_members
     if start[:2] == b"\x1f\x8b": return _tar_members
     if is_web_page(path):
-        raise CatsDogsError(f"{path}: a web page that was saved as {path.name}, not an archive; "
-                            "sign in in the browser, accept what the page asks for, and download it again")
+        raise CatsDogsError(
+            f"{path}: a web page that was saved as {path.name}, not an archive; sign "
+            "in in the browser, accept what the page asks for, and download it again")
     if not start: raise CatsDogsError(f"{path}: the file is empty; download it again")
     raise CatsDogsError(f"{path}: neither a zip nor a compressed tar; download it again")
 
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 @contextmanager
 def _readable(path):
@@ -232,10 +247,12 @@ def unpack(
     read, scratch = _kind(archive), dest.with_name(f".{dest.name}.inner")
     for folder in (dest, scratch): folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _readable(archive): counts = _unpack_members(read(archive, scratch), dest, place, archive)
+        with _readable(archive):
+            counts = _unpack_members(read(archive, scratch), dest, place, archive)
     finally: shutil.rmtree(scratch, ignore_errors=True)
     if not counts:
-        raise CatsDogsError(f"{archive}: holds none of the photos that are looked for; is it another archive?")
+        raise CatsDogsError(
+            f"{archive}: holds none of the photos that are looked for; is it another archive?")
     return dict(counts)
 
 def _unpack_members(members, dest, place, archive):
@@ -252,13 +269,15 @@ def _unpack_members(members, dest, place, archive):
 def _write_member(dest, target, file, archive):
     parts = PurePosixPath(target).parts
     if ".." in parts or target.startswith("/") or ":" in target:
-        raise CatsDogsError(f"{archive}: holds the name {target!r}, which points outside; do not trust it")
+        raise CatsDogsError(
+            f"{archive}: holds the name {target!r}, which points outside; do not trust it")
     path = dest/target
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(path, "xb") as copy: shutil.copyfileobj(file, copy, _BLOCK)
     except FileExistsError as e:
-        raise CatsDogsError(f"{archive}: holds two photos called {target}; is it another archive?") from e
+        raise CatsDogsError(
+            f"{archive}: holds two photos called {target}; is it another archive?") from e
 
 # %% ../../nbs/library/data/sources.ipynb #53e8cca4
 RECORD = "source.json"
@@ -291,19 +310,23 @@ def _read_record(folder):
 def _already_there(dest, name, title, expected):
     "The data set, if `dest` holds it; None if nothing is there; raises `CatsDogsError` for anything else"
     if not dest.exists(): return None
-    if not dest.is_dir(): raise CatsDogsError(f"{dest}: a file is there already; choose another place")
+    if not dest.is_dir():
+        raise CatsDogsError(f"{dest}: a file is there already; choose another place")
     if not any(dest.iterdir()): return None
     record = _read_record(dest)
     if record is None:
-        raise CatsDogsError(f"{dest}: holds files, but no record of a finished download: perhaps half of one; "
-                            "choose another folder, or move this one away")
+        raise CatsDogsError(
+            f"{dest}: holds files, but no record of a finished download: "
+            "perhaps half of one; choose another folder, or move this one away")
     if record.get("name") != name:
-        raise CatsDogsError(f"{dest}: holds {record.get('title')}, not {title}; choose another folder")
+        raise CatsDogsError(
+            f"{dest}: holds {record.get('title')}, not {title}; choose another folder")
     found = {folder: _count_photos(dest/folder) for folder in record["photos"]}
     if found != record["photos"]:
         here, once = sum(found.values()), sum(record["photos"].values())
-        raise CatsDogsError(f"{dest}: holds {here:,} of its {once:,} photos; if you moved some away it can be used "
-                            "as it is, else move the folder away and type the same command again")
+        raise CatsDogsError(
+            f"{dest}: holds {here:,} of its {once:,} photos; if you moved some away it can "
+            "be used as it is, else move the folder away and type the same command again")
     return Fetched(dest, title, found, expected, False)
 
 @contextmanager
@@ -312,7 +335,8 @@ def _alone(staging, dest):
     try:
         with FileLock(staging/"lock", timeout=0): yield
     except Timeout as e:
-        raise CatsDogsError(f"{dest}: another process is making it right now; wait for that one") from e
+        raise CatsDogsError(
+            f"{dest}: another process is making it right now; wait for that one") from e
 
 def _arrive(dest, name, source, get_archive):
     "Make the folder `dest` from the archive that `get_archive(staging)` brings"
@@ -372,7 +396,8 @@ def fetch_photos(
 KAGGLE_INPUT = Path("/kaggle/input")    # on Kaggle's own machines
 
 def _kaggle_source(competition):
-    return Source(competition.name, f"Kaggle's {competition.name}", competition.page, 37_500, _place_kaggle)
+    return Source(
+        competition.name, f"Kaggle's {competition.name}", competition.page, 37_500, _place_kaggle)
 
 def _on_kaggle(competition):
     "Where the competition's files are on Kaggle's machines; None elsewhere"
@@ -387,19 +412,22 @@ def _from_kaggle(competition, staging):
         api.competition_download_files(competition.name, path=str(staging), quiet=True)
     archive = staging/f"{competition.name}.zip"
     if not archive.is_file():
-        raise CatsDogsError(f"Kaggle sent no zip: open {competition.page}/data, signed in, download it there, "
-                            "and give the file with --archive")
+        raise CatsDogsError(
+            f"Kaggle sent no zip: open {competition.page}/data, signed "
+            "in, download it there, and give the file with --archive")
     return archive
 
 def fetch_competition(
     name:str,           # one of `COMPETITIONS`, or the address of its page
     dest:str|Path,      # the folder to make
-    archive:str|Path|None=None  # the competition's zip, or a folder with its zips, if that is here already
+    # the competition's zip, or a folder with its zips, if that is here already
+    archive:str|Path|None=None
 ) -> Fetched:
     "A competition's photos, in train/ and test1/ (or test/); raises `CatsDogsError` and leaves no folder if not whole"
     competition = find_competition(name)
     given = archive or _on_kaggle(competition)
-    def get_archive(staging): return _by_hand(given, staging) if given else _from_kaggle(competition, staging)
+    def get_archive(staging):
+        return _by_hand(given, staging) if given else _from_kaggle(competition, staging)
     return _arrive(dest, competition.name, _kaggle_source(competition), get_archive)
 
 # %% ../../nbs/library/data/sources.ipynb #9f2317b2
@@ -422,4 +450,7 @@ def sample_submission(
 ) -> Path|None: # None if it is not there
     "Kaggle's own sample of a submission"
     folder = _recorded_folder(path)
-    return next((f for f in sorted(folder.iterdir()) if f.name.lower() in _SAMPLES), None) if folder else None
+    return (
+        next((f for f in sorted(folder.iterdir()) if f.name.lower() in _SAMPLES), None)
+        if folder
+        else None)

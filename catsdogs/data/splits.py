@@ -21,7 +21,8 @@ def hash_fraction(
     salt:str="" # another salt gives an independent number
 ) -> float: # from 0 up to, not including, 1
     "A number that looks random and is always the same for the same text"
-    try: data = f"{salt}/{text}".encode("utf8", "surrogateescape")          # a file name may be bytes that are no UTF-8
+    # a file name may be bytes that are no UTF-8
+    try: data = f"{salt}/{text}".encode("utf8", "surrogateescape")
     except UnicodeEncodeError: data = f"{salt}/{text}".encode("utf8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") / 2**64
 
@@ -29,15 +30,22 @@ def hash_fraction(
 @dataclass(frozen=True)
 class DataSettings:
     "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
-    size: int = setting(150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
+    size: int = setting(
+        150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
     method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
-    split: str = setting("auto", "{names}. auto: by the sets that folders name, else hash; folder: all photos of a folder "
-        "on one side; small: Kaggle's photos 0-999 to train and 1000-1499 to validate", names=partial(registered_names, "data.splits", "SPLIT_RULES"))
+    split: str = setting(
+        "auto",
+        "{names}. auto: by the sets that folders name, else hash; folder: all photos of a "
+        "folder on one side; small: Kaggle's photos 0-999 to train and 1000-1499 to validate",
+        names=partial(registered_names, "data.splits", "SPLIT_RULES"))
     valid: float = setting(.2, "share of validation photos", above=0, below=1)
-    limit: int|None = setting(None, "train on at most so many photos, evenly from the classes; validation is kept whole",
+    limit: int | None = setting(
+        None, "train on at most so many photos, evenly from the classes; validation is kept whole",
         low=2)
-    classes: str|None = setting(None, "which folders or names are the classes, as cats,dogs, where that can be read in "
-        "two ways or you want some of them only")
+    classes: str | None = setting(
+        None,
+        "which folders or names are the classes, as cats,dogs, where "
+        "that can be read in two ways or you want some of them only")
 
     def __post_init__(self): check_settings(self)
 
@@ -48,7 +56,8 @@ def _split_keys(photos):
     for p in photos: sizes[p.label, p.name].add(p.size)
     return [p.name if len(sizes[p.label, p.name]) == 1 else f"{p.name}/{p.size}" for p in photos]
 
-def _sides(keys, settings): return ["valid" if hash_fraction(key) < settings.valid else "train" for key in keys]
+def _sides(keys, settings):
+    return ["valid" if hash_fraction(key) < settings.valid else "train" for key in keys]
 
 def _by_hash(photos, settings):
     "By the hash of each photo's name"
@@ -98,14 +107,19 @@ def check_classes(
     "Raise `CatsDogsError` unless every photo has a class, and there are two classes of two photos or more"
     unknown = [p for p in photos if p.label is None]
     if unknown:
-        raise CatsDogsError(f"no class for {len(unknown)} of {len(photos)} photos, as {unknown[0]}: use a folder "
-                            f"per class, names like cat.0.jpg, or a table labels.csv with the columns file and label")
+        raise CatsDogsError(
+            f"no class for {len(unknown)} of {len(photos)} photos, as "
+            f"{unknown[0]}: use a folder per class, names like cat.0.jpg, "
+            "or a table labels.csv with the columns file and label")
     count = Counter(p.label for p in photos)
     if len(count) < 2:
-        raise CatsDogsError(f"only one class ({', '.join(count)}): a classifier needs at least two, each in a "
-                            f"folder of its own, or in names like cat.0.jpg and dog.0.jpg")
+        raise CatsDogsError(
+            f"only one class ({', '.join(count)}): a classifier needs at least two, "
+            "each in a folder of its own, or in names like cat.0.jpg and dog.0.jpg")
     few = [c for c, n in count.items() if n < 2]
-    if few: raise CatsDogsError(f"class {few[0]} has one photo only: it needs two, one to train and one to validate")
+    if few:
+        raise CatsDogsError(
+            f"class {few[0]} has one photo only: it needs two, one to train and one to validate")
 
 def split_photos(
     photos:list[Photo],                     # with their classes known
@@ -124,17 +138,23 @@ def split_photos(
 def _share(label, side, photos, train, valid):
     "Add one class to both lists; a side that chance left empty gets the photo that came closest"
     order = sorted(side["train"] + side["valid"], key=lambda i: hash_fraction(photos[i].name))
-    if len(order) < 2: raise CatsDogsError(f"class {label} has {len(order)} photo(s) in the sets for training and validation: it needs two")
+    if len(order) < 2:
+        raise CatsDogsError(
+            f"class {label} has {len(order)} photo(s) in the "
+            "sets for training and validation: it needs two")
     v = set(side["valid"]) or {order[0]}
     if len(v) == len(order): v.discard(order[-1])
-    train += [i for i in order if i not in v]; valid += v
+    train += [i for i in order if i not in v]
+    valid += v
 
 def _limited(photos, idx, limit):
     "Of the training positions `idx`, `limit` evenly from the classes: a smaller limit gives a subset of a larger one's"
     if limit is None or len(idx) <= limit: return idx
-    rank = defaultdict(int); key = {}
+    rank = defaultdict(int)
+    key = {}
     for i in sorted(idx, key=lambda i: hash_fraction(photos[i].name, "limit")):
-        key[i] = (rank[photos[i].label], photos[i].label); rank[photos[i].label] += 1
+        key[i] = (rank[photos[i].label], photos[i].label)
+        rank[photos[i].label] += 1
     return sorted(sorted(idx, key=key.get)[:limit])
 
 # %% ../../nbs/library/data/splits.ipynb #8e41754a
@@ -151,8 +171,11 @@ def describe_split(
     used = {*train, *valid}
     test = sum(p.split == "test" and p not in used for p in kept)
     unused = len(kept) - len(used) - test
-    sides = [f"{len(train):,} to train", f"{len(valid):,} to validate",
-             f"{test:,} to test" + (f" ({asked:,} of them without a class)" if asked and asked < test else "")]
+    sides = [
+        f"{len(train):,} to train",
+        f"{len(valid):,} to validate",
+        f"{test:,} to test"
+        + (f" ({asked:,} of them without a class)" if asked and asked < test else "")]
     if unused > 0: sides.append(f"{unused:,} not used")
     text = f"{_counts_in_words(count)}; {', '.join(sides)}"
     return f"{text}; left out: {_reasons(left_out)}" if left_out else text
@@ -170,7 +193,8 @@ def _reasons(left_out):
     single = [photos[0] for photos in by_reason.values() if len(photos) == 1]
     if len(by_reason) > 3 and len(single) == len(by_reason):
         return f"{len(single)}, as {_short(single[0])} ({left_out[single[0]]})"
-    return ", ".join(f"{len(photos):,} {why} (as {_short(photos[0])})" for why, photos in by_reason.items())
+    return ", ".join(
+        f"{len(photos):,} {why} (as {_short(photos[0])})" for why, photos in by_reason.items())
 
 def _short(photo):
     "The last folder and the name of a photo, in letters that can be printed"

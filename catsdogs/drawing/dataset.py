@@ -25,7 +25,9 @@ from .scenes import draw
 class Variation:
     "How varied, how hard and how honest a set of drawings is; raises `CatsDogsError` for a value out of range"
     place: float = 1. # 0: the animal is always in the middle; 1: wherever it fits
-    scale: float = 1. # 0: always the same size; 1: from 0.78 to 1.12 of the picture (with a little more for lying and standing ones)
+    # 0: always the same size; 1: from 0.78 to 1.12 of the picture (with a little more for lying and
+    # standing ones)
+    scale: float = 1.
     rotation: float = 10. # turned at most so many degrees either way
     light: float = 1. # 0: always the same light; 1: any direction, strength and colour
     clutter: int = 4 # at most so many things lie about
@@ -37,10 +39,16 @@ class Variation:
     def __post_init__(self):
         for f in fields(self):
             value, high = getattr(self, f.name), {"rotation": 180, "clutter": 50}.get(f.name, 1)
-            if isinstance(value, bool) or not isinstance(value, int if f.name == "clutter" else (int, float)) or not 0 <= value <= high:
-                raise CatsDogsError(f"knob {f.name}={value!r}: it is a {'whole ' if f.name == 'clutter' else ''}number from 0 to {high}")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int if f.name == "clutter" else (int, float))
+                or not 0 <= value <= high):
+                raise CatsDogsError(
+                    f"knob {f.name}={value!r}: it is a "
+                    f"{'whole ' if f.name == 'clutter' else ''}number from 0 to {high}")
 
-EASY = Variation(place=0., scale=0., rotation=0., light=0., clutter=0, occlusion=0.) # for lessons in which a network must learn within seconds
+# for lessons in which a network must learn within seconds
+EASY = Variation(place=0., scale=0., rotation=0., light=0., clutter=0, occlusion=0.)
 
 def make_variation(
     **changes # fields of `Variation`, as numbers or as text
@@ -48,14 +56,32 @@ def make_variation(
     "The usual knobs with some turned; raises `CatsDogsError` for an unknown one, or a value out of range"
     known = {f.name: type(f.default) for f in fields(Variation)}
     for name, value in changes.items():
-        if name not in known: raise CatsDogsError(f"unknown knob {name!r}: choose one of {', '.join(known)}")
+        if name not in known:
+            raise CatsDogsError(f"unknown knob {name!r}: choose one of {', '.join(known)}")
         try: changes[name] = known[name](value) if isinstance(value, str) else value
-        except ValueError: raise CatsDogsError(f"knob {name}={value!r}: not a {'whole ' if known[name] is int else ''}number") from None
+        except ValueError:
+            raise CatsDogsError(
+                f"knob {name}={value!r}: not a {'whole ' if known[name] is int else ''}number"
+            ) from None
     return Variation(**changes)
 
 # %% ../../nbs/library/drawing/dataset.ipynb #9dd118fd
-_FURS = ("#b07840", "#d8a868", "#8a5a34", "#5a4030", "#3a3230", "#888480", "#b8b0a8", "#e4dccc", "#c89858", "#a05c30", "#686470", "#f0ece4")
-_IRISES, _NOSES = ("#b0a040", "#88a048", "#c88838", "#7098b8", "#604028", "#80582c"), ("#2a2424", "#c07878", "#6a4438", "#383034")
+_FURS = (
+    "#b07840",
+    "#d8a868",
+    "#8a5a34",
+    "#5a4030",
+    "#3a3230",
+    "#888480",
+    "#b8b0a8",
+    "#e4dccc",
+    "#c89858",
+    "#a05c30",
+    "#686470",
+    "#f0ece4",
+)
+_IRISES = ("#b0a040", "#88a048", "#c88838", "#7098b8", "#604028", "#80582c")
+_NOSES = ("#2a2424", "#c07878", "#6a4438", "#383034")
 
 class _Dice:
     "Random numbers for one animal: each name has a generator of its own"
@@ -67,28 +93,45 @@ class _Dice:
 
 def _traits(dice, cat):
     "What makes a cat a cat and a dog a dog"
-    def span(name, for_cat, for_dog): return max(0., dice.span(name, *(for_cat if cat else for_dog)))
-    return dict(ears=dice.pick("ears", EARS, (.75, .25, 0) if cat else (.2, .3, .5)), ear_length=span("ear_length", (.6, 1.05), (.7, 1.3)),
-                head_width=span("head_width", (.95, 1.14), (.8, 1.05)), muzzle=span("muzzle", (0, .3), (.4, 1)), nose=span("nose", (.1, .16), (.2, .32)),
-                eyes=span("eyes", (.21, .29), (.13, .18)), pupil=span("pupil", (.15, .75), (.6, .75)), whiskers=span("whiskers", (.7, 1.2), (-.4, .4)),
-                tongue=dice.chance("tongue", .03 if cat else .4), tail=span("tail", (1.4, 2.4), (.4, 2.2)))
+    def span(name, for_cat, for_dog):
+        return max(0.0, dice.span(name, *(for_cat if cat else for_dog)))
+    return dict(
+        ears=dice.pick("ears", EARS, (0.75, 0.25, 0) if cat else (0.2, 0.3, 0.5)),
+        ear_length=span("ear_length", (0.6, 1.05), (0.7, 1.3)),
+        head_width=span("head_width", (0.95, 1.14), (0.8, 1.05)),
+        muzzle=span("muzzle", (0, 0.3), (0.4, 1)), nose=span("nose", (0.1, 0.16), (0.2, 0.32)),
+        eyes=span("eyes", (0.21, 0.29), (0.13, 0.18)),
+        pupil=span("pupil", (0.15, 0.75), (0.6, 0.75)),
+        whiskers=span("whiskers", (0.7, 1.2), (-0.4, 0.4)),
+        tongue=dice.chance("tongue", 0.03 if cat else 0.4),
+        tail=span("tail", (1.4, 2.4), (0.4, 2.2)))
 
 def _looks(dice):
     "What the species does not decide: the coat and the colours"
     fur = dice.pick("fur", _FURS)
-    return dict(turn=dice.span("turn", -.7, .7), faces=dice.pick("faces", ("left", "right")), coat=dice.pick("coat", COATS), fur=fur,
-                second=dice.pick("second", [f for f in _FURS if f != fur]), white=max(0., dice.span("white", -.6, 1)), hair=dice.span("hair", .03, .16),
-                nose_color=dice.pick("nose_color", _NOSES), iris=dice.pick("iris", _IRISES))
+    return dict(
+        turn=dice.span("turn", -0.7, 0.7), faces=dice.pick("faces", ("left", "right")),
+        coat=dice.pick("coat", COATS), fur=fur,
+        second=dice.pick("second", [f for f in _FURS if f != fur]),
+        white=max(0.0, dice.span("white", -0.6, 1)), hair=dice.span("hair", 0.03, 0.16),
+        nose_color=dice.pick("nose_color", _NOSES), iris=dice.pick("iris", _IRISES))
 
 def _camera(dice, knobs, pose):
     "Where the animal stands in the picture, and what light and camera make of it"
-    def around(usual, strength, name, low, high): return round(usual + strength * (dice.span(name, low, high) - usual), 4)
+    def around(usual, strength, name, low, high):
+        return round(usual + strength * (dice.span(name, low, high) - usual), 4)
     scale = around(.95, knobs.scale, "scale", .78, 1.12) + .1 * (pose in ("lying", "standing"))
     free = max(.06, (1.15 - scale) / 2)
-    return dict(scale=scale, x=.5 + knobs.place * free * dice.span("x", -1, 1), y=.5 + knobs.place * free * dice.span("y", -1, 1), rotation=knobs.rotation * dice.span("rotation", -1, 1),
-                light=around(-45, knobs.light, "light", -90, 90), contrast=around(.6, knobs.light, "contrast", .2, 1), brightness=around(1, knobs.light, "brightness", .7, 1.25),
-                warmth=around(0, knobs.light, "warmth", -1, 1), defocus=dice.span("defocus", 0, .02), blur=dice.span("blur", 0, .006), noise=dice.span("noise", .005, .03),
-                quality=int(dice.span("quality", 45, 95)))
+    return dict(
+        scale=scale, x=0.5 + knobs.place * free * dice.span("x", -1, 1),
+        y=0.5 + knobs.place * free * dice.span("y", -1, 1),
+        rotation=knobs.rotation * dice.span("rotation", -1, 1),
+        light=around(-45, knobs.light, "light", -90, 90),
+        contrast=around(0.6, knobs.light, "contrast", 0.2, 1),
+        brightness=around(1, knobs.light, "brightness", 0.7, 1.25),
+        warmth=around(0, knobs.light, "warmth", -1, 1), defocus=dice.span("defocus", 0, 0.02),
+        blur=dice.span("blur", 0, 0.006), noise=dice.span("noise", 0.005, 0.03),
+        quality=int(dice.span("quality", 45, 95)))
 
 # %% ../../nbs/library/drawing/dataset.ipynb #d1222682
 def pet_spec(
@@ -101,10 +144,19 @@ def pet_spec(
     dice, species = _Dice(i, seed), SPECIES[i % 2]
     pose = dice.pick("pose", POSES, (.4, .26, .18, .16))
     sofa = dice.chance("sofa", knobs.sofa_cats if species == "cat" else knobs.sofa_dogs)
-    return PetSpec(species=species, label=SPECIES[(i % 2) ^ dice.chance("label", knobs.label_noise)], pose=pose,
-                   place="sofa" if sofa else dice.pick("place", PLACES[1:]), clutter=int(dice.rng("clutter").random() * (knobs.clutter + 1)),
-                   occluder=dice.pick("occluder", OCCLUDERS[1:]) if dice.chance("occlusion", knobs.occlusion) else "none",
-                   seed=int(dice.rng("seed").integers(2**31)), **_traits(dice, species == "cat"), **_looks(dice), **_camera(dice, knobs, pose))
+    return PetSpec(
+        species=species,
+        label=SPECIES[(i % 2) ^ dice.chance("label", knobs.label_noise)],
+        pose=pose,
+        place="sofa" if sofa else dice.pick("place", PLACES[1:]),
+        clutter=int(dice.rng("clutter").random() * (knobs.clutter + 1)),
+        occluder=dice.pick("occluder", OCCLUDERS[1:])
+        if dice.chance("occlusion", knobs.occlusion)
+        else "none",
+        seed=int(dice.rng("seed").integers(2**31)),
+        **_traits(dice, species == "cat"),
+        **_looks(dice),
+        **_camera(dice, knobs, pose))
 
 def draw_pet(
     species:str,    # "cat" or "dog"
@@ -113,16 +165,23 @@ def draw_pet(
     seed:int=0      # which set
 ) -> Image.Image: # size×size, RGB
     "The picture of one cat or dog; raises `CatsDogsError` for an unknown species, a negative number or a size outside 16 to 1024"
-    if species not in SPECIES: raise CatsDogsError(f"cannot draw a {species!r}: choose one of {', '.join(SPECIES)}")
+    if species not in SPECIES:
+        raise CatsDogsError(f"cannot draw a {species!r}: choose one of {', '.join(SPECIES)}")
     return draw(pet_spec(2 * number + SPECIES.index(species), seed), size).image
 
 # %% ../../nbs/library/drawing/dataset.ipynb #cf1a7334
 def _map_processes(function, items, chunk=8):
     "`map` on all cores where processes can be forked, else one after the other"
-    if len(items) < 4 * chunk or not sys.platform.startswith("linux"): yield from map(function, items); return
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+    if len(items) < 4 * chunk or not sys.platform.startswith("linux"):
+        yield from map(function, items)
+        return
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
         try: yield from pool.map(function, items, chunksize=chunk)
-        except BrokenProcessPool as e: raise CatsDogsError("a process that was drawing was killed, perhaps for lack of memory: draw fewer or smaller pictures at once, or try again") from e
+        except BrokenProcessPool as e:
+            raise CatsDogsError(
+                "a process that was drawing was killed, perhaps for lack of "
+                "memory: draw fewer or smaller pictures at once, or try again") from e
 
 def _pixels(spec, size): return np.asarray(draw(spec, size).image)
 
@@ -131,7 +190,8 @@ def draw_pixels(
     size:int=128            # side, pixels; 16 to 1024
 ) -> np.ndarray: # n×size×size×3, uint8
     "The pixels of many drawings, drawn on all cores"
-    return np.stack(list(progress(_map_processes(partial(_pixels, size=size), specs), "drawing", len(specs))))
+    return np.stack(
+        list(progress(_map_processes(partial(_pixels, size=size), specs), "drawing", len(specs))))
 
 # %% ../../nbs/library/drawing/dataset.ipynb #bd679047
 def _draw_file(i, folder, size, seed, knobs):
@@ -143,7 +203,9 @@ def _draw_file(i, folder, size, seed, knobs):
     mask.save(folder/"masks"/f"{name}.png", optimize=True)
     return f"{drawing.spec.label}/{name}.jpg", drawing.spec
 
-_PALETTE = bytes.fromhex("202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff".replace(" ", ""))
+_PALETTE = bytes.fromhex(
+    "202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff".replace(
+        " ", ""))
 
 # %% ../../nbs/library/drawing/dataset.ipynb #375513e4
 def draw_pets(
@@ -155,19 +217,28 @@ def draw_pets(
 ) -> Path: # `dest`, holding `cat/cat.0.jpg`, `dog/dog.0.jpg`, …, `masks/` and `drawings.csv`
     "Write a data set of drawn pets, a folder per class; raises `CatsDogsError` rather than overwrite anything"
     dest = Path(dest)
-    if n < 2: raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
+    if n < 2:
+        raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
     if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
-    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())): raise CatsDogsError(f"{dest} is not empty: choose a new folder")
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise CatsDogsError(f"{dest} is not empty: choose a new folder")
     with explain_os_errors(f"writing drawings to {dest}"):
         dest.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
         try:
             for name in (*SPECIES, "masks"): (folder/name).mkdir()
             (folder/"masks"/".nomedia").touch()
-            rows = list(progress(_map_processes(partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs), range(n)), "drawing", n))
+            rows = list(
+                progress(
+                    _map_processes(
+                        partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs),
+                        range(n)),
+                    "drawing",
+                    n))
             with open(folder/"drawings.csv", "w", newline="", encoding="utf8") as f:
                 table = csv.DictWriter(f, ["file", *asdict(rows[0][1])])
-                table.writeheader(); table.writerows({"file": name, **asdict(spec)} for name, spec in rows)
+                table.writeheader()
+                table.writerows({"file": name, **asdict(spec)} for name, spec in rows)
             folder.chmod(0o755)
             if dest.exists(): dest.rmdir()
             folder.rename(dest)
@@ -179,7 +250,12 @@ def read_specs(
 ) -> dict: # name of each picture, as `cat/cat.0.jpg` → its `PetSpec`
     "The specifications of a folder of drawings; raises `CatsDogsError` if it is none"
     file = Path(folder)/"drawings.csv"
-    if not file.exists(): raise CatsDogsError(f"{folder}: holds no drawings.csv; `draw_pets` makes such folders")
-    kinds = {f.name: (lambda t: t == "True") if isinstance(f.default, bool) else type(f.default) for f in fields(PetSpec)}
+    if not file.exists():
+        raise CatsDogsError(f"{folder}: holds no drawings.csv; `draw_pets` makes such folders")
+    kinds = {
+        f.name: (lambda t: t == "True") if isinstance(f.default, bool) else type(f.default)
+        for f in fields(PetSpec)}
     with open(file, newline="", encoding="utf8") as f:
-        return {row.pop("file"): PetSpec(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(f)}
+        return {
+            row.pop("file"): PetSpec(**{k: kinds[k](v) for k, v in row.items()})
+            for row in csv.DictReader(f)}

@@ -66,15 +66,28 @@ class PetSpec:
     seed: int = 0 # of the small things: hairs, spots, the furniture
 
     def __post_init__(self):
-        for name, options in dict(species=SPECIES, label=SPECIES, pose=POSES, faces=("left", "right"), ears=EARS, coat=COATS, place=PLACES, occluder=OCCLUDERS).items():
-            if getattr(self, name) not in options: raise CatsDogsError(f"cannot draw {name}={getattr(self, name)!r}: choose one of {', '.join(options)}")
+        for name, options in dict(
+            species=SPECIES, label=SPECIES, pose=POSES, faces=("left", "right"), ears=EARS,
+            coat=COATS, place=PLACES, occluder=OCCLUDERS).items():
+            if getattr(self, name) not in options:
+                raise CatsDogsError(
+                    f"cannot draw {name}={getattr(self, name)!r}: "
+                    f"choose one of {', '.join(options)}")
         for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high: raise CatsDogsError(f"cannot draw {name}={getattr(self, name)}: it goes from {low} to {high}")
+            if not low <= getattr(self, name) <= high:
+                raise CatsDogsError(
+                    f"cannot draw {name}={getattr(self, name)}: it goes from {low} to {high}")
         for name in ("nose_color", "iris", "fur", "second"):
-            if not re.fullmatch("#[0-9a-fA-F]{6}", getattr(self, name)): raise CatsDogsError(f"cannot draw {name}={getattr(self, name)!r}: give a colour as #rrggbb")
+            if not re.fullmatch("#[0-9a-fA-F]{6}", getattr(self, name)):
+                raise CatsDogsError(
+                    f"cannot draw {name}={getattr(self, name)!r}: give a colour as #rrggbb"
+                )
 
-_RANGES = dict(turn=(-1, 1), ear_length=(.5, 1.5), head_width=(.7, 1.3), muzzle=(0, 1), nose=(.05, .4), eyes=(.05, .35), pupil=(.1, 1), whiskers=(0, 2), tail=(0, 3), hair=(0, .5),
-               scale=(.1, 3), contrast=(0, 1), brightness=(.1, 3), warmth=(-1, 1), clutter=(0, 50), defocus=(0, .2), blur=(0, .2), noise=(0, .5), quality=(5, 95))
+_RANGES = dict(
+    turn=(-1, 1), ear_length=(0.5, 1.5), head_width=(0.7, 1.3), muzzle=(0, 1), nose=(0.05, 0.4),
+    eyes=(0.05, 0.35), pupil=(0.1, 1), whiskers=(0, 2), tail=(0, 3), hair=(0, 0.5), scale=(0.1, 3),
+    contrast=(0, 1), brightness=(0.1, 3), warmth=(-1, 1), clutter=(0, 50), defocus=(0, 0.2),
+    blur=(0, 0.2), noise=(0, 0.5), quality=(5, 95))
 
 # %% ../../nbs/library/drawing/pets.ipynb #5a9ff32e
 def rgb(
@@ -96,34 +109,77 @@ def _coat(c, s, part):
         along = 1.6 * x if part == "head" else 1.3 * (y if s.pose in ("sitting", "face") else x)
         return smoothstep(.5 + 1.6 * np.sin(2 * np.pi * (along + .35 * c.noise(2 * x, 2 * y + 9))))
     if s.coat == "stripes": return lambda x, y: mix(stripes(x, y))
-    if s.coat == "patches": return lambda x, y: mix(smoothstep(.5 + 9 * (c.noise(.8 * x + 3, .8 * y + 5, 3) - .52)))
-    if s.coat == "spots": return lambda x, y: mix(smoothstep(.5 + 9 * (c.noise(3.2 * x + 7, 3.2 * y + 1, 3) - .62)))
-    if s.coat == "points" and part == "head": return lambda x, y: mix(.8 * smoothstep(1.1 - np.hypot(x, y - .3)))
+    if s.coat == "patches":
+        return lambda x, y: mix(smoothstep(0.5 + 9 * (c.noise(0.8 * x + 3, 0.8 * y + 5, 3) - 0.52)))
+    if s.coat == "spots":
+        return lambda x, y: mix(smoothstep(0.5 + 9 * (c.noise(3.2 * x + 7, 3.2 * y + 1, 3) - 0.62)))
+    if s.coat == "points" and part == "head":
+        return lambda x, y: mix(0.8 * smoothstep(1.1 - np.hypot(x, y - 0.3)))
     return second if s.coat == "points" and part != "body" else fur
 
 # %% ../../nbs/library/drawing/pets.ipynb #55278a13
 def _on_head(s, u, v, depth=0.):
     "Where a point of the face is seen when the head is turned, and how much narrower things look there"
     a, z = math.radians(32 * s.turn), math.sqrt(max(0., 1 - u * u - v * v))
-    return s.head_width * (u * math.cos(a) + (z + depth) * math.sin(a)), v, max(.45, .1 + math.cos(a + .6 * math.asin(u)))
+    return (
+        s.head_width * (u * math.cos(a) + (z + depth) * math.sin(a)),
+        v,
+        max(0.45, 0.1 + math.cos(a + 0.6 * math.asin(u))))
 
 def _ear(c, s, k):
     "One ear, on the side k: -1 or 1"
-    part, length, fur = ("left ear", "right ear")[k * c.mirror > 0], s.ear_length, _coat(c, s, "ear")
+    part = ("left ear", "right ear")[k * c.mirror > 0]
+    length = s.ear_length
+    fur = _coat(c, s, "ear")
     def ear(points, round, color, **kw):
-        c.paint(part, Polygon(tuple((k * x * s.head_width + .12 * s.turn, y) for x, y in points), round), color, **kw)
+        c.paint(
+            part,
+            Polygon(tuple((k * x * s.head_width + 0.12 * s.turn, y) for x, y in points), round),
+            color, **kw)
     if s.ears == "pricked":
-        ear(((.22, -.8), (.9, -.35), (.78, -.62 - .85 * length)), .07, fur, hair=s.hair * .5, bulge=.4)
-        ear(((.42, -.82), (.8, -.55), (.75, -.55 - .68 * length)), .03, (rgb("#c89088") + rgb(s.fur)) / 2, bulge=-.5)
+        ear(
+            ((0.22, -0.8), (0.9, -0.35), (0.78, -0.62 - 0.85 * length)), 0.07, fur,
+            hair=s.hair * 0.5, bulge=0.4)
+        ear(
+            ((0.42, -0.82), (0.8, -0.55), (0.75, -0.55 - 0.68 * length)),
+            0.03,
+            (rgb("#c89088") + rgb(s.fur)) / 2,
+            bulge=-0.5,
+        )
     elif s.ears == "folded":
-        ear(((.22, -.8), (.92, -.4), (1., -.75 - .2 * length), (.5, -.85 - .35 * length)), .08, fur, hair=s.hair * .5, bulge=.5)
-        ear(((.5, -.82 - .36 * length), (1.02, -.72 - .2 * length), (.82, -.62 + .25 * length)), .07, tint(fur, .82), hair=s.hair * .5, bulge=.6)
+        ear(
+            ((0.22, -0.8), (0.92, -0.4), (1.0, -0.75 - 0.2 * length), (0.5, -0.85 - 0.35 * length)),
+            0.08, fur, hair=s.hair * 0.5, bulge=0.5)
+        ear(
+            (
+                (0.5, -0.82 - 0.36 * length),
+                (1.02, -0.72 - 0.2 * length),
+                (0.82, -0.62 + 0.25 * length)),
+            0.07,
+            tint(fur, 0.82),
+            hair=s.hair * 0.5,
+            bulge=0.6)
     else:
-        ear(((.5, -.84), (.95, -.66), (1.18, -.1), (1.16, .1 + .4 * length), (.98, .25 + .5 * length), (.8, 0.), (.72, -.4)), .1, tint(fur, .85), hair=s.hair, bulge=.6)
+        ear(
+            (
+                (0.5, -0.84),
+                (0.95, -0.66),
+                (1.18, -0.1),
+                (1.16, 0.1 + 0.4 * length),
+                (0.98, 0.25 + 0.5 * length),
+                (0.8, 0.0),
+                (0.72, -0.4)),
+            0.1,
+            tint(fur, 0.85),
+            hair=s.hair,
+            bulge=0.6)
 
 def _eye(c, s, k):
     r, (x, y, w) = s.eyes, _on_head(s, k * (.44 - .05 * s.muzzle), -.12)
-    for part in (Ellipse(x, y, r * 1.16 * w, r * .98, -12 * k), rgb("#1c1614")), (Ellipse(x, y, r * w, r * .82, -12 * k), rgb(s.iris)):
+    for part in (
+        (Ellipse(x, y, r * 1.16 * w, r * 0.98, -12 * k), rgb("#1c1614")),
+        (Ellipse(x, y, r * w, r * 0.82, -12 * k), rgb(s.iris)),
+    ):
         c.paint("eyes", *part, bulge=.3)
     c.paint("eyes", Ellipse(x, y, s.pupil * r * w, r * (.75 - .25 * s.pupil)), rgb("#0c0a0a"))
     c.paint("eyes", Ellipse(x - .25 * r, y - .3 * r, r * .18, r * .18), np.ones(3), soft=.02)
@@ -133,36 +189,92 @@ def _muzzle(c, s):
     "Bridge of the nose, tongue, chin and the two cheeks of the mouth"
     m, pale = s.muzzle, tint(_coat(c, s, "muzzle"), white=.25 + .6 * (s.white > .15))
     x, *_ = _on_head(s, 0, .1, .1 + .4 * m)
-    if m > .3: c.paint("muzzle", Ellipse(x * .6, .12, .2 + .08 * m, .32 + .1 * m), pale, bulge=.5, soft=.06)
+    if m > 0.3:
+        c.paint(
+            "muzzle", Ellipse(x * 0.6, 0.12, 0.2 + 0.08 * m, 0.32 + 0.1 * m), pale, bulge=0.5,
+            soft=0.06)
     x, y, _ = _on_head(s, 0, .42 + .14 * m, .05 + .45 * m)
-    if s.tongue: c.paint("mouth", Ellipse(x, y + .2 + .24 * m, .13 + .03 * m, .2 + .1 * m), rgb("#d86878"), bulge=.5)
-    c.paint("muzzle", Ellipse(x, y + .12 + .1 * m, .2 + .1 * m, .16 + .12 * m), tint(pale, .9), bulge=.6)
-    for k in (-1, 1): c.paint("muzzle", Ellipse(x + k * (.17 + .05 * m), y, .22 + .12 * m, .17 + .17 * m), pale, hair=s.hair * .3, bulge=.7)
+    if s.tongue:
+        c.paint(
+            "mouth",
+            Ellipse(x, y + 0.2 + 0.24 * m, 0.13 + 0.03 * m, 0.2 + 0.1 * m),
+            rgb("#d86878"),
+            bulge=0.5,
+        )
+    c.paint(
+        "muzzle", Ellipse(x, y + 0.12 + 0.1 * m, 0.2 + 0.1 * m, 0.16 + 0.12 * m), tint(pale, 0.9),
+        bulge=0.6)
+    for k in (-1, 1):
+        c.paint(
+            "muzzle", Ellipse(x + k * (0.17 + 0.05 * m), y, 0.22 + 0.12 * m, 0.17 + 0.17 * m), pale,
+            hair=s.hair * 0.3, bulge=0.7)
 
 def _nose(c, s):
     "Nose, the line of the mouth, whiskers"
     m, n, color = s.muzzle, s.nose, rgb(s.nose_color)
     x, y, _ = _on_head(s, 0, .25 + .04 * m, .15 + .6 * m)
     low = y + .3 + .25 * m
-    for k in (-1, 1): c.paint("mouth", Stroke(bezier((x, y + .1), (x, low), (x + k * (.1 + .1 * m), low + .06), (x + k * (.24 + .16 * m), low - .1)), .022, .012), rgb("#2a2020"))
-    c.paint("nose", Polygon(((x - n * .62, y - n * .3), (x + n * .62, y - n * .3), (x, y + n * .45)), n * .4), color, bulge=.8)
-    c.paint("nose", Ellipse(x - n * .2, y - n * .35, n * .3, n * .14), tint(color, white=.5), soft=.03)
+    for k in (-1, 1):
+        c.paint(
+            "mouth",
+            Stroke(
+                bezier(
+                    (x, y + 0.1), (x, low), (x + k * (0.1 + 0.1 * m), low + 0.06),
+                    (x + k * (0.24 + 0.16 * m), low - 0.1)),
+                0.022,
+                0.012),
+            rgb("#2a2020"),
+        )
+    c.paint(
+        "nose",
+        Polygon(
+            ((x - n * 0.62, y - n * 0.3), (x + n * 0.62, y - n * 0.3), (x, y + n * 0.45)), n * 0.4),
+        color,
+        bulge=0.8)
+    c.paint(
+        "nose", Ellipse(x - n * 0.2, y - n * 0.35, n * 0.3, n * 0.14), tint(color, white=0.5),
+        soft=0.03)
     for k in (-1, 1) if s.whiskers else ():
         for j in range(4):
-            x0, y0, dx, dy = x + k * (.2 + .08 * m), y + .1 + .07 * j, k * s.whiskers, (j - 1.3) * .22 * s.whiskers
-            c.paint("whiskers", Stroke(bezier((x0, y0), (x0 + dx * .6, y0 + dy * .3 - .08), (x0 + dx, y0 + dy)), .022, .01), rgb("#f4f0e8"))
+            x0 = x + k * (.2 + .08 * m)
+            y0 = y + .1 + .07 * j
+            dx = k * s.whiskers
+            dy = (j - 1.3) * .22 * s.whiskers
+            c.paint(
+                "whiskers",
+                Stroke(
+                    bezier((x0, y0), (x0 + dx * 0.6, y0 + dy * 0.3 - 0.08), (x0 + dx, y0 + dy)),
+                    0.022, 0.01),
+                rgb("#f4f0e8"),
+            )
 
 def paint_head(c, s):
     "The whole head, from back to front"
     fur = _coat(c, s, "head")
-    if s.ears == "pricked": _ear(c, s, -1); _ear(c, s, 1)
+    if s.ears == "pricked":
+        _ear(c, s, -1)
+        _ear(c, s, 1)
     c.paint("head", Ellipse(0, 0, s.head_width, .92 + .06 * s.muzzle), fur, hair=s.hair, bulge=.8)
-    for k in (-1, 1): c.paint("head", Ellipse(k * .42 * s.head_width, .34, .5, .42), fur, hair=s.hair, bulge=.35)
-    if s.ears != "pricked": _ear(c, s, -1); _ear(c, s, 1)
-    _muzzle(c, s); _eye(c, s, -1); _eye(c, s, 1); _nose(c, s)
+    for k in (-1, 1):
+        c.paint(
+            "head", Ellipse(k * 0.42 * s.head_width, 0.34, 0.5, 0.42), fur, hair=s.hair, bulge=0.35)
+    if s.ears != "pricked":
+        _ear(c, s, -1)
+        _ear(c, s, 1)
+    _muzzle(c, s)
+    _eye(c, s, -1)
+    _eye(c, s, 1)
+    _nose(c, s)
 
 # %% ../../nbs/library/drawing/pets.ipynb #7f9282f2
-TRAITS = {"ears": ("ears", "ear_length"), "muzzle": ("muzzle", "tongue"), "nose": ("nose",), "eyes": ("eyes", "pupil"), "whiskers": ("whiskers",), "head": ("head_width",), "tail": ("tail",)}
+TRAITS = {
+    "ears": ("ears", "ear_length"),
+    "muzzle": ("muzzle", "tongue"),
+    "nose": ("nose",),
+    "eyes": ("eyes", "pupil"),
+    "whiskers": ("whiskers",),
+    "head": ("head_width",),
+    "tail": ("tail",)}
 
 def swap_traits(
     spec:PetSpec,   # an animal
@@ -171,36 +283,58 @@ def swap_traits(
 ) -> PetSpec:
     "The animal `spec` with some of the other's traits, everything else unchanged; raises `CatsDogsError` for an unknown trait"
     for t in traits:
-        if t not in TRAITS: raise CatsDogsError(f"unknown trait {t!r}: choose one of {', '.join(TRAITS)}")
+        if t not in TRAITS:
+            raise CatsDogsError(f"unknown trait {t!r}: choose one of {', '.join(TRAITS)}")
     return replace(spec, **{f: getattr(other, f) for t in traits for f in TRAITS[t]})
 
 # %% ../../nbs/library/drawing/pets.ipynb #59bd7bcc
-EXTENT = {"face": (-1.5, -1.7, 1.5, 1.5), "sitting": (-1.5, -1.6, 1.5, 3.9), "lying": (-1.5, -1.7, 3., 2.1), "standing": (-1.5, -1.7, 3.1, 3.2)}  # left, top, right, bottom
+# left, top, right, bottom
+EXTENT = {
+    "face": (-1.5, -1.7, 1.5, 1.5),
+    "sitting": (-1.5, -1.6, 1.5, 3.9),
+    "lying": (-1.5, -1.7, 3.0, 2.1),
+    "standing": (-1.5, -1.7, 3.1, 3.2)}
 
 def _tail(c, s, x, y, out):
-    line = bezier((x, y), (x + out * s.tail * .6, y + .1), (x + out * s.tail * .9, y - s.tail * .5), (x + out * s.tail * .55, y - s.tail))
-    if s.tail: c.paint("tail", Stroke(line, .2, .12), _coat(c, s, "tail"), hair=2 * s.hair, bulge=.7)
+    line = bezier(
+        (x, y), (x + out * s.tail * 0.6, y + 0.1), (x + out * s.tail * 0.9, y - s.tail * 0.5),
+        (x + out * s.tail * 0.55, y - s.tail))
+    if s.tail:
+        c.paint("tail", Stroke(line, 0.2, 0.12), _coat(c, s, "tail"), hair=2 * s.hair, bulge=0.7)
 
 def _legs(c, s, *legs):
     fur = _coat(c, s, "legs")
     for x0, y0, x1, y1 in legs:
         c.paint("legs", Stroke(((x0, y0), (x1, y1)), .27, .2), fur, hair=s.hair * .6, bulge=.6)
-        c.paint("legs", Ellipse(x1 - .04, y1 + .05, .29, .2), tint(fur, white=.9 * (s.white > .5)), bulge=.7)
+        c.paint(
+            "legs", Ellipse(x1 - 0.04, y1 + 0.05, 0.29, 0.2),
+            tint(fur, white=0.9 * (s.white > 0.5)), bulge=0.7)
 
 def paint_body(c, s):
     "Tail, legs, trunk and chest, from back to front"
     fur, chest = _coat(c, s, "body"), tint(_coat(c, s, "body"), white=.9 * (s.white > .3))
-    def blob(x, y, rx, ry, color=fur, bulge=.7): c.paint("body", Ellipse(x, y, rx, ry), color, hair=s.hair * 1.3, bulge=bulge)
-    if s.pose == "face": blob(0, 2.6, 1.25, 2.1); blob(0, 2.2, .6, 1.3, chest, .3)
+    def blob(x, y, rx, ry, color=fur, bulge=0.7):
+        c.paint("body", Ellipse(x, y, rx, ry), color, hair=s.hair * 1.3, bulge=bulge)
+    if s.pose == "face":
+        blob(0, 2.6, 1.25, 2.1)
+        blob(0, 2.2, .6, 1.3, chest, .3)
     elif s.pose == "sitting":
         _tail(c, s, .8, 3.4, 1)
-        blob(0, 2.1, 1., 1.65); blob(-.8, 2.95, .55, .72); blob(.8, 2.95, .55, .72); blob(0, 1.7, .6, 1.1, chest, .3)
+        blob(0, 2.1, 1., 1.65)
+        blob(-.8, 2.95, .55, .72)
+        blob(.8, 2.95, .55, .72)
+        blob(0, 1.7, .6, 1.1, chest, .3)
         _legs(c, s, (-.38, 2., -.42, 3.55), (.38, 2., .42, 3.55))
     elif s.pose == "lying":
         _tail(c, s, 2.9, 1.5, .45)
-        blob(1.5, .95, 1.9, .95); blob(2.5, 1.15, .85, .75); blob(.1, .95, .75, .8, chest, .3)
+        blob(1.5, .95, 1.9, .95)
+        blob(2.5, 1.15, .85, .75)
+        blob(.1, .95, .75, .8, chest, .3)
         _legs(c, s, (2.6, 1.75, 1.9, 1.85), (.6, 1.5, -.5, 1.8), (.2, 1.4, -.9, 1.6))
     else:
-        _tail(c, s, 3., 1., .45); _legs(c, s, (.75, 1.6, .85, 2.9), (2.6, 1.6, 2.75, 2.9))
-        blob(1.6, 1.15, 1.75, .85); blob(2.65, 1.35, .6, .75); blob(.45, 1.15, .65, .8, chest, .3)
+        _tail(c, s, 3., 1., .45)
+        _legs(c, s, (.75, 1.6, .85, 2.9), (2.6, 1.6, 2.75, 2.9))
+        blob(1.6, 1.15, 1.75, .85)
+        blob(2.65, 1.35, .6, .75)
+        blob(.45, 1.15, .65, .8, chest, .3)
         _legs(c, s, (.35, 1.6, .3, 3.), (2.35, 1.7, 2.3, 3.))

@@ -16,7 +16,8 @@ from scipy import ndimage
 
 from ..core import CatsDogsError
 from .pets import EXTENT, paint_body, paint_head, PetSpec, rgb, tint
-from .shapes import bezier, Canvas, Ellipse, PARTS, Polygon, rectangle, smoothstep, Stroke
+from .shapes import (
+    bezier, Canvas, Ellipse, PARTS, Polygon, rectangle, smoothstep, Stroke)
 
 # %% ../../nbs/library/drawing/scenes.ipynb #b13fcb17
 def _pick(rng, *colors): return rgb(colors[rng.integers(len(colors))]) * rng.uniform(.75, 1.15)
@@ -26,72 +27,145 @@ def _grain(c, color, fx, fy, amount):
     return lambda x, y: color * (1 + amount * (2 * c.noise(fx * x, fy * y) - 1))[..., None]
 
 def _wall(c, rng, horizon):
-    paper, second = _pick(rng, "#d8c8a8", "#a8b8b0", "#c0a8a0", "#8898a8", "#e0dcd0", "#b0a070"), _pick(rng, "#f0e8d8", "#807868", "#6888a0")
+    paper = _pick(rng, "#d8c8a8", "#a8b8b0", "#c0a8a0", "#8898a8", "#e0dcd0", "#b0a070")
+    second = _pick(rng, "#f0e8d8", "#807868", "#6888a0")
     n, a = rng.uniform(4, 14), rng.uniform(0, .5) * (rng.random() < .6)
-    c.paint(None, rectangle(-1, -1, 2, horizon), lambda x, y: paper + (a * (np.sin(2 * np.pi * n * x) > .3))[..., None] * (second - paper))
+    c.paint(
+        None, rectangle(-1, -1, 2, horizon),
+        lambda x, y: paper + (a * (np.sin(2 * np.pi * n * x) > 0.3))[..., None] * (second - paper))
     if rng.random() < .6:                               # a picture, or a window
-        x, y, w, h = rng.uniform(0, .8), rng.uniform(-.05, .25), rng.uniform(.15, .4), rng.uniform(.15, .35)
+        x = rng.uniform(0, .8)
+        y = rng.uniform(-.05, .25)
+        w = rng.uniform(.15, .4)
+        h = rng.uniform(.15, .35)
         c.paint(None, rectangle(x, y, x + w, y + h), _pick(rng, "#604020", "#e8e4dc", "#303030"))
-        c.paint(None, rectangle(x + .02, y + .02, x + w - .02, y + h - .02), _grain(c, _pick(rng, "#a8d0e8", "#d8e0c0", "#c89060", "#506078"), 9, 5, .3))
+        c.paint(
+            None,
+            rectangle(x + 0.02, y + 0.02, x + w - 0.02, y + h - 0.02),
+            _grain(c, _pick(rng, "#a8d0e8", "#d8e0c0", "#c89060", "#506078"), 9, 5, 0.3),
+        )
 
 def _floor(c, rng, horizon):
-    wood, n = _pick(rng, "#a87848", "#785030", "#b89878", "#908880", "#607080"), rng.uniform(1.5, 3.6)
+    wood = _pick(rng, "#a87848", "#785030", "#b89878", "#908880", "#607080")
+    n = rng.uniform(1.5, 3.6)
     def boards(x, y):
         depth = np.maximum(y - horizon, 0) + .15
-        return wood * (1 - .25 * (np.abs((n * (x - .5) / depth) % 1 - .5) > .46) + .2 * (c.noise(4 * x / depth, 30 * y) - .5))[..., None]
+        return (
+            wood
+            * (
+                1
+                - 0.25 * (np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.46)
+                + 0.2 * (c.noise(4 * x / depth, 30 * y) - 0.5))[..., None])
     c.paint(None, rectangle(-1, horizon, 2, 2), boards)
     c.paint(None, rectangle(-1, horizon - .02, 2, horizon + .01), _pick(rng, "#e8e0d0", "#604830"))
 
 def _room(c, rng):
     horizon = rng.uniform(.4, .75)
-    _wall(c, rng, horizon); _floor(c, rng, horizon)
-    rug = Ellipse(rng.uniform(.1, .9), rng.uniform(.75, .95), rng.uniform(.3, .6), rng.uniform(.08, .16))
-    if rng.random() < .5: c.paint(None, rug, _grain(c, _pick(rng, "#a03838", "#385890", "#688048", "#c0a070"), 40, 40, .25))
+    _wall(c, rng, horizon)
+    _floor(c, rng, horizon)
+    rug = Ellipse(
+        rng.uniform(0.1, 0.9), rng.uniform(0.75, 0.95), rng.uniform(0.3, 0.6),
+        rng.uniform(0.08, 0.16))
+    if rng.random() < 0.5:
+        c.paint(
+            None,
+            rug,
+            _grain(c, _pick(rng, "#a03838", "#385890", "#688048", "#c0a070"), 40, 40, 0.25),
+        )
 
 def _sofa(c, rng):
-    _wall(c, rng, .6); _floor(c, rng, .6)
-    cloth = _grain(c, _pick(rng, "#904038", "#506880", "#70785a", "#b09878", "#584868", "#c8b8a0", "#a87030"), 45, 45, .16)
-    top, seat, left, right, mid = (rng.uniform(*r) for r in ((.2, .38), (.6, .72), (-.25, .03), (.97, 1.25), (.4, .6)))
+    _wall(c, rng, .6)
+    _floor(c, rng, .6)
+    cloth = _grain(
+        c,
+        _pick(rng, "#904038", "#506880", "#70785a", "#b09878", "#584868", "#c8b8a0", "#a87030"),
+        45,
+        45,
+        0.16,
+    )
+    top, seat, left, right, mid = (
+        rng.uniform(*r) for r in ((0.2, 0.38), (0.6, 0.72), (-0.25, 0.03), (0.97, 1.25), (0.4, 0.6))
+    )
     c.paint(None, rectangle(left + .06, top, right - .06, .95, .06), cloth, bulge=.25)
-    for a, b in ((left + .1, mid), (mid, right - .1)): c.paint(None, rectangle(a + .005, seat - .03, b - .005, seat + .22, .05), tint(cloth, 1.12), bulge=.6)
+    for a, b in ((left + 0.1, mid), (mid, right - 0.1)):
+        c.paint(
+            None, rectangle(a + 0.005, seat - 0.03, b - 0.005, seat + 0.22, 0.05),
+            tint(cloth, 1.12), bulge=0.6)
     c.paint(None, rectangle(left, seat + .17, right, 1.15, .03), tint(cloth, .8), bulge=.3)
-    for x in (left, right - .17): c.paint(None, rectangle(x, top + .2, x + .17, 1.2, .07), cloth, bulge=.7)
+    for x in (left, right - 0.17):
+        c.paint(None, rectangle(x, top + 0.2, x + 0.17, 1.2, 0.07), cloth, bulge=0.7)
     x = rng.uniform(.1, .9)
-    if rng.random() < .6: c.paint(None, rectangle(x - .12, seat - .2, x + .12, seat + .03, .05), _grain(c, _pick(rng, "#e0b040", "#4888a0", "#d8d0c0", "#b85048"), 14, 3, .25), bulge=.6)
+    if rng.random() < 0.6:
+        c.paint(
+            None,
+            rectangle(x - 0.12, seat - 0.2, x + 0.12, seat + 0.03, 0.05),
+            _grain(c, _pick(rng, "#e0b040", "#4888a0", "#d8d0c0", "#b85048"), 14, 3, 0.25),
+            bulge=0.6,
+        )
 
 # %% ../../nbs/library/drawing/scenes.ipynb #2b124403
 def _sky(c, rng, horizon):
-    up, down = _pick(rng, "#6898d8", "#98b8d8", "#b8c0c8", "#7888a8"), _pick(rng, "#e0e8f0", "#e8d8c0", "#c8d8e8")
-    def clouds(x, y): return np.clip(y / horizon, 0, 1) * .8 + .35 * smoothstep(2.2 * c.noise(3 * x, 6 * y, 3) - .9)
-    c.paint(None, rectangle(-1, -1, 2, horizon), lambda x, y: up + clouds(x, y)[..., None] * (down - up))
+    up = _pick(rng, "#6898d8", "#98b8d8", "#b8c0c8", "#7888a8")
+    down = _pick(rng, "#e0e8f0", "#e8d8c0", "#c8d8e8")
+    def clouds(x, y):
+        return np.clip(y / horizon, 0, 1) * 0.8 + 0.35 * smoothstep(
+            2.2 * c.noise(3 * x, 6 * y, 3) - 0.9)
+    c.paint(
+        None, rectangle(-1, -1, 2, horizon), lambda x, y: up + clouds(x, y)[..., None] * (down - up)
+    )
 
 def _garden(c, rng):
     horizon = rng.uniform(.25, .65)
     _sky(c, rng, horizon)
-    green, grass = _pick(rng, "#3a6030", "#586838", "#30503c", "#707040"), _pick(rng, "#6c9040", "#88a050", "#507838", "#a09858")
+    green = _pick(rng, "#3a6030", "#586838", "#30503c", "#707040")
+    grass = _pick(rng, "#6c9040", "#88a050", "#507838", "#a09858")
     for _ in range(rng.integers(2, 7)):                 # bushes
         x, r = rng.uniform(-.1, 1.1), rng.uniform(.1, .3)
-        c.paint(None, Ellipse(x, horizon, r, r * rng.uniform(.5, 1.3)), _grain(c, green * rng.uniform(.8, 1.2), 28, 28, .5), hair=.05, bulge=.5)
+        c.paint(
+            None, Ellipse(x, horizon, r, r * rng.uniform(0.5, 1.3)),
+            _grain(c, green * rng.uniform(0.8, 1.2), 28, 28, 0.5), hair=0.05, bulge=0.5)
     x = rng.uniform(0, 1)
-    if rng.random() < .4: c.paint(None, Stroke(((x, horizon + .1), (x + rng.uniform(-.05, .05), -.1)), .06, .04), _grain(c, rgb("#604830"), 40, 6, .4), bulge=.6)
-    def meadow(x, y): return 1 + .5 * (c.noise(60 * x, 14 * y) - .5) + .35 * (c.noise(5 * x, 9 * y) - .5)
-    c.paint(None, rectangle(-1, horizon, 2, 2), lambda x, y: grass * meadow(x, y)[..., None], soft=.01)
+    if rng.random() < 0.4:
+        c.paint(
+            None,
+            Stroke(((x, horizon + 0.1), (x + rng.uniform(-0.05, 0.05), -0.1)), 0.06, 0.04),
+            _grain(c, rgb("#604830"), 40, 6, 0.4),
+            bulge=0.6,
+        )
+    def meadow(x, y):
+        return 1 + 0.5 * (c.noise(60 * x, 14 * y) - 0.5) + 0.35 * (c.noise(5 * x, 9 * y) - 0.5)
+    c.paint(
+        None, rectangle(-1, horizon, 2, 2), lambda x, y: grass * meadow(x, y)[..., None], soft=0.01)
 
 def _house(c, rng, x, w, horizon):
     h = rng.uniform(.2, .7)
-    c.paint(None, rectangle(x, horizon - h, x + w, horizon + .02), _grain(c, _pick(rng, "#a06048", "#c0b098", "#808890", "#d0c0a0", "#705048"), 30, 60, .2))
+    c.paint(
+        None,
+        rectangle(x, horizon - h, x + w, horizon + 0.02),
+        _grain(c, _pick(rng, "#a06048", "#c0b098", "#808890", "#d0c0a0", "#705048"), 30, 60, 0.2),
+    )
     for i in range(int(w / .1)):
         for j in range(int(h / .13)):
-            c.paint(None, rectangle(x + .04 + .1 * i, horizon - h + .04 + .13 * j, x + .09 + .1 * i, horizon - h + .12 + .13 * j), _pick(rng, "#405060", "#d8d098"))
+            c.paint(
+                None,
+                rectangle(
+                    x + 0.04 + 0.1 * i, horizon - h + 0.04 + 0.13 * j, x + 0.09 + 0.1 * i,
+                    horizon - h + 0.12 + 0.13 * j),
+                _pick(rng, "#405060", "#d8d098"),
+            )
 
 def _street(c, rng):
     horizon, x = rng.uniform(.4, .7), rng.uniform(-.3, 0)
     _sky(c, rng, horizon)
-    while x < 1: w = rng.uniform(.2, .45); _house(c, rng, x, w, horizon); x += w
+    while x < 1:
+        w = rng.uniform(.2, .45)
+        _house(c, rng, x, w, horizon)
+        x += w
     stone, n = _pick(rng, "#989490", "#b0a898", "#706c6c", "#c8b890"), rng.uniform(.75, 2)
     def slabs(x, y):
         depth = np.maximum(y - horizon, 0) + .12
-        joint = (np.abs((n * (x - .5) / depth) % 1 - .5) > .47) | (np.abs((1.2 / depth) % 1 - .5) > .46)
+        joint = (np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.47) | (
+            np.abs((1.2 / depth) % 1 - 0.5) > 0.46)
         return stone * (1 - .25 * joint + .25 * (c.noise(60 * x, 60 * y) - .5))[..., None]
     c.paint(None, rectangle(-1, horizon, 2, 2), slabs)
 
@@ -101,13 +175,45 @@ _SCENES = {"sofa": _sofa, "room": _room, "garden": _garden, "street": _street}
 def _thing(c, rng):
     "Something that lies about: a ball, a box, a cone, a stick, a plant"
     kind, x, y, r = rng.integers(5), rng.uniform(0, 1), rng.uniform(.3, 1), rng.uniform(.04, .13)
-    color, a, b = _pick(rng, "#d04030", "#3870b0", "#e0b030", "#50904c", "#804890", "#e8e0d0", "#403838", "#a07048"), *rng.uniform(-1, 1, 2)
+    color, a, b = (
+        _pick(
+            rng,
+            "#d04030",
+            "#3870b0",
+            "#e0b030",
+            "#50904c",
+            "#804890",
+            "#e8e0d0",
+            "#403838",
+            "#a07048",
+        ),
+        *rng.uniform(-1, 1, 2),
+    )
     if kind == 0: c.paint(None, Ellipse(x, y, r, r), color, bulge=1.)
-    if kind == 1: c.paint(None, rectangle(x - r, y - r * (1 + .4 * a), x + r, y + r, .01), color, bulge=.1)
-    if kind == 2: c.paint(None, Polygon(((x - r * .8, y + r), (x + r * .8, y + r), (x + .5 * a * r, y - r * 1.2)), .02), color, bulge=.6)
-    if kind == 3: c.paint(None, Stroke(((x - 2 * r, y), (x + 2 * r, y + b * r)), .015, .01), color, bulge=.6)
+    if kind == 1:
+        c.paint(None, rectangle(x - r, y - r * (1 + 0.4 * a), x + r, y + r, 0.01), color, bulge=0.1)
+    if kind == 2:
+        c.paint(
+            None,
+            Polygon(
+                ((x - r * 0.8, y + r), (x + r * 0.8, y + r), (x + 0.5 * a * r, y - r * 1.2)), 0.02),
+            color,
+            bulge=0.6)
+    if kind == 3:
+        c.paint(
+            None, Stroke(((x - 2 * r, y), (x + 2 * r, y + b * r)), 0.015, 0.01), color, bulge=0.6)
     for lean in rng.uniform(-1.2, 1.2, 6) if kind == 4 else ():
-        c.paint(None, Stroke(bezier((x, y), (x + r * np.sin(lean), y - r * 1.2), (x + 2 * r * np.sin(lean), y - 2 * r * np.cos(lean))), .012, .02), rgb("#508048") * rng.uniform(.7, 1.2), bulge=.5)
+        c.paint(
+            None,
+            Stroke(
+                bezier(
+                    (x, y), (x + r * np.sin(lean), y - r * 1.2),
+                    (x + 2 * r * np.sin(lean), y - 2 * r * np.cos(lean))),
+                0.012,
+                0.02),
+            rgb("#508048") * rng.uniform(0.7, 1.2),
+            bulge=0.5,
+        )
 
 def _in_front(c, rng, kind):
     "What hides a part of the animal; its pixels belong to the background's mask"
@@ -115,27 +221,43 @@ def _in_front(c, rng, kind):
     if kind == "grass":
         for x in rng.uniform(0, 1, 45):
             h, lean = rng.uniform(.1, .33), rng.uniform(-.08, .08)
-            front(Stroke(((x, 1.02), (x + .4 * lean, 1 - .6 * h), (x + lean, 1 - h)), .009, .002), rgb("#608838") * rng.uniform(.6, 1.3))
+            front(
+                Stroke(((x, 1.02), (x + 0.4 * lean, 1 - 0.6 * h), (x + lean, 1 - h)), 0.009, 0.002),
+                rgb("#608838") * rng.uniform(0.6, 1.3),
+            )
     if kind == "fence":
         color, y = _pick(rng, "#806040", "#d8d4cc", "#404848"), rng.uniform(.7, .85)
-        for x in np.arange(rng.uniform(-.05, .2), 1.1, rng.uniform(.28, .45)): front(rectangle(x, y - .3, x + .045, 1.1, .01), color, bulge=.5)
+        for x in np.arange(rng.uniform(-0.05, 0.2), 1.1, rng.uniform(0.28, 0.45)):
+            front(rectangle(x, y - 0.3, x + 0.045, 1.1, 0.01), color, bulge=0.5)
         front(rectangle(-.1, y, 1.1, y + .045, .01), color, bulge=.5)
     if kind == "ball":
         r = rng.uniform(.08, .15)
-        front(Ellipse(rng.uniform(.2, .8), 1 - r * rng.uniform(.3, 1.3), r, r), _pick(rng, "#d04030", "#3870b0", "#e0b030", "#70a860"), bulge=1.)
+        front(
+            Ellipse(rng.uniform(0.2, 0.8), 1 - r * rng.uniform(0.3, 1.3), r, r),
+            _pick(rng, "#d04030", "#3870b0", "#e0b030", "#70a860"),
+            bulge=1.0,
+        )
     if kind == "leaf":
         x, y, a = rng.choice([-.05, 1.05]), rng.uniform(0, 1), rng.uniform(-40, 40)
-        for k in (-1, 0, 1): front(Ellipse(x + rng.uniform(-.1, .1), y + .12 * k, .28, .07, a + 35 * k), rgb("#48783c") * rng.uniform(.6, 1.2), bulge=.6, soft=.012)
+        for k in (-1, 0, 1):
+            front(
+                Ellipse(x + rng.uniform(-0.1, 0.1), y + 0.12 * k, 0.28, 0.07, a + 35 * k),
+                rgb("#48783c") * rng.uniform(0.6, 1.2),
+                bulge=0.6,
+                soft=0.012,
+            )
 
 # %% ../../nbs/library/drawing/scenes.ipynb #2d258eef
-HEAD = ("head", "left ear", "right ear", "muzzle", "mouth", "nose", "eyes", "whiskers") # what the mask "head" covers
+# what the mask "head" covers
+HEAD = ("head", "left ear", "right ear", "muzzle", "mouth", "nose", "eyes", "whiskers")
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
     "A picture and the truth about it"
     spec: PetSpec # what was drawn
     jpeg: bytes # the picture, as a JPEG file
-    planes: np.ndarray # parts×size×size: the share of each pixel in which each of `PARTS` is seen; they add up to 1
+    # parts×size×size: the share of each pixel in which each of `PARTS` is seen; they add up to 1
+    planes: np.ndarray
 
     @property
     def image(self) -> Image.Image:
@@ -145,7 +267,8 @@ class Drawing:
     def mask(self, part:str) -> np.ndarray:
         "Size×size, 0 to 1: where a part is seen. \"head\" is the whole head with ears and face, \"animal\" all but the background; left and right are the viewer's"
         if part == "animal": return 1 - self.planes[0]
-        if part not in PARTS: raise CatsDogsError(f"no part {part!r}: choose one of animal, {', '.join(PARTS)}")
+        if part not in PARTS:
+            raise CatsDogsError(f"no part {part!r}: choose one of animal, {', '.join(PARTS)}")
         return self.planes[[PARTS.index(p) for p in (HEAD if part == "head" else (part,))]].sum(0)
 
     @property
@@ -169,32 +292,42 @@ def draw(
 ) -> Drawing:
     "Draw one animal: always the same picture for the same specification; raises `CatsDogsError` for a size outside 16 to 1024"
     if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
-    c, scene = Canvas(size, spec.seed, spec.light, spec.contrast), np.random.default_rng([spec.seed, 1])
+    c = Canvas(size, spec.seed, spec.light, spec.contrast)
+    scene = np.random.default_rng([spec.seed, 1])
     _SCENES[spec.place](c, scene)
     things = np.random.default_rng([spec.seed, 2])
     for _ in range(spec.clutter): _thing(c, things)
     c.image = _blurred(c.image, spec.defocus * size)
     _stand(c, spec)
-    paint_body(c, spec); paint_head(c, spec)
+    paint_body(c, spec)
+    paint_head(c, spec)
     c.frame(0, 0, size)
     _in_front(c, np.random.default_rng([spec.seed, 3]), spec.occluder)
     return Drawing(spec, _photograph(c, spec), c.masks)
 
-def _blurred(img, sigma): return ndimage.gaussian_filter(img, (sigma, sigma, 0)) if sigma > .1 else img
+def _blurred(img, sigma):
+    return ndimage.gaussian_filter(img, (sigma, sigma, 0)) if sigma > 0.1 else img
 
 def _stand(c, s):
     "Put the animal's frame where the specification says, with a shadow on the ground"
     x0, y0, x1, y1 = EXTENT[s.pose]
-    mirror, mx, my, unit = 1 if s.faces == "left" else -1, (x0 + x1) / 2, (y0 + y1) / 2, s.scale * c.size / max(x1 - x0, y1 - y0)
+    mirror = 1 if s.faces == "left" else -1
+    mx = (x0 + x1) / 2
+    my = (y0 + y1) / 2
+    unit = s.scale * c.size / max(x1 - x0, y1 - y0)
     cos, sin = math.cos(math.radians(s.rotation)), math.sin(math.radians(s.rotation))
-    c.frame(s.x * c.size - unit * (cos * mirror * mx - sin * my), s.y * c.size - unit * (sin * mirror * mx + cos * my), unit, s.rotation, mirror)
+    c.frame(
+        s.x * c.size - unit * (cos * mirror * mx - sin * my),
+        s.y * c.size - unit * (sin * mirror * mx + cos * my), unit, s.rotation, mirror)
     shadow = Ellipse(mx - 1.2 * mirror * c.sun[0], y1 - .3, (x1 - x0) * .45, .4)
     if s.pose != "face": c.paint(None, shadow, rgb("#181410"), soft=.3, opacity=.5)
 
 def _photograph(c, s):
     "Exposure, white balance, blur, the sensor's noise, and a JPEG file"
     img = c.image * (s.brightness * (1 + .18 * s.warmth * np.array([1, 0, -1])))
-    img = _blurred(img, s.blur * c.size) + np.random.default_rng([s.seed, 4]).normal(0, s.noise, img.shape)
+    img = _blurred(img, s.blur * c.size) + np.random.default_rng([s.seed, 4]).normal(
+        0, s.noise, img.shape)
     file = io.BytesIO()
-    Image.fromarray((img.clip(0, 1) * 255).round().astype(np.uint8)).save(file, "jpeg", quality=s.quality)
+    Image.fromarray((img.clip(0, 1) * 255).round().astype(np.uint8)).save(
+        file, "jpeg", quality=s.quality)
     return file.getvalue()

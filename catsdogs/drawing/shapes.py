@@ -25,7 +25,8 @@ class Ellipse:
     def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
         "Signed distance of points to the edge, to first order: exact on the edge"
         c, s = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
-        u, v = (c * (x - self.x) + s * (y - self.y)) / self.rx, (c * (y - self.y) - s * (x - self.x)) / self.ry
+        u = (c * (x - self.x) + s * (y - self.y)) / self.rx
+        v = (c * (y - self.y) - s * (x - self.x)) / self.ry
         k = np.hypot(u, v) + 1e-6
         return k * (k - 1) / (np.hypot(u / self.rx, v / self.ry) + 1e-6 / max(self.rx, self.ry))
 
@@ -58,7 +59,8 @@ class Polygon:
         for a, b in zip(self.points, self.points[1:] + self.points[:1]):
             dx, dy, _ = _segment(a, b, x, y)
             nearest = np.minimum(nearest, dx * dx + dy * dy)
-            crosses = (a[1] <= y) != (b[1] <= y)        # a ray to the right passes this side's height …
+            # a ray to the right passes this side's height …
+            crosses = (a[1] <= y) != (b[1] <= y)
             left = (b[0] - a[0]) * (y - a[1]) > (x - a[0]) * (b[1] - a[1])
             inside ^= crosses & (left == (b[1] > a[1]))   # … and the side is not behind the point
         return np.where(inside, -1, 1) * np.sqrt(nearest) - self.round
@@ -79,7 +81,8 @@ class Stroke:
         nearest, n = np.full(x.shape, np.inf), len(self.points) - 1
         for i, (a, b) in enumerate(zip(self.points, self.points[1:])):
             dx, dy, t = _segment(a, b, x, y)
-            nearest = np.minimum(nearest, np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n)
+            nearest = np.minimum(
+                nearest, np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n)
         return nearest
 
     def box(self) -> tuple:
@@ -87,7 +90,13 @@ class Stroke:
         return _box(self.points, max(self.start, self.end))
 
 def rectangle(x0, y0, x1, y1, round=0.):
-    return Polygon(((x0 + round, y0 + round), (x1 - round, y0 + round), (x1 - round, y1 - round), (x0 + round, y1 - round)), round)
+    return Polygon(
+        (
+            (x0 + round, y0 + round),
+            (x1 - round, y0 + round),
+            (x1 - round, y1 - round),
+            (x0 + round, y1 - round)),
+        round)
 
 def bezier(*points, n=8):
     "`n` points along a Bézier curve"
@@ -96,9 +105,13 @@ def bezier(*points, n=8):
     return tuple(map(tuple, p[0]))
 
 # %% ../../nbs/library/drawing/shapes.ipynb #a664e2b5
-PARTS = ("background", "tail", "body", "legs", "left ear", "right ear", "head", "muzzle", "mouth", "nose", "eyes", "whiskers")
+PARTS = (
+    "background", "tail", "body", "legs", "left ear", "right ear", "head", "muzzle", "mouth",
+    "nose", "eyes", "whiskers")
 
-def smoothstep(t): t = np.clip(t, 0, 1); return t * t * (3 - 2 * t)
+def smoothstep(t):
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
 
 class Canvas:
     "A square picture to paint shapes on, with a mask for each of `PARTS`"
@@ -108,7 +121,9 @@ class Canvas:
         light:float=-45.,   # where the light comes from, degrees: 0 above, 90 right
         contrast:float=.6   # between lit and dark sides, 0 to 1
     ):
-        self.image, self.masks = np.zeros((size, size, 3), np.float32), np.zeros((len(PARTS), size, size), np.float32)
+        self.image, self.masks = (
+            np.zeros((size, size, 3), np.float32),
+            np.zeros((len(PARTS), size, size), np.float32))
         self.masks[0] = 1
         self.size, self.contrast = size, contrast
         self.lattice = np.random.default_rng([seed, 0]).random((61, 67))
@@ -122,27 +137,34 @@ class Canvas:
         mirror:int=1        # -1: left and right change places
     ):
         "Say where, how large and how turned the next shapes are"
-        self.origin, self.unit, self.mirror, self.turn = (x, y), unit, mirror, (math.cos(math.radians(angle)), math.sin(math.radians(angle)))
+        self.origin, self.unit, self.mirror, self.turn = (
+            (x, y),
+            unit,
+            mirror,
+            (math.cos(math.radians(angle)), math.sin(math.radians(angle))))
 
     def noise(self, x:np.ndarray, y:np.ndarray, order:int=1) -> np.ndarray:
         "A random field between 0 and 1 that has about one bump per unit; order 3 is smoother than 1"
-        return ndimage.map_coordinates(self.lattice, [y, x], order=order, mode="grid-wrap", prefilter=False)
+        return ndimage.map_coordinates(
+            self.lattice, [y, x], order=order, mode="grid-wrap", prefilter=False)
 
     def _window(self, box, margin):
         "Rows and columns of the pixels that a box can touch, and where they lie in the shapes' units"
         (ox, oy), (c, s), u, m = self.origin, self.turn, self.unit, margin
         x = self.mirror * np.array([box[0] - m, box[2] + m, box[2] + m, box[0] - m])
         y = np.array([box[1] - m, box[1] - m, box[3] + m, box[3] + m])
-        (c0, c1), (r0, r1) = ((max(0, int(p.min()) - 1), min(self.size, int(p.max()) + 2)) for p in (ox + u * (c * x - s * y), oy + u * (s * x + c * y)))
+        (c0, c1), (r0, r1) = (
+            (max(0, int(p.min()) - 1), min(self.size, int(p.max()) + 2))
+            for p in (ox + u * (c * x - s * y), oy + u * (s * x + c * y)))
         dx, dy = np.meshgrid((np.arange(c0, c1) + .5 - ox) / u, (np.arange(r0, r1) + .5 - oy) / u)
         return slice(r0, r1), slice(c0, c1), self.mirror * (c * dx + s * dy), c * dy - s * dx
 
     def paint(self,
         part:str|None,              # whose mask it belongs to; None: scenery, behind the animal
         shape,                      # an `Ellipse`, `Polygon` or `Stroke`
-        color,                      # red, green, blue from 0 to 1, or a function of x and y that gives them
+        color,  # red, green, blue from 0 to 1, or a function of x and y that gives them
         hair:float=0.,              # length of the hairs at its edge, in units
-        bulge:float=0.,             # how high it is in the middle: 0 flat, 1 a ball, below 0 a hollow
+        bulge:float=0.,  # how high it is in the middle: 0 flat, 1 a ball, below 0 a hollow
         soft:float=0.,              # width of a blurred edge, in units
         opacity:float=1.            # below 1, what lies behind shines through
     ):
@@ -154,7 +176,10 @@ class Canvas:
         if hair:
             strands = self._strands(shape, x, y) - .5
             d, color = d - hair * strands, color * (1 + .3 * strands)[..., None]
-        cover = opacity * (smoothstep(.5 - d / (2 * soft)) if soft * self.unit > .5 else np.clip(.5 - d * self.unit, 0, 1))
+        cover = opacity * (
+            smoothstep(0.5 - d / (2 * soft))
+            if soft * self.unit > 0.5
+            else np.clip(0.5 - d * self.unit, 0, 1))
         self.image[rows, cols] += cover[..., None] * (color - self.image[rows, cols])
         if part is not None:
             self.masks[:, rows, cols] *= 1 - cover
@@ -165,7 +190,8 @@ class Canvas:
         x0, y0, x1, y1 = shape.box()
         dx, dy = x - (x0 + x1) / 2, y - (y0 + y1) / 2
         r, turns = np.hypot(dx, dy), np.arctan2(dy, dx) / (2 * np.pi)
-        fine = 67 * max(1, round(max(x1 - x0, y1 - y0)))            # whole lattices around, so that there is no seam
+        # whole lattices around, so that there is no seam
+        fine = 67 * max(1, round(max(x1 - x0, y1 - y0)))
         return .5 + (self.noise(fine * turns + 2 * r, 3 * r) - .5) * np.minimum(1, 2 * r)
 
     def _shade(self, d, bulge):

@@ -35,10 +35,13 @@ def fit_temperature(
     "The temperature with the lowest log loss (Guo et al., 2017); above 1 for a network that believes more than it knows"
     from scipy.optimize import minimize_scalar
     truth = np.arange(len(targets)), np.asarray(targets, dtype=int)
-    loss = lambda log_t: -np.log(apply_temperature(probabilities, math.exp(log_t))[truth].clip(1e-300)).mean()
-    return math.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded", options=dict(xatol=1e-6)).x)
+    loss = lambda log_t: (
+        -np.log(apply_temperature(probabilities, math.exp(log_t))[truth].clip(1e-300)).mean())
+    return math.exp(
+        minimize_scalar(loss, bounds=(-3, 3), method="bounded", options=dict(xatol=1e-6)).x)
 
-FEWEST_TO_CALIBRATE = 200 # photos; with fewer of them the temperature often makes new answers worse, see below
+# photos; with fewer of them the temperature often makes new answers worse, see below
+FEWEST_TO_CALIBRATE = 200
 
 def calibrate(
     run:Run|str|Path,       # a run, or the path of its folder
@@ -65,11 +68,14 @@ def plot_calibration(
     p = np.array([list(a.probabilities.values()) for a in predictions])
     targets = np.array([list(a.probabilities).index(a.photo.label) for a in predictions])
     bins = confidence_bins(p, targets)
-    ax.plot([1 / p.shape[1], 1], [1 / p.shape[1], 1], color=COLORS["neutral"], ls=":", label="perfect")
+    ax.plot(
+        [1 / p.shape[1], 1], [1 / p.shape[1], 1], color=COLORS["neutral"], ls=":", label="perfect")
     for n, c, r in bins:
         low, high = wilson_interval(round(r * n), int(n))
         ax.plot([c, c], [low, high], color=COLORS["valid"], alpha=.5)
-    ax.plot([c for _, c, _ in bins], [r for *_, r in bins], "o-", color=COLORS["valid"], label="the network")
+    ax.plot(
+        [c for _, c, _ in bins], [r for *_, r in bins], "o-", color=COLORS["valid"],
+        label="the network")
     ax.set(title="Reliability diagram", xlabel="confidence", ylabel="share right", ylim=(0, 1.03))
     ax.legend(loc="lower right")
     return ax

@@ -31,7 +31,8 @@ class Evaluation:
 def judge_photos(
     predictor:Predictor,        # of a run
     photos:list[Photo],         # that it did not learn from, with their classes
-    cache:PhotoCache|None=None, # that holds them, at the run's size; None: they are opened and decoded
+    # that holds them, at the run's size; None: they are opened and decoded
+    cache:PhotoCache|None=None,
     learned:int=0               # how many others were left out because it did
 ) -> Evaluation:
     "Judge a network's answers to photos; raises `CatsDogsError` if its answers are no numbers"
@@ -47,7 +48,8 @@ def judge_photos(
 
 def evaluate_run(
     run:Run|str|Path,           # a run, or the path of its folder
-    source:str|Path|list|None=None, # photos with their classes; None: the validation photos of the run's own data
+    # photos with their classes; None: the validation photos of the run's own data
+    source:str|Path|list|None=None,
     device=None                 # a `torch.device`; the default is `pick_device()`
 ) -> Evaluation:
     "Judge a run on photos that it did not learn from; raises `CatsDogsError` if none are left or the classes differ"
@@ -64,7 +66,8 @@ def _named_alike(source, classes):
     else:
         found = find_photos(source)
         if found.question:
-            found = find_photos(source, classes=",".join(classes))       # the run's classes are the answer
+            # the run's classes are the answer
+            found = find_photos(source, classes=",".join(classes))
         photos = found.chosen()
     known = [p for p in photos if p.label is not None]
     if known:
@@ -80,7 +83,15 @@ def _not_learned(photos, run):
     return left, len(photos) - len(left)
 
 def _check_labels(photos, classes, source):
-    if not photos: raise CatsDogsError(f"{source or 'the recorded source'}: no photos are left to judge, the run has learned from all of them")
+    if not photos:
+        raise CatsDogsError(
+            f"{source or 'the recorded source'}: no photos are "
+            "left to judge, the run has learned from all of them")
     unknown = sorted({str(p.label) for p in photos} - set(classes))
-    if unknown == ["None"]: raise CatsDogsError(f"{source}: these photos have no known class; to label them use `catsdogs predict`")
-    if unknown: raise CatsDogsError(f"{source}: holds the class {unknown[0]!r}, which the run does not know (it knows {', '.join(classes)})")
+    if unknown == ["None"]:
+        raise CatsDogsError(
+            f"{source}: these photos have no known class; to label them use `catsdogs predict`")
+    if unknown:
+        raise CatsDogsError(
+            f"{source}: holds the class {unknown[0]!r}, which the "
+            f"run does not know (it knows {', '.join(classes)})")

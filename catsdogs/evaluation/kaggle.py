@@ -51,13 +51,19 @@ def fit_decision_rule(
     losses = [len(p) * clipped_loss(p, dog, c) - np.log(c) for c in _CLIPS]
     right = (p[None] > _THRESHOLDS[:, None]) == dog         # thresholds×photos
     def best(photos):
-        shares = right[:, photos].mean(1); good = _THRESHOLDS[shares == shares.max()]
+        shares = right[:, photos].mean(1)
+        good = _THRESHOLDS[shares == shares.max()]
         return good[np.abs(good - .5).argmin()]
     halves = np.arange(len(p)) % 2 == 0, np.arange(len(p)) % 2 == 1
-    proved = sum(((p[b] > best(a)) == dog[b]).sum() for a, b in (halves, halves[::-1])) / len(p) if len(p) > 1 else 0
+    proved = (
+        sum(((p[b] > best(a)) == dog[b]).sum() for a, b in (halves, halves[::-1])) / len(p)
+        if len(p) > 1
+        else 0)
     plain = ((p > .5) == dog).mean()
-    clip, threshold = float(_CLIPS[np.argmin(losses)]), float(best(slice(None))) if proved > plain else .5
-    return DecisionRule(clip, threshold, len(p), clipped_loss(p, dog, clip), float(max(proved, plain)))
+    clip = float(_CLIPS[np.argmin(losses)])
+    threshold = float(best(slice(None))) if proved > plain else .5
+    return DecisionRule(
+        clip, threshold, len(p), clipped_loss(p, dog, clip), float(max(proved, plain)))
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #8a0bf463
 METRICS = ("logloss", "accuracy")
@@ -75,7 +81,9 @@ def _dog_class(classes):
     "The class that Kaggle calls 1"
     found = [c for c in classes if c.lower() in ("dog", "dogs")]
     if len(classes) != 2 or not found:
-        raise CatsDogsError(f"this run knows {', '.join(classes)}; the competition needs a run of two classes of which one is called dog")
+        raise CatsDogsError(
+            f"this run knows {', '.join(classes)}; the competition "
+            "needs a run of two classes of which one is called dog")
     return found[0]
 
 def _test_photos(photos):
@@ -88,7 +96,10 @@ def _numbered(photos):
     if lost: raise CatsDogsError(f"{lost[0]}: its name holds no number, which would be its id")
     twice = [n for n, k in Counter(p.number for p in photos).items() if k > 1]
     if twice:
-        hint = "; photos with classes are there to train, give test1.zip" if all(p.label for p in photos) else ""
+        hint = (
+            "; photos with classes are there to train, give test1.zip"
+            if all(p.label for p in photos)
+            else "")
         raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as "
                             f"{next(p for p in photos if p.number == twice[0])}{hint}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
@@ -102,33 +113,49 @@ def decision_rule_for_run(
     try: answers = evaluate_run(run, device=device).predictions
     except CatsDogsError: return DecisionRule()
     dog = _dog_class(list(answers[0].probabilities))
-    return fit_decision_rule([a.probabilities[dog] for a in answers], [a.photo.label == dog for a in answers])
+    return fit_decision_rule(
+        [a.probabilities[dog] for a in answers], [a.photo.label == dog for a in answers])
 
 def submit(
     run:Run|str|Path,       # a run, or the path of its folder
-    source:str|Path,        # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
+    source:str|Path,  # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
     out:str|Path,           # the CSV file to write
     metric:str="logloss",   # "logloss" writes P(dog), "accuracy" writes 0 or 1
-    clip:float|None=None,   # probabilities stay within `clip` and 1-`clip`, for "logloss"; None: measured, see `fit_decision_rule`
+    # probabilities stay within `clip` and 1-`clip`, for "logloss"; None: measured, see
+    # `fit_decision_rule`
+    clip:float|None=None,
     threshold:float|None=None, # P(dog) above which the answer is 1, for "accuracy"; None: measured
     device=None             # a `torch.device`; the default is `pick_device()`
 ) -> Submission:
     "Write Kaggle's submission file, a row for each photo, sorted by id; raises `CatsDogsError` before anything is written"
-    if metric not in METRICS: raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
-    if clip is not None and not 0 <= clip < .5: raise CatsDogsError(f"clip must be at least 0 and below 0.5, not {clip}")
-    if threshold is not None and not 0 < threshold < 1: raise CatsDogsError(f"threshold must be between 0 and 1, not {threshold}")
+    if metric not in METRICS:
+        raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
+    if clip is not None and not 0 <= clip < 0.5:
+        raise CatsDogsError(f"clip must be at least 0 and below 0.5, not {clip}")
+    if threshold is not None and not 0 < threshold < 1:
+        raise CatsDogsError(f"threshold must be between 0 and 1, not {threshold}")
     run = as_run(run)
     predictor = run.predictor(device)
-    dog, photos = _dog_class(predictor.classes), _numbered(_test_photos(list_photos(source, part="test")))
-    choice = decision_rule_for_run(run, device) if (clip if metric == "logloss" else threshold) is None else DecisionRule()
-    choice = replace(choice, **{k: v for k, v in dict(clip=clip, threshold=threshold).items() if v is not None})
+    dog = _dog_class(predictor.classes)
+    photos = _numbered(_test_photos(list_photos(source, part="test")))
+    choice = (
+        decision_rule_for_run(run, device)
+        if (clip if metric == "logloss" else threshold) is None
+        else DecisionRule())
+    choice = replace(
+        choice, **{k: v for k, v in dict(clip=clip, threshold=threshold).items() if v is not None})
     answers = list(predict_photos(predictor, photos.values()))
     p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
-    label = [f"{min(max(q, choice.clip), 1 - choice.clip):.6f}" if metric == "logloss" else int(q > choice.threshold) for q in p]
+    label = [
+        f"{min(max(q, choice.clip), 1 - choice.clip):.6f}"
+        if metric == "logloss"
+        else int(q > choice.threshold)
+        for q in p]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, label)])
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
-    return Submission(Path(out), len(p), sum(q > .5 for q in p), [a for a in answers if a.label is None], choice)
+    return Submission(
+        Path(out), len(p), sum(q > 0.5 for q in p), [a for a in answers if a.label is None], choice)
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #acd9e95a
 def check_submission(
@@ -136,15 +163,24 @@ def check_submission(
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same
 ) -> int: # how many rows it has
     "Check a submission as Kaggle would; raises `CatsDogsError` with the first row that is wrong"
-    with open(path, newline="", encoding="utf8", errors="replace") as f: header, *rows = list(csv.reader(f)) or [[]]
-    if header != ["id", "label"]: raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)}")
+    with open(path, newline="", encoding="utf8", errors="replace") as f:
+        header, *rows = list(csv.reader(f)) or [[]]
+    if header != ["id", "label"]:
+        raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)}")
     for i, row in enumerate(rows, 2):
         try: ok = len(row) == 2 and int(row[0]) >= 0 and 0 <= float(row[1]) <= 1
         except ValueError: ok = False
-        if not ok: raise CatsDogsError(f"{path}, line {i}: {','.join(row)!r} is not an id and a number from 0 to 1")
+        if not ok:
+            raise CatsDogsError(
+                f"{path}, line {i}: {','.join(row)!r} is not an id and a number from 0 to 1")
     ids = Counter(int(r[0]) for r in rows)
-    if len(ids) != len(rows): raise CatsDogsError(f"{path}: id {ids.most_common(1)[0][0]} occurs more than once")
+    if len(ids) != len(rows):
+        raise CatsDogsError(f"{path}: id {ids.most_common(1)[0][0]} occurs more than once")
     if sample is not None:
-        with open(sample, newline="", encoding="utf8") as f: wanted = {int(r["id"]) for r in csv.DictReader(f)}
-        if wanted != set(ids): raise CatsDogsError(f"{path}: {len(wanted - set(ids))} ids are missing and {len(set(ids) - wanted)} are too many")
+        with open(sample, newline="", encoding="utf8") as f:
+            wanted = {int(r["id"]) for r in csv.DictReader(f)}
+        if wanted != set(ids):
+            raise CatsDogsError(
+                f"{path}: {len(wanted - set(ids))} ids are missing "
+                f"and {len(set(ids) - wanted)} are too many")
     return len(rows)

@@ -81,7 +81,8 @@ class Scored:
         if self.public is None and self.private is None:
             return f"uploaded; Kaggle is still scoring it: look at {page}/submissions"
         named = (("public", self.public), ("private", self.private))
-        scores = ", ".join(f"{name} score {value:.5f}" for name, value in named if value is not None)
+        scores = ", ".join(
+            f"{name} score {value:.5f}" for name, value in named if value is not None)
         where = f"the leaderboard could not be read: {page}/leaderboard"
         if self.place: where = f"would have had place {self.place:,} of {self.teams:,}"
         return f"{scores} ({self.competition.metric}); {where}"
@@ -104,8 +105,7 @@ def _quota(api, competition):
             limits = api.competition_get_submission_limits(competition.name)
     except CatsDogsError: return ""
     if not limits.num_today: return ""
-    return (f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more are allowed "
-            "(the day begins at midnight UTC)")
+    return f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more are allowed (the day begins at midnight UTC)"
 
 def _look(api, ref, competition):
     "The submission as Kaggle knows it now; None if it does not know it yet"
@@ -125,7 +125,8 @@ def _wait_for_score(api, ref, competition):
         if status == "COMPLETE": return found
         if status == "ERROR":
             why = " ".join((found.error_description or "it does not say why").split())
-            raise CatsDogsError(f"Kaggle could not score the submission: {why}; see {competition.page}/submissions")
+            raise CatsDogsError(
+                f"Kaggle could not score the submission: {why}; see {competition.page}/submissions")
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     return None
@@ -161,5 +162,7 @@ def check_answers(
     if competition is None or competition.metric != "accuracy": return rows
     labels = {line.split(",")[1] for line in Path(path).read_text(encoding="utf8").split()[1:]}
     if extra := sorted(labels - {"0", "1"}):
-        raise CatsDogsError(f"{path}: {competition.name} wants 0 or 1, not {extra[0]}; write it with --metric accuracy")
+        raise CatsDogsError(
+            f"{path}: {competition.name} wants 0 or 1, not "
+            f"{extra[0]}; write it with --metric accuracy")
     return rows

@@ -30,7 +30,10 @@ def confidence_bins(probabilities, targets, bins=10):
     "For each bin of confidence that is not empty: number, mean confidence, share right"
     confidence, right = probabilities.max(1), probabilities.argmax(1) == targets
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [((index == b).sum(), confidence[index == b].mean(), right[index == b].mean()) for b in range(bins) if (index == b).any()]
+    return [
+        ((index == b).sum(), confidence[index == b].mean(), right[index == b].mean())
+        for b in range(bins)
+        if (index == b).any()]
 
 def score(
     probabilities:np.ndarray,   # n×(number of classes)

@@ -23,18 +23,25 @@ def fit_detector(
     targets:Tensor,     # n: their classes, as integers
     others:Tensor,      # m×d: of photos of these classes that it has not learned from
     false_alarms:float=.05, # share of `others` that may be called neither
-    shrink:float=.05    # how far the covariance is drawn towards a ball: it has d² numbers, and only n photos to learn them from
+    # how far the covariance is drawn towards a ball: it has d² numbers, and only n photos to learn
+    # them from
+    shrink:float=.05
 ) -> MahalanobisDetector:
     "Class means and shared covariance of features of length 1, and the distance that all but a share of unseen photos keep (Lee et al., 2018; Müller and Hein, 2025); raises `CatsDogsError` for a class without photos"
     f, classes = normalize(features.double()), range(int(targets.max()) + 1)
     if not len(others) or any((targets == c).sum() == 0 for c in classes):
-        raise CatsDogsError("every class needs photos to learn from, and there must be others to judge by")
+        raise CatsDogsError(
+            "every class needs photos to learn from, and there must be others to judge by")
     means = torch.stack([f[targets == c].mean(0) for c in classes])
     away = f - means[targets]
     covariance = away.T @ away / len(f)
     ball = covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(len(covariance), dtype=f.dtype)
-    found = MahalanobisDetector(means.float(), torch.linalg.inv((1 - shrink) * covariance + shrink * ball).float(), float("inf"))
-    return MahalanobisDetector(found.means, found.precision, found.distance(others.float()).quantile(1 - false_alarms).item())
+    found = MahalanobisDetector(
+        means.float(), torch.linalg.inv((1 - shrink) * covariance + shrink * ball).float(),
+        float("inf"))
+    return MahalanobisDetector(
+        found.means, found.precision,
+        found.distance(others.float()).quantile(1 - false_alarms).item())
 
 # %% ../../nbs/library/evaluation/ood.ipynb #ed7feb39
 def fit_ood(
@@ -58,5 +65,7 @@ def _features(predictor, photos, side, bs=64):
         try: return predictor.pixels(photo), predictor.classes.index(photo.label)
         except UnreadablePhoto: return None
     found = [r for r in map_photos(look, photos, f"{side} photos") if r]
-    features = [predictor.look(np.stack([pixels for pixels, _ in found[i:i + bs]]))[1] for i in range(0, len(found), bs)]
+    features = [
+        predictor.look(np.stack([pixels for pixels, _ in found[i : i + bs]]))[1]
+        for i in range(0, len(found), bs)]
     return torch.cat(features), torch.tensor([c for _, c in found])

@@ -15,7 +15,8 @@ import torch
 
 from ..core import CatsDogsError, progress
 from .pictures import picture_batches
-from ..models.hooks import as_module, by_unit, computing_layers, find_layers, no_gradients, run_model, capture_outputs
+from ..models.hooks import (
+    as_module, by_unit, computing_layers, find_layers, no_gradients, run_model, capture_outputs)
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #774a952a
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class LayerStats:
     mean: float # of all its activations
     std: float # their standard deviation
     dead: float # share of its units that are zero for every picture, everywhere
-    saturated: float # share of its units that are above zero (for sigmoid, tanh and their like: at a bound) in more than 99% of all places
+    # share of its units that are above zero (for sigmoid, tanh and their like: at a bound) in more
+    # than 99% of all places
+    saturated: float
     on: tuple # for each unit, the share of places where it is above zero (or at a bound)
 
 _BOUNDS = {nn.Sigmoid: (0, 1), nn.Hardsigmoid: (0, 1), nn.Tanh: (-1, 1), nn.Hardtanh: (-1, 1)}
@@ -50,7 +53,8 @@ class _Moments:
         n, delta = self.n + other.n, other.mean - self.mean
         mean = self.mean + delta * other.n / n
         squares = self.squares + other.squares + delta**2 * self.n * other.n / n
-        return _Moments(n, mean, squares, torch.maximum(self.largest, other.largest), self.on + other.on)
+        return _Moments(
+            n, mean, squares, torch.maximum(self.largest, other.largest), self.on + other.on)
 
     def stats(self, name):
         "As `LayerStats`"
@@ -80,10 +84,14 @@ def activation_stats(
     "Mean, spread, dead and saturated units of each layer over a data set, in one pass; memory: one batch; raises `CatsDogsError` for no pictures"
     net, layers, sums = as_module(model), computing_layers(model, layers), {}
     found = find_layers(net, layers)
-    with capture_outputs(net, layers, lambda name, out: _moments(found[name], by_unit(name, out))) as kept, no_gradients(net, fast):
+    with (
+        capture_outputs(
+            net, layers, lambda name, out: _moments(found[name], by_unit(name, out))) as kept,
+        no_gradients(net, fast)):
         for _, xb in progress(picture_batches(pictures, bs), "health"):
             run_model(net, xb)
-            for name, new in kept.items(): sums[name] = sums[name].merge(new) if name in sums else new
+            for name, new in kept.items():
+                sums[name] = sums[name].merge(new) if name in sums else new
             kept.clear()
     if not sums: raise CatsDogsError("no pictures to look at: the data set is empty")
     return [moments.stats(name) for name, moments in sums.items()]
@@ -92,7 +100,7 @@ def activation_stats(
 class ActivationLog:
     "A network's health on the same pictures again and again while it learns: `.rows[layer]` is a list of `LayerStats`, one for each entry of `.steps`"
     def __init__(self,
-        pictures,                   # a few hundred, as for `picture_batches`; they are gone through many times
+        pictures,  # a few hundred, as for `picture_batches`; they are gone through many times
         layers:Iterable|None=None,  # as in `find_layers`; None: all that compute something
         every:int|None=None         # look each so many training batches; None: after each epoch
     ): self.pictures, self.layers, self.every, self.batches, self.steps, self.rows = pictures, layers, every, 0, [], {}
@@ -103,7 +111,8 @@ class ActivationLog:
     ) -> None:
         "Measure now"
         self.steps.append(step)
-        for row in activation_stats(model, self.pictures, self.layers): self.rows.setdefault(row.name, []).append(row)
+        for row in activation_stats(model, self.pictures, self.layers):
+            self.rows.setdefault(row.name, []).append(row)
 
 def plot_activation_stats(
     rows:list[LayerStats], # from `activation_stats`
@@ -112,9 +121,15 @@ def plot_activation_stats(
     "Draw the share of dead and of saturated units of each layer; returns the axes"
     y = np.arange(len(rows))
     ax.barh(y, [r.dead for r in rows], color="black", label="dead: zero for every picture")
-    ax.barh(y, [-r.saturated for r in rows], color="#E69F00", label="saturated: on nearly everywhere")
-    ax.set(yticks=y, yticklabels=[f"{r.name} ({len(r.on)})" for r in rows], xlim=(-1, 1), xticks=[-1, -.5, 0, .5, 1], xticklabels=["100%", "50%", "0", "50%", "100%"], xlabel="share of the layer's units")
-    ax.invert_yaxis(); ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=2, fontsize=8)
+    ax.barh(
+        y, [-r.saturated for r in rows], color="#E69F00", label="saturated: on nearly everywhere"
+    )
+    ax.set(
+        yticks=y, yticklabels=[f"{r.name} ({len(r.on)})" for r in rows], xlim=(-1, 1),
+        xticks=[-1, -0.5, 0, 0.5, 1], xticklabels=["100%", "50%", "0", "50%", "100%"],
+        xlabel="share of the layer's units")
+    ax.invert_yaxis()
+    ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=2, fontsize=8)
     return ax
 
 def plot_unit_activity(
@@ -123,12 +138,25 @@ def plot_unit_activity(
     ax              # matplotlib axes to draw on
 ):
     "Draw every unit of a layer as a line in time, brighter where it is on in more places, red where it is dead; raises `CatsDogsError` if the layer was not watched; returns the axes"
-    if layer not in log.rows: raise CatsDogsError(f"{layer} was not watched: there are {', '.join(log.rows) or 'no layers, for nothing was looked at yet'}")
+    if layer not in log.rows:
+        raise CatsDogsError(
+            f"{layer} was not watched: there are "
+            f"{', '.join(log.rows) or 'no layers, for nothing was looked at yet'}")
     on = np.array([r.on for r in log.rows[layer]]).T                    # units×steps
-    on = on[np.lexsort((on[:, -1], (on > 0).sum(1)))[::-1]]             # those that live longest first
+    # those that live longest first
+    on = on[np.lexsort((on[:, -1], (on > 0).sum(1)))[::-1]]
     import matplotlib.pyplot as plt
-    ax.imshow(np.ma.masked_equal(on, 0), cmap=plt.get_cmap("viridis").with_extremes(bad="#D62728"), vmin=0, vmax=1, aspect="auto", interpolation="nearest",
-              extent=(log.steps[0], log.steps[-1] or 1, len(on), 0))
-    ax.set(yticks=[]); ax.set_ylabel(f"{layer}\n{len(on)} units", fontsize=8); ax.grid(False)
+    ax.imshow(
+        np.ma.masked_equal(on, 0),
+        cmap=plt.get_cmap("viridis").with_extremes(bad="#D62728"),
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(log.steps[0], log.steps[-1] or 1, len(on), 0),
+    )
+    ax.set(yticks=[])
+    ax.set_ylabel(f"{layer}\n{len(on)} units", fontsize=8)
+    ax.grid(False)
     ax.set_title(f"{(on[:, -1] == 0).sum()} of {len(on)} dead", fontsize=9)
     return ax

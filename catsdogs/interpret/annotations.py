@@ -46,10 +46,12 @@ def _check_annotations(pixels, labels, planes, parts):
     "Raise `CatsDogsError` if pictures, labels and planes do not fit each other"
     shapes = ["×".join(map(str, a.shape)) for a in (pixels, labels)]
     if pixels.ndim != 4 or pixels.shape[:3] != labels.shape:
-        raise CatsDogsError(f"pictures of {shapes[0]} and labels of {shapes[1]} do not fit: give n×h×w×3 and n×h×w")
+        raise CatsDogsError(
+            f"pictures of {shapes[0]} and labels of {shapes[1]} do not fit: give n×h×w×3 and n×h×w")
     if planes is not None and (planes.ndim != 4 or planes[:, 0].shape != labels.shape):
         found = "×".join(map(str, planes.shape))
-        raise CatsDogsError(f"planes of {found} and labels of {shapes[1]} do not fit: give n×parts×h×w and n×h×w")
+        raise CatsDogsError(
+            f"planes of {found} and labels of {shapes[1]} do not fit: give n×parts×h×w and n×h×w")
     if not parts: raise CatsDogsError("no parts to look for: name at least one")
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,8 @@ class AnnotatedPictures:
     pixels: np.ndarray # n×h×w×3, uint8
     labels: np.ndarray # n×h×w, whole numbers from 0: what a pixel shows
     parts: Mapping # name of a part → the labels that belong to it
-    planes: np.ndarray|None = None # n×labels×h×w, 0 to 1: the share of a pixel that shows each label
+    # n×labels×h×w, 0 to 1: the share of a pixel that shows each label
+    planes: np.ndarray|None = None
     specs: Sequence[PetSpec] = () # what was drawn, for each picture; empty if they are no drawings
 
     def __post_init__(self): _check_annotations(self.pixels, self.labels, self.planes, self.parts)
@@ -67,7 +70,8 @@ class AnnotatedPictures:
     def __getitem__(self, which): # a slice, or an array of numbers
         planes = None if self.planes is None else self.planes[which]
         specs = tuple(self.specs[i] for i in np.arange(len(self.specs))[which])
-        return replace(self, pixels=self.pixels[which], labels=self.labels[which], planes=planes, specs=specs)
+        return replace(
+            self, pixels=self.pixels[which], labels=self.labels[which], planes=planes, specs=specs)
 
     @cached_property
     def xb(self) -> Tensor:
@@ -84,7 +88,8 @@ class AnnotatedPictures:
 
     def mask(self, part:str) -> Tensor:
         "n×h×w, 0 to 1: the share of each pixel that shows a part; without planes 0 or 1; raises `CatsDogsError` for a part that has no name here"
-        if part not in self.parts: raise CatsDogsError(f"no part {part!r}: choose one of {', '.join(self.parts)}")
+        if part not in self.parts:
+            raise CatsDogsError(f"no part {part!r}: choose one of {', '.join(self.parts)}")
         numbers = list(self.parts[part])
         if self.planes is None: return torch.from_numpy(np.isin(self.labels, numbers)).float()
         return torch.from_numpy(self.planes[:, numbers]).sum(1)
@@ -104,17 +109,19 @@ def _numbered(parts):
     if not isinstance(parts, Mapping): parts = {name: CONCEPTS.get(name, (name,)) for name in parts}
     for members in parts.values():
         unknown = [part for part in members if part not in PARTS]
-        if unknown: raise CatsDogsError(f"no part {unknown[0]!r}: choose some of {', '.join(CONCEPTS)}")
+        if unknown:
+            raise CatsDogsError(f"no part {unknown[0]!r}: choose some of {', '.join(CONCEPTS)}")
     return {name: tuple(PARTS.index(part) for part in members) for name, members in parts.items()}
 
 def annotate_drawings(
     drawings:Iterable[Drawing],      # all of the same size
     parts:Mapping|Iterable=CONCEPTS, # name → some of `PARTS`, or names out of `CONCEPTS`
-    planes:bool=False                # keep the share of each pixel that shows each part: 48 bytes for every pixel
+    planes:bool=False  # keep the share of each pixel that shows each part: 48 bytes for every pixel
 ) -> AnnotatedPictures: # n×size×size
     "Drawings with what their pixels show; raises `CatsDogsError` for an unknown part, for none, and for drawings of several sizes"
     drawings, numbers = list(drawings), _numbered(parts)
-    if len({d.planes.shape for d in drawings}) != 1: raise CatsDogsError("give drawings of one size, at least one")
+    if len({d.planes.shape for d in drawings}) != 1:
+        raise CatsDogsError("give drawings of one size, at least one")
     pixels = np.stack([np.asarray(d.image) for d in drawings])
     labels = np.stack([d.labels for d in drawings])
     shares = np.stack([d.planes for d in drawings]) if planes else None

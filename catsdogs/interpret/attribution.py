@@ -33,14 +33,19 @@ class Score(nn.Module):
 
     def forward(self, x):
         out = self.net(x)
-        return class_logits(out) if self.unit is None else self.unit.values(self.kept[self.unit.layer])[:, None]
+        return (
+            class_logits(out)
+            if self.unit is None
+            else self.unit.values(self.kept[self.unit.layer])[:, None])
 
 def _chosen(model, scores, target):
     "For each picture the column of `scores` that is to be explained"
     n, k = scores.shape
     if target is None: return scores.argmax(1)
     listed = isinstance(target, (Sequence, Tensor, np.ndarray)) and not isinstance(target, str)
-    if listed and len(target) != n: raise CatsDogsError(f"{len(target)} targets for {n} pictures: give one for all of them, or one for each")
+    if listed and len(target) != n:
+        raise CatsDogsError(
+            f"{len(target)} targets for {n} pictures: give one for all of them, or one for each")
     targets = target if listed else [target] * n
     return torch.tensor([class_number(model, t, k) for t in targets], device=scores.device)
 
@@ -52,7 +57,8 @@ class _ReLURule(TorchFunctionMode):
         self.guided, self.met = guided, 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func not in (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_): return func(*args, **(kwargs or {}))
+        if func not in (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_):
+            return func(*args, **(kwargs or {}))
         self.met += 1
         return _ReLUWithRule.apply(args[0] if args else kwargs["input"], self.guided)
 
@@ -78,45 +84,65 @@ def _gradient_x_input(score, x, chosen, kept):
     return InputXGradient(score).attribute(x, target=chosen)
 
 def _smoothgrad(score, x, chosen, kept, *, samples=25, noise=.15, seed=0):
-    rng = torch.Generator().manual_seed(seed)           # the same noise for every picture: its map must not depend on what else is in the batch
+    # the same noise for every picture: its map must not depend on what else is in the batch
+    rng = torch.Generator().manual_seed(seed)
     def noisy(): return x + noise * torch.randn(x.shape[1:], generator=rng).to(x)
-    return sum(_gradient(score, noisy(), chosen, kept) for _ in range(_at_least("samples", samples, 1))) / samples
+    return (
+        sum(
+            _gradient(score, noisy(), chosen, kept) for _ in range(_at_least("samples", samples, 1))
+        )
+        / samples)
 
 def _integrated_gradients(score, x, chosen, kept, *, steps=32, baseline="blur"):
     from captum.attr import IntegratedGradients
-    return IntegratedGradients(score).attribute(x, replacement(x, baseline), chosen, n_steps=_at_least("steps", steps, 1), internal_batch_size=max(64, len(x)))
+    return IntegratedGradients(score).attribute(
+        x, replacement(x, baseline), chosen, n_steps=_at_least("steps", steps, 1),
+        internal_batch_size=max(64, len(x)))
 
 def _relu_rule(guided):
     def run(score, x, chosen, kept):
         with _ReLURule(guided) as rule: grad = _gradient(score, x, chosen, kept)
-        if not rule.met: raise CatsDogsError("this network has no ReLU (none was met between the picture and the target), and the rule of guided backprop and deconvolution is about ReLUs: use gradient or smoothgrad")
+        if not rule.met:
+            raise CatsDogsError(
+                "this network has no ReLU (none was met between the picture "
+                "and the target), and the rule of guided backprop and "
+                "deconvolution is about ReLUs: use gradient or smoothgrad")
         return grad
     return run
 
 def _cam(score, x, chosen, kept, layer, relu, average):
     field = receptive_field_of(score.net, layer, x.shape[2:])
-    evidence = score(x.requires_grad_()).gather(1, chosen[:, None]).sum()       # of the pixels, so that a frozen network has gradients too
+    # of the pixels, so that a frozen network has gradients too
+    evidence = score(x.requires_grad_()).gather(1, chosen[:, None]).sum()
     maps = kept[layer]
     (grad,) = torch.autograd.grad(evidence, maps, allow_unused=True)
-    if grad is None: raise CatsDogsError(f"layer {layer} does not lead to the target: choose an earlier one")
+    if grad is None:
+        raise CatsDogsError(f"layer {layer} does not lead to the target: choose an earlier one")
     weights = grad.mean((2, 3), keepdim=True) if average else grad
     cam = (weights * maps).sum(1, keepdim=True)
     if relu: cam = cam.clamp(min=0)
     return field.place(cam)
 
-def _grad_cam(score, x, chosen, kept, *, layer=None, relu=True): return _cam(score, x, chosen, kept, layer, relu, average=True)
+def _grad_cam(score, x, chosen, kept, *, layer=None, relu=True):
+    return _cam(score, x, chosen, kept, layer, relu, average=True)
 
-def _hirescam(score, x, chosen, kept, *, layer=None, relu=True): return _cam(score, x, chosen, kept, layer, relu, average=False)
+def _hirescam(score, x, chosen, kept, *, layer=None, relu=True):
+    return _cam(score, x, chosen, kept, layer, relu, average=False)
 
 def _occlusion(score, x, chosen, kept, *, window=None, stride=None, baseline="blur"):
     from captum.attr import Occlusion
     h, w = x.shape[2:]
-    window = _at_least("window", window or max(1, min(h, w) // 6), 1); stride = _at_least("stride", stride or max(1, window // 2), 1)
-    if window > min(h, w): raise CatsDogsError(f"a window of {window} pixels does not fit into pictures of {h}×{w}")
-    return Occlusion(score).attribute(x, (x.shape[1], window, window), (x.shape[1], min(stride, window), min(stride, window)), replacement(x, baseline), chosen, perturbations_per_eval=max(1, 64 // len(x)))[:, :1]
+    window = _at_least("window", window or max(1, min(h, w) // 6), 1)
+    stride = _at_least("stride", stride or max(1, window // 2), 1)
+    if window > min(h, w):
+        raise CatsDogsError(f"a window of {window} pixels does not fit into pictures of {h}×{w}")
+    return Occlusion(score).attribute(
+        x, (x.shape[1], window, window), (x.shape[1], min(stride, window), min(stride, window)),
+        replacement(x, baseline), chosen, perturbations_per_eval=max(1, 64 // len(x)))[:, :1]
 
 def _at_least(name, value, low):
-    if int(value) != value or value < low: raise CatsDogsError(f"{name}={value}: it is a whole number from {low}")
+    if int(value) != value or value < low:
+        raise CatsDogsError(f"{name}={value}: it is a whole number from {low}")
     return int(value)
 
 def replacement(x, baseline):
@@ -124,7 +150,9 @@ def replacement(x, baseline):
     if isinstance(baseline, (int, float)): return torch.full_like(x, baseline)
     if isinstance(baseline, str) and baseline == "blur": return blurred(x)
     if isinstance(baseline, Tensor): return baseline.to(x).expand_as(x)
-    raise CatsDogsError(f"baseline {baseline!r}: give a grey from 0 to 1, \"blur\", or a tensor that fits the pictures")
+    raise CatsDogsError(
+        f"baseline {baseline!r}: give a grey from 0 to "
+        "1, \"blur\", or a tensor that fits the pictures")
 
 def blurred(
     xb:Tensor,          # pictures, n×c×h×w
@@ -139,39 +167,57 @@ class Method:
     run: Callable # what computes it
     signed: bool # whether a map has both signs: for the target (above 0) and against it (below 0)
     title: str # for figures
-    colors: str # how the numbers of a pixel's colours become one: "sum", "largest" (of the absolute values), or "one": there is one number only
+    # how the numbers of a pixel's colours become one: "sum", "largest" (of the absolute values), or
+    # "one": there is one number only
+    colors: str
     source: str # the paper
     needs_maps: bool = False # whether it weighs the maps of a layer, its option `layer`
 
 ATTRIBUTION_METHODS = {
     "gradient": Method(_gradient, False, "gradient", "largest", "Simonyan et al. 2013"),
-    "gradient_x_input": Method(_gradient_x_input, True, "gradient × input", "sum", "Shrikumar et al. 2016"),
+    "gradient_x_input": Method(
+        _gradient_x_input, True, "gradient × input", "sum", "Shrikumar et al. 2016"),
     "smoothgrad": Method(_smoothgrad, False, "SmoothGrad", "largest", "Smilkov et al. 2017"),
-    "integrated_gradients": Method(_integrated_gradients, True, "integrated gradients", "sum", "Sundararajan et al. 2017"),
-    "guided_backprop": Method(_relu_rule(True), False, "guided backprop", "largest", "Springenberg et al. 2014"),
-    "deconvolution": Method(_relu_rule(False), False, "deconvolution", "largest", "Zeiler & Fergus 2014"),
-    "grad_cam": Method(_grad_cam, False, "Grad-CAM", "one", "Selvaraju et al. 2017", needs_maps=True),
-    "hirescam": Method(_hirescam, False, "HiResCAM", "one", "Draelos & Carin 2020", needs_maps=True),
+    "integrated_gradients": Method(
+        _integrated_gradients, True, "integrated gradients", "sum", "Sundararajan et al. 2017"),
+    "guided_backprop": Method(
+        _relu_rule(True), False, "guided backprop", "largest", "Springenberg et al. 2014"),
+    "deconvolution": Method(
+        _relu_rule(False), False, "deconvolution", "largest", "Zeiler & Fergus 2014"),
+    "grad_cam": Method(
+        _grad_cam, False, "Grad-CAM", "one", "Selvaraju et al. 2017", needs_maps=True),
+    "hirescam": Method(
+        _hirescam, False, "HiResCAM", "one", "Draelos & Carin 2020", needs_maps=True),
     "occlusion": Method(_occlusion, True, "occlusion", "one", "Zeiler & Fergus 2014")}
 
 # %% ../../nbs/library/interpret/attribution.ipynb #94467461
 def attribute(
-    model,                      # as in `as_module`; classes are named by a `Predictor` or a `Learner`, else two classes are cat and dog, others have numbers
+    # as in `as_module`; classes are named by a `Predictor` or a `Learner`, else two classes are cat
+    # and dog, others have numbers
+    model,
     xb:Tensor,                  # pictures, n×3×h×w from 0 to 1
     method:str="integrated_gradients", # one of `ATTRIBUTION_METHODS`
-    target=None,                # what to explain: a class (name or number), a `Unit`, or a class for each picture; None: for each picture the class that the model answers
-    *, colors:str|None=None,    # "sum", "largest" or "keep"; None: the method's own way to make one number of a pixel's colours
-    **options                   # the method's own: `layer` and `relu` (Grad-CAM), `samples`, `noise`, `seed` (SmoothGrad), `steps`, `baseline` (integrated gradients), `window`, `stride`, `baseline` (occlusion)
+    # what to explain: a class (name or number), a `Unit`, or a class for each picture; None: for
+    # each picture the class that the model answers
+    target=None,
+    # "sum", "largest" or "keep"; None: the method's own way to make one number of a pixel's colours
+    *, colors:str|None=None,
+    # the method's own: `layer` and `relu` (Grad-CAM), `samples`, `noise`, `seed` (SmoothGrad),
+    # `steps`, `baseline` (integrated gradients), `window`, `stride`, `baseline` (occlusion)
+    **options
 ) -> Tensor: # n×h×w, float32 (n×c×h×w if colours are kept): signed or not, as `ATTRIBUTION_METHODS[method].signed` says; a picture's map does not depend on the others in the batch
     "How much each pixel counts for the target, by one of nine methods; the model is left as it was; raises `CatsDogsError` for whatever cannot be explained"
     how, net = _find_method(method, options), as_module(model)
     x, unit = _pictures(net, xb), _find_unit(net, target)
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")                 # captum tells of each hook that it sets and removes
-        x = x.clone()                                   # no tensor of inference mode, which would have no gradients
+        # captum tells of each hook that it sets and removes
+        warnings.simplefilter("ignore")
+        # no tensor of inference mode, which would have no gradients
+        x = x.clone()
         chosen = _first_look(model, x, unit, target)
         if how.needs_maps: options["layer"] = _cam_layer(net, x[:1], unit, options.get("layer"))
-        watched = {layer for layer in (unit and unit.layer, options.get("layer")) if layer is not None}
+        watched = {
+            layer for layer in (unit and unit.layer, options.get("layer")) if layer is not None}
         maps = []
         with capture_outputs(net, watched) as kept:
             for xs, cs in zip(x.split(16), chosen.split(16)):
@@ -180,18 +226,31 @@ def attribute(
     return _one_number(torch.cat(maps), colors or how.colors)
 
 def _one_number(maps, colors):
-    if colors not in ("sum", "largest", "keep", "one"): raise CatsDogsError(f"unknown colors {colors!r}: choose sum, largest or keep")
+    if colors not in ("sum", "largest", "keep", "one"):
+        raise CatsDogsError(f"unknown colors {colors!r}: choose sum, largest or keep")
     return maps if colors == "keep" else maps.abs().amax(1) if colors == "largest" else maps.sum(1)
 
 def _find_method(method, options):
-    if method not in ATTRIBUTION_METHODS: raise CatsDogsError(f"unknown method {method!r}: choose one of {', '.join(get_close_matches(str(method), ATTRIBUTION_METHODS, 3) or ATTRIBUTION_METHODS)}")
-    known = [p.name for p in inspect.signature(ATTRIBUTION_METHODS[method].run).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if method not in ATTRIBUTION_METHODS:
+        raise CatsDogsError(
+            f"unknown method {method!r}: choose one of "
+            f"{', '.join(get_close_matches(str(method), ATTRIBUTION_METHODS, 3) or ATTRIBUTION_METHODS)}"
+        )
+    known = [
+        p.name
+        for p in inspect.signature(ATTRIBUTION_METHODS[method].run).parameters.values()
+        if p.kind is p.KEYWORD_ONLY]
     for o in options:
-        if o not in known: raise CatsDogsError(f"{method} has no option {o!r}: it has {', '.join(known) or 'none'}")
+        if o not in known:
+            raise CatsDogsError(
+                f"{method} has no option {o!r}: it has {', '.join(known) or 'none'}")
     return ATTRIBUTION_METHODS[method]
 
 def _pictures(net, xb):
-    if not (isinstance(xb, Tensor) and xb.ndim == 4 and xb.is_floating_point()): raise CatsDogsError("pictures must be a batch of numbers from 0 to 1, n×c×h×w: `as_batch(picture)` makes one")
+    if not (isinstance(xb, Tensor) and xb.ndim == 4 and xb.is_floating_point()):
+        raise CatsDogsError(
+            "pictures must be a batch of numbers from 0 "
+            "to 1, n×c×h×w: `as_batch(picture)` makes one")
     if not len(xb): raise CatsDogsError("no pictures: the batch is empty")
     return to_model(net, xb).detach()
 
@@ -205,9 +264,18 @@ def _first_look(model, x, unit, target):
     net = as_module(model)
     with capture_outputs(net, [unit.layer] if unit else []) as kept, torch.no_grad():
         try: scores = torch.cat([Score(net, kept, unit)(xs) for xs in x.split(16)])
-        except KeyError: raise CatsDogsError(f"layer {unit.layer} is in the model, but is not used when it looks at a picture") from None
-        except (RuntimeError, ValueError) as e: raise CatsDogsError(f"the model cannot take pictures of {'×'.join(map(str, x.shape[1:]))} ({str(e).splitlines()[0]}): give them the size it was made for") from e
-    return torch.zeros(len(x), dtype=torch.long, device=x.device) if unit else _chosen(model, scores, target)
+        except KeyError:
+            raise CatsDogsError(
+                f"layer {unit.layer} is in the model, but is not used when it looks at a picture"
+            ) from None
+        except (RuntimeError, ValueError) as e:
+            raise CatsDogsError(
+                f"the model cannot take pictures of {'×'.join(map(str, x.shape[1:]))} "
+                f"({str(e).splitlines()[0]}): give them the size it was made for") from e
+    return (
+        torch.zeros(len(x), dtype=torch.long, device=x.device)
+        if unit
+        else _chosen(model, scores, target))
 
 def _cam_layer(net, x, unit, layer):
     "The layer whose maps Grad-CAM weighs: the one asked for, or the last one with maps, before the unit's own"
@@ -227,8 +295,9 @@ def _cam_layer(net, x, unit, layer):
     last = with_maps[-1]
     after = [outputs[name] for name in names[names.index(last) + 1:]]
     if any(out.ndim > 2 and out.shape[2:].numel() > 1 for out in after):
-        raise CatsDogsError(f"after its last maps, those of {last}, this network goes on without maps, "
-                            "as transformers do: use integrated_gradients or occlusion")
+        raise CatsDogsError(
+            f"after its last maps, those of {last}, this network goes on without "
+            "maps, as transformers do: use integrated_gradients or occlusion")
     return last
 
 # %% ../../nbs/library/interpret/attribution.ipynb #db5ee3a2
@@ -236,17 +305,28 @@ def plot_attribution(
     picture:np.ndarray,         # h×w×3, as `attribute` saw it
     map:Tensor,                 # h×w, from `attribute`
     ax,                         # matplotlib axes to draw on
-    signed:bool|None=None,      # two colours, red for and blue against, or one; None: two if something is below zero
-    scale:float|None=None,      # the value that gets full colour; None: the map's own 99.5% quantile. Give the same one to maps that are to be compared
-    smooth:float=0.             # blur the map by so many pixels (standard deviation): maps by the slope are too fine-grained to see
+    # two colours, red for and blue against, or one; None: two if something is below zero
+    signed:bool|None=None,
+    # the value that gets full colour; None: the map's own 99.5% quantile. Give the same one to maps
+    # that are to be compared
+    scale:float|None=None,
+    # blur the map by so many pixels (standard deviation): maps by the slope are too fine-grained to
+    # see
+    smooth:float=0.
 ):
     "Draw a map over the grey picture: where it is zero the picture is seen, where it is strong, colour; returns the axes"
     m = map.detach().float().cpu().numpy()
-    if m.ndim != 2 or m.shape != np.shape(picture)[:2]: raise CatsDogsError(f"a map of {'×'.join(str(s) for s in m.shape)} does not fit a picture of {'×'.join(str(s) for s in np.shape(picture))}: give one map, h×w")
+    if m.ndim != 2 or m.shape != np.shape(picture)[:2]:
+        raise CatsDogsError(
+            f"a map of {'×'.join(str(s) for s in m.shape)} does not fit a picture "
+            f"of {'×'.join(str(s) for s in np.shape(picture))}: give one map, h×w")
     if smooth: m = gaussian_filter(m, smooth)
     scale = scale or float(np.quantile(abs(m), .995)) or 1.
     two = bool((m < 0).any()) if signed is None else signed
-    ax.imshow(np.round(.55 + .4 * np.asarray(picture).mean(2) / 255, 2), cmap="gray", vmin=0, vmax=1)
-    ax.imshow(m, cmap="RdBu_r" if two else "inferno", vmin=-scale if two else 0, vmax=scale, alpha=np.clip(abs(m) / scale, 0, 1)**.7)
+    ax.imshow(
+        np.round(0.55 + 0.4 * np.asarray(picture).mean(2) / 255, 2), cmap="gray", vmin=0, vmax=1)
+    ax.imshow(
+        m, cmap="RdBu_r" if two else "inferno", vmin=-scale if two else 0, vmax=scale,
+        alpha=np.clip(abs(m) / scale, 0, 1) ** 0.7)
     ax.axis("off")
     return ax

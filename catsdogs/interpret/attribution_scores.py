@@ -43,7 +43,8 @@ def rank_correlation(
     a:Tensor, b:Tensor  # n×…
 ) -> Tensor: # n, from -1 to 1; 0 where one of them is constant
     "Spearman's rank correlation, row by row"
-    from scipy.stats import rankdata                    # here, because scipy.stats takes half a second to load
+    # here, because scipy.stats takes half a second to load
+    from scipy.stats import rankdata
     ra, rb = (torch.from_numpy(rankdata(t.flatten(1).cpu().numpy(), axis=1)) for t in (a, b))
     ra, rb = ra - ra.mean(1, keepdim=True), rb - rb.mean(1, keepdim=True)
     return ((ra * rb).sum(1) / (ra.norm(dim=1) * rb.norm(dim=1)).clamp(min=1e-9)).float()
@@ -66,12 +67,18 @@ def deletion_insertion(
 ) -> tuple[Tensor, Tensor]: # n×(steps+1) each: probability as the most important tiles are taken away first, and as they are given back first
     "Deletion and insertion curves (Petsiuk et al. 2018), by tiles"
     net, gone = as_module(model), replacement(xb, baseline)
-    rank = F.adaptive_avg_pool2d(maps[:, None].double(), tiles).flatten(1).argsort(1, descending=True).argsort(1)
+    rank = (
+        F.adaptive_avg_pool2d(maps[:, None].double(), tiles)
+        .flatten(1)
+        .argsort(1, descending=True)
+        .argsort(1))
     curves = [[], []]
     with capture_outputs(net, []):
         for done in torch.linspace(0, tiles * tiles, steps + 1).round().long():
-            first = F.interpolate((rank < done).float().view(-1, 1, tiles, tiles), xb.shape[2:], mode="nearest")
-            for curve, keep in zip(curves, (1 - first, first)): curve.append(_probability(net, gone + keep * (xb - gone), classes))
+            first = F.interpolate(
+                (rank < done).float().view(-1, 1, tiles, tiles), xb.shape[2:], mode="nearest")
+            for curve, keep in zip(curves, (1 - first, first)):
+                curve.append(_probability(net, gone + keep * (xb - gone), classes))
     return torch.stack(curves[0], 1), torch.stack(curves[1], 1)
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #02f8a6a4
@@ -92,19 +99,28 @@ def part_shares(
 ) -> dict[str, float]: # for each of `PARTS` how much more of the mass it has than of the area: 1 is chance
     "Where the mass of maps lies, part by part, over all pictures together"
     masks = {part: truth.mask(part) for part in PARTS}
-    return {part: (mass_share(maps, m).sum() / m.mean((1, 2)).sum()).item() for part, m in masks.items() if m.any()}
+    return {
+        part: (mass_share(maps, m).sum() / m.mean((1, 2)).sum()).item()
+        for part, m in masks.items()
+        if m.any()}
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #6011f921
 def _edges(xb):
     grey = xb.mean(1, keepdim=True)
     sobel = torch.tensor([[-1., 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    return F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), torch.stack([sobel, sobel.T])[:, None]).norm(dim=1)
+    return F.conv2d(
+        F.pad(grey, (1, 1, 1, 1), mode="replicate"), torch.stack([sobel, sobel.T])[:, None]
+    ).norm(dim=1)
 
 def _centre(xb):
     y, x = (torch.linspace(-1, 1, s) for s in xb.shape[2:])
     return torch.exp(-(y[:, None]**2 + x**2) / (2 * .5**2)).expand(len(xb), -1, -1)
 
-BASELINES = {"random": lambda xb: torch.rand(xb.shape[0], *xb.shape[2:], generator=torch.Generator().manual_seed(0)), "centre": _centre, "edges": _edges}
+BASELINES = {
+    "random": lambda xb: torch.rand(
+        xb.shape[0], *xb.shape[2:], generator=torch.Generator().manual_seed(0)),
+    "centre": _centre,
+    "edges": _edges}
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #923b3359
 def randomize_layers(
@@ -114,8 +130,13 @@ def randomize_layers(
 ) -> nn.Module: # a copy
     "A copy of a network whose last layers have forgotten what they learned"
     net = copy.deepcopy(as_module(model))
-    layers = [m for m in net.modules() if hasattr(m, "reset_parameters") and next(m.parameters(False), None) is not None]
-    if not 0 <= k <= len(layers): raise CatsDogsError(f"cannot randomise {k} layers: this network has {len(layers)} with weights")
+    layers = [
+        m
+        for m in net.modules()
+        if hasattr(m, "reset_parameters") and next(m.parameters(False), None) is not None]
+    if not 0 <= k <= len(layers):
+        raise CatsDogsError(
+            f"cannot randomise {k} layers: this network has {len(layers)} with weights")
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         for m in layers[len(layers) - k:]: m.reset_parameters()
@@ -130,10 +151,14 @@ class MapScore:
     head_point: Tensor # is it on the head?
     animal_mass: Tensor # share of its mass on the animal
     head_mass: Tensor # share of its mass on the head
-    deletion: Tensor # mean probability while tiles are taken away in its order: the lower, the better
-    insertion: Tensor # mean probability while they are given back in its order: the higher, the better
+    # mean probability while tiles are taken away in its order: the lower, the better
+    deletion: Tensor
+    # mean probability while they are given back in its order: the higher, the better
+    insertion: Tensor
     gap: Tensor # insertion - deletion: 0 for an order that means nothing
-    traits: Tensor|None = None # rank correlation over the traits of its mass by area on them and the evidence that is lost without them
+    # rank correlation over the traits of its mass by area on them and the evidence that is lost
+    # without them
+    traits: Tensor|None = None
 
 def score_maps(
     method:str,                 # a name
@@ -166,7 +191,9 @@ def bootstrap_mean(
 ) -> tuple[float, float, float]: # mean, and the ends of its 95% interval
     "Mean with a bootstrap interval (Efron, 1979)"
     v = values.float()
-    draws = v[torch.randint(len(v), (1000, len(v)), generator=torch.Generator().manual_seed(seed))].mean(1)
+    draws = v[
+        torch.randint(len(v), (1000, len(v)), generator=torch.Generator().manual_seed(seed))
+    ].mean(1)
     return v.mean().item(), *draws.quantile(torch.tensor([.025, .975])).tolist()
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #47098fb7
@@ -179,10 +206,13 @@ def paired_gain(
     best = max((getattr(b, name) for b in baselines), key=lambda v: v.mean())
     return bootstrap_mean(getattr(score, name).float() - best.float())
 
-PANELS = {"gap": "insertion - deletion", "head_mass": "mass on the head", "animal_point": "points at the animal", "traits": "agrees with\nthe experiment"}
+PANELS = {
+    "gap": "insertion - deletion", "head_mass": "mass on the head",
+    "animal_point": "points at the animal", "traits": "agrees with\nthe experiment"}
 _AHEAD, _NOT_AHEAD, _BASELINE = "#009E73", "#D55E00", "#888888"
 
-def _title(method): return ATTRIBUTION_METHODS[method].title if method in ATTRIBUTION_METHODS else method
+def _title(method):
+    return ATTRIBUTION_METHODS[method].title if method in ATTRIBUTION_METHODS else method
 
 def plot_scores(
     scores:list[MapScore],  # of methods and of those in `BASELINES`, in the order to draw

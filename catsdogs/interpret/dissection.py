@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from ..core import CatsDogsError
 from .annotations import AnnotatedPictures
-from ..models.hooks import activations, as_batch, as_module, capture_outputs, check_maps, check_unit
+from ..models.hooks import (
+    activations, as_batch, as_module, capture_outputs, check_maps, check_unit)
 from ..models.hooks import find_layers, first_tensor, list_layers, to_model
 from ..models.receptive_field import map_layers, receptive_field_of
 from ..plotting import COLORS
@@ -30,21 +31,46 @@ from ..plotting import COLORS
 class PixelMeasures(nn.Module):
     "n×3×h×w from 0 to 1 → n×measures×h×w: what can be said of a pixel without having learned anything"
     _colours = ("red", "green", "blue", "bright", "dark", "colourful", "warm", "cool")
-    names = (*_colours, *(f"blurred {n}" for n in _colours), "dark spot", "bright spot", "contrast", "high", "low", "left", "right", "central")
+    names = (
+        *_colours,
+        *(f"blurred {n}" for n in _colours),
+        "dark spot",
+        "bright spot",
+        "contrast",
+        "high",
+        "low",
+        "left",
+        "right",
+        "central")
 
     def forward(self, x:Tensor) -> Tensor:
         "n×3×h×w → n×24×h×w"
         light, (r, g, b) = x.mean(1, keepdim=True), x.split(1, 1)
-        plain = torch.cat([r, g, b, light, -light, x.amax(1, keepdim=True) - x.amin(1, keepdim=True), r - b, b - r], 1)
-        spot, contrast = _mean(light, 15) - _mean(light, 3), (_mean(light**2, 5) - _mean(light, 5)**2).clamp(min=0).sqrt()
-        down, across = (torch.linspace(-1, 1, n, dtype=x.dtype, device=x.device) for n in x.shape[2:])
+        plain = torch.cat(
+            [
+                r,
+                g,
+                b,
+                light,
+                -light,
+                x.amax(1, keepdim=True) - x.amin(1, keepdim=True),
+                r - b,
+                b - r],
+            1)
+        spot = _mean(light, 15) - _mean(light, 3)
+        contrast = (_mean(light**2, 5) - _mean(light, 5)**2).clamp(min=0).sqrt()
+        down, across = (
+            torch.linspace(-1, 1, n, dtype=x.dtype, device=x.device) for n in x.shape[2:])
         down, across = down[:, None].expand(x.shape[2:]), across.expand(x.shape[2:])
-        place = torch.stack([-down, down, -across, across, -(down**2 + across**2)]).expand(len(x), -1, -1, -1)
+        place = torch.stack([-down, down, -across, across, -(down**2 + across**2)]).expand(
+            len(x), -1, -1, -1)
         return torch.cat([plain, _mean(plain, 9), spot, -spot, contrast, place], 1)
 
 def _mean(x, k):
     "Mean over k×k pixels, of those that there are: down, then across, which is the same and k/2 times cheaper"
-    return F.avg_pool2d(F.avg_pool2d(x, (k, 1), 1, (k // 2, 0), count_include_pad=False), (1, k), 1, (0, k // 2), count_include_pad=False)
+    return F.avg_pool2d(
+        F.avg_pool2d(x, (k, 1), 1, (k // 2, 0), count_include_pad=False), (1, k), 1, (0, k // 2),
+        count_include_pad=False)
 
 # %% ../../nbs/library/interpret/dissection.ipynb #cda7b96d
 _BINS = 256
@@ -57,7 +83,10 @@ def _mapped(model, layers, data, step, bs=8):
         maps = activations(model, as_batch(data.pixels[which]), layers)
         for name in layers: check_maps(name, maps[name])
         labels = torch.from_numpy(data.labels[which, ::step, ::step].astype(np.int64)).flatten(1)
-        yield which, labels, {name: fields[name].place(maps[name], step=step).flatten(2).cpu() for name in layers}
+        yield (
+            which,
+            labels,
+            {name: fields[name].place(maps[name], step=step).flatten(2).cpu() for name in layers})
 
 # %% ../../nbs/library/interpret/dissection.ipynb #24fe0659
 class _Range:
@@ -100,10 +129,12 @@ def _joint_histogram(bins, labels, n_labels):
 
 def _curves_of(table, edges, members):
     "From the table of units×bins×labels"
-    above = table.flip(1).cumsum(1).flip(1).double()        # pixels of each label whose value is in this bin or higher
+    # pixels of each label whose value is in this bin or higher
+    above = table.flip(1).cumsum(1).flip(1).double()
     both = above @ members.double()
     fired = above.sum(-1, keepdim=True)
-    shown, pixels = both[:, :1], fired[:, :1, 0]            # at the lowest threshold every pixel fires
+    # at the lowest threshold every pixel fires
+    shown, pixels = both[:, :1], fired[:, :1, 0]
     return _Curves(both / (fired + shown - both), fired[..., 0] / pixels, edges)
 
 def _curves(model, layers, data, step):
@@ -113,7 +144,8 @@ def _curves(model, layers, data, step):
         for name, a in maps.items(): ranges[name].update(a)
     members, tables = data.members, dict.fromkeys(layers, 0)
     for _, labels, maps in _mapped(model, layers, data, step):
-        for name, a in maps.items(): tables[name] += _joint_histogram(ranges[name].bins(a), labels, len(members))
+        for name, a in maps.items():
+            tables[name] += _joint_histogram(ranges[name].bins(a), labels, len(members))
     return {name: _curves_of(tables[name], ranges[name].edges(), members) for name in layers}
 
 # %% ../../nbs/library/interpret/dissection.ipynb #eab32507
@@ -136,13 +168,15 @@ def _counts(model, layers, data, step, thresholds):
         masks = members[labels]                                             # pictures×pixels×parts
         shown[which] = masks.sum(1)
         others = (everyone - masks) / (len(data) - 1)
-        weights = torch.stack([masks, others, torch.ones_like(masks)], 2)   # all three in one product
+        # all three in one product
+        weights = torch.stack([masks, others, torch.ones_like(masks)], 2)
         for name, a in maps.items():
             for part in range(len(data.parts)):
                 fires = (a >= thresholds[name][:, part, None]).float()
                 sums = fires @ weights[..., part]
                 c = counts[name]
-                c.both[which, :, part], c.by_chance[which, :, part], c.fired[which, :, part] = sums.unbind(-1)
+                c.both[which, :, part], c.by_chance[which, :, part], c.fired[which, :, part] = (
+                    sums.unbind(-1))
     return counts, shown
 
 def _ratio(both, either):
@@ -168,7 +202,9 @@ class UnitName:
     measure_iou: float
     detects: bool
 
-    def __str__(self): return f"{self.layer} unit {self.unit}: {self.part} {self.iou:.2f}" + ("" if self.detects else " (no detector)")
+    def __str__(self):
+        return f"{self.layer} unit {self.unit}: {self.part} {self.iou:.2f}" + (
+            "" if self.detects else " (no detector)")
 
 @dataclass(frozen=True, eq=False)
 class LayerScores:
@@ -205,13 +241,17 @@ class Dissection:
         k = self._best_part(layer, unit) if part is None else self.parts.index(part)
         scores, measure = self.layers[layer], self.measures[k]
         iou, margin = float(scores.iou[unit, k]), 1.96 * float(scores.error[unit, k])
-        return UnitName(layer, unit, self.parts[k], iou, iou - margin, iou + margin, float(scores.chance[unit, k]),
-                        measure.name, measure.iou, self._detects(layer, unit, k))
+        return UnitName(
+            layer, unit, self.parts[k], iou, iou - margin, iou + margin,
+            float(scores.chance[unit, k]), measure.name, measure.iou, self._detects(layer, unit, k))
 
     def _check(self, layer, unit, part):
-        if layer not in self.layers: raise CatsDogsError(f"{layer} was not dissected: choose one of {', '.join(self.layers)}")
+        if layer not in self.layers:
+            raise CatsDogsError(
+                f"{layer} was not dissected: choose one of {', '.join(self.layers)}")
         check_unit(layer, unit, len(self.layers[layer].iou))
-        if part is not None and part not in self.parts: raise CatsDogsError(f"no part {part!r}: choose one of {', '.join(self.parts)}")
+        if part is not None and part not in self.parts:
+            raise CatsDogsError(f"no part {part!r}: choose one of {', '.join(self.parts)}")
 
     def _best_part(self, layer, unit):
         "Where the unit takes the largest share of what the best pixel measure leaves to be gained, on the fitting pictures"
@@ -229,7 +269,8 @@ class Dissection:
 
     def _units(self, layer=None):
         "Layer and number of all units, or of one layer's"
-        return [(n, u) for n, s in self.layers.items() if layer in (None, n) for u in range(len(s.iou))]
+        return [
+            (n, u) for n, s in self.layers.items() if layer in (None, n) for u in range(len(s.iou))]
 
     def names(self, layer:str|None=None) -> list[UnitName]:
         "The names of all units, or of one layer's"
@@ -243,17 +284,25 @@ class Dissection:
 
     def share(self) -> dict:
         "Layer → share of its units that detect the part they are named after"
-        return {layer: float(np.mean([n.detects for n in self.names(layer)])) for layer in self.layers}
+        return {
+            layer: float(np.mean([n.detects for n in self.names(layer)])) for layer in self.layers}
 
 # %% ../../nbs/library/interpret/dissection.ipynb #8e9c3680
 def _check(fit, judge, step):
     "Raise `CatsDogsError` for pictures that nothing can be fitted to or judged on"
-    if list(fit.parts) != list(judge.parts): raise CatsDogsError("the fitting and the judging pictures are labelled with different parts")
+    if list(fit.parts) != list(judge.parts):
+        raise CatsDogsError(
+            "the fitting and the judging pictures are labelled with different parts")
     for name, data in (("fitting", fit), ("judging", judge)):
-        if len(data) < 2: raise CatsDogsError(f"{len(data)} {name} pictures are too few: give at least 2")
+        if len(data) < 2:
+            raise CatsDogsError(f"{len(data)} {name} pictures are too few: give at least 2")
         labels = np.unique(data.labels[:, ::step, ::step])
-        absent = [part for part, numbers in data.parts.items() if not np.isin(labels, numbers).any()]
-        if absent: raise CatsDogsError(f"no {name} picture shows {absent[0]!r}: leave it out of the parts, or give more pictures")
+        absent = [
+            part for part, numbers in data.parts.items() if not np.isin(labels, numbers).any()]
+        if absent:
+            raise CatsDogsError(
+                f"no {name} picture shows {absent[0]!r}: leave "
+                "it out of the parts, or give more pictures")
 
 def _layers_to_dissect(model, size):
     "For each convolution, the last layer with maps before the next: what the next one gets to see"
@@ -261,7 +310,9 @@ def _layers_to_dissect(model, size):
     for name in map_layers(model, size):
         if name.startswith("conv"): found.append(name)
         elif found: found[-1] = name
-    if not found: raise CatsDogsError(f"{type(as_module(model)).__name__} has no convolution, and so no maps to dissect")
+    if not found:
+        raise CatsDogsError(
+            f"{type(as_module(model)).__name__} has no convolution, and so no maps to dissect")
     return found
 
 @dataclass(frozen=True, eq=False)
@@ -297,31 +348,49 @@ def _best_measures(fit, judge, step):
     best, parts = judged.fitted.argmax(0), torch.arange(len(fit.parts))
     fitted, iou = judged.fitted[best, parts], judged.iou[best, parts]
     names = [PixelMeasures.names[k] for k in best]
-    return tuple(map(BestMeasure, names, fitted.tolist(), iou.tolist())), judged.iou_moves[:, best, parts]
+    return tuple(map(BestMeasure, names, fitted.tolist(), iou.tolist())), judged.iou_moves[
+        :, best, parts]
 
 def _scores(judged, measures, measure_moves):
     "`_Judged` → `LayerScores`"
     def error(moves): return moves.square().sum(0).sqrt()
     best = torch.tensor([m.iou for m in measures])
-    over_chance = (judged.iou - judged.chance) / error(judged.iou_moves - judged.chance_moves).clamp(min=1e-9)
-    over_measure = (judged.iou - best) / error(judged.iou_moves - measure_moves[:, None]).clamp(min=1e-9)
-    columns = (judged.fitted, judged.iou, error(judged.iou_moves), judged.chance, over_chance, over_measure, judged.thresholds)
+    over_chance = (judged.iou - judged.chance) / error(
+        judged.iou_moves - judged.chance_moves).clamp(min=1e-9)
+    over_measure = (judged.iou - best) / error(judged.iou_moves - measure_moves[:, None]).clamp(
+        min=1e-9)
+    columns = (
+        judged.fitted,
+        judged.iou,
+        error(judged.iou_moves),
+        judged.chance,
+        over_chance,
+        over_measure,
+        judged.thresholds)
     return LayerScores(*(c.numpy() for c in columns))
 
 def dissect(
     model,                      # as in `as_module`, in any number format, on any device
     fit:AnnotatedPictures,      # pictures that thresholds and names are found on
     judge:AnnotatedPictures,    # other pictures, that they are judged on
-    layers:Iterable|None=None,  # as in `find_layers`; None: what follows each convolution, up to the next
+    # as in `find_layers`; None: what follows each convolution, up to the next
+    layers:Iterable|None=None,
     step:int=1,                 # look at every so many pixels only, down and across
-    quantile:float|None=None    # each unit fires on this share of the pixels (the paper: .005); None: on as many as give the largest IoU, for each part
+    # each unit fires on this share of the pixels (the paper: .005); None: on as many as give the
+    # largest IoU, for each part
+    quantile:float|None=None
 ) -> Dissection:
     "Hold every unit against every part (Bau et al., 2017); raises `CatsDogsError` for layers without maps and parts that never occur"
     _check(fit, judge, step)
-    names = _layers_to_dissect(model, fit.labels.shape[1:]) if layers is None else list(find_layers(model, layers))
+    names = (
+        _layers_to_dissect(model, fit.labels.shape[1:])
+        if layers is None
+        else list(find_layers(model, layers)))
     measures, measure_moves = _best_measures(fit, judge, step)
     judged = _fit_and_judge(model, names, fit, judge, step, quantile)
-    return Dissection(tuple(fit.parts), {name: _scores(j, measures, measure_moves) for name, j in judged.items()}, measures)
+    return Dissection(
+        tuple(fit.parts), {name: _scores(j, measures, measure_moves) for name, j in judged.items()},
+        measures)
 
 # %% ../../nbs/library/interpret/dissection.ipynb #761e2b19
 def plot_rivals(
@@ -336,13 +405,17 @@ def plot_rivals(
     colors = [COLORS["train"] if n.detects else "#bbbbbb" for n in best]
     errors = [[n.iou - n.low for n in best], [n.high - n.iou for n in best]]
     ax.barh(y, [n.iou for n in best], color=colors, height=.7, xerr=errors, error_kw=dict(lw=1))
-    ax.plot([n.measure_iou for n in best], y, "D", color=COLORS["valid"], ms=5, label="best pixel measure")
+    ax.plot(
+        [n.measure_iou for n in best], y, "D", color=COLORS["valid"], ms=5,
+        label="best pixel measure")
     ax.plot([n.chance for n in best], y, "|", color="black", ms=11, mew=2, label="chance")
     ax.set_yticks(y, [f"{n.part}  ({n.layer}, {n.unit})" for n in best], fontsize=8)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     for n, k in zip(best, y):
-        ax.text(max(n.high, n.measure_iou) + .015, k, n.measure, fontsize=7, va="center", color=COLORS["valid"])
+        ax.text(
+            max(n.high, n.measure_iou) + 0.015, k, n.measure, fontsize=7, va="center",
+            color=COLORS["valid"])
     ax.set(xlabel="IoU", title="The best unit for each part, and its rivals")
     ax.legend(fontsize=8, loc="lower right")
     return ax
@@ -356,12 +429,19 @@ def plot_dissection(
 ):
     "Units of a layer × parts: by how much IoU exceeds the best pixel measure's, units sorted by name; a dot marks detectors; returns the axes"
     gain = dissection.layers[layer].iou - np.array([m.iou for m in dissection.measures])
-    names = sorted(dissection.names(layer), key=lambda n: (not n.detects, dissection.parts.index(n.part) if n.detects else 0, -n.iou))
-    ax.imshow(gain[[n.unit for n in names]].T, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto", interpolation="nearest")
+    names = sorted(
+        dissection.names(layer),
+        key=lambda n: (not n.detects, dissection.parts.index(n.part) if n.detects else 0, -n.iou))
+    ax.imshow(
+        gain[[n.unit for n in names]].T, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto",
+        interpolation="nearest")
     dots = [(x, dissection.parts.index(n.part)) for x, n in enumerate(names) if n.detects]
     if dots: ax.plot(*zip(*dots), "o", color="black", ms=2.5)
-    ax.set_yticks(range(len(dissection.parts)), dissection.parts, fontsize=8); ax.set_xticks([]); ax.grid(False)
-    ax.set_title(f"{layer}: {len(dots)} of {len(names)}", fontsize=9); ax.set_xlabel(f"{len(names)} units", fontsize=8)
+    ax.set_yticks(range(len(dissection.parts)), dissection.parts, fontsize=8)
+    ax.set_xticks([])
+    ax.grid(False)
+    ax.set_title(f"{layer}: {len(dots)} of {len(names)}", fontsize=9)
+    ax.set_xlabel(f"{len(names)} units", fontsize=8)
     return ax
 
 # %% ../../nbs/library/interpret/dissection.ipynb #3dc5d3f0
@@ -374,7 +454,8 @@ def plot_unit_overlap(
 ):
     "The pictures on which a unit fires most: the outline of where it fires (white on black), and of the part's mask (cyan); returns the axes"
     batches = [as_batch(data.pixels[i:i + 16]) for i in range(0, len(data), 16)]
-    maps = torch.cat([activations(model, xb, name.layer)[name.layer][:, [name.unit]] for xb in batches])
+    maps = torch.cat(
+        [activations(model, xb, name.layer)[name.layer][:, [name.unit]] for xb in batches])
     field = receptive_field_of(model, name.layer, data.labels.shape[1:])
     strongest = maps.amax((1, 2, 3)).argsort(descending=True).tolist()
     for ax, i in zip(axs, strongest):
@@ -383,23 +464,30 @@ def plot_unit_overlap(
         mask = np.isin(data.labels[i], data.parts[name.part]).astype(float)
         fires = field.place(maps[[i]])[0, 0].cpu()
         if mask.any(): ax.contour(mask, [.5], colors="#00e5ff", linewidths=1.3)
-        for color, width in (("black", 2.2), ("white", 1.)): ax.contour(fires, [threshold], colors=color, linewidths=width)
-    axs[0].set_title(f"{name.part} {name.iou:.2f}\n{name.layer}, unit {name.unit}", fontsize=8, loc="left")
+        for color, width in (("black", 2.2), ("white", 1.0)):
+            ax.contour(fires, [threshold], colors=color, linewidths=width)
+    axs[0].set_title(
+        f"{name.part} {name.iou:.2f}\n{name.layer}, unit {name.unit}", fontsize=8, loc="left")
     return axs
 
 # %% ../../nbs/library/interpret/dissection.ipynb #c4a9e86a
 @contextmanager
 def ablated(
     model,                      # as in `as_module`
-    units:Mapping,              # layer, as in `find_layers` → numbers of its units (channels of maps, or units of a dense layer)
-    levels:Mapping|None=None    # layer → the values at which its units are held, channels or channels×h×w; a layer that is not named: 0
+    # layer, as in `find_layers` → numbers of its units (channels of maps, or units of a dense
+    # layer)
+    units:Mapping,
+    # layer → the values at which its units are held, channels or channels×h×w; a layer that is not
+    # named: 0
+    levels:Mapping|None=None
 ) -> Iterator[None]:
     "While the block runs, some units put out zero, or their level; the hooks are always removed; raises `CatsDogsError` for units that a layer does not have"
     hooks, levels = [], levels or {}
     try:
         for layer, chosen in units.items():
             for name, module in find_layers(model, layer).items():
-                hooks.append(module.register_forward_hook(_holding(name, list(chosen), levels.get(layer))))
+                hooks.append(
+                    module.register_forward_hook(_holding(name, list(chosen), levels.get(layer))))
         yield
     finally:
         for h in hooks: h.remove()
@@ -454,17 +542,34 @@ def ablate(
 # %% ../../nbs/library/interpret/dissection.ipynb #2ec4c8fa
 def plot_shares(
     table,      # a data frame with a row for each unit: columns `layer`, `seed`, `detects` and `by`
-    by:str,     # the column that goes along the axis: "epoch" (a line for each layer) or "condition" (a group of bars)
+    # the column that goes along the axis: "epoch" (a line for each layer) or "condition" (a group
+    # of bars)
+    by:str,
     ax          # matplotlib axes to draw on
 ):
     "The share of units that detect a part, mean and standard deviation over seeds; returns the axes"
-    shares = table.groupby(["layer", by, "seed"], sort=False).detects.mean().groupby(["layer", by], sort=False).agg(["mean", "std"]).fillna(0.)
-    for k, (layer, color) in enumerate(zip(sorted(table.layer.unique()), ("#bbbbbb", "#56B4E9", COLORS["train"]))):
+    shares = (
+        table.groupby(["layer", by, "seed"], sort=False)
+        .detects.mean()
+        .groupby(["layer", by], sort=False)
+        .agg(["mean", "std"])
+        .fillna(0.0))
+    for k, (layer, color) in enumerate(
+        zip(sorted(table.layer.unique()), ("#bbbbbb", "#56B4E9", COLORS["train"]))
+    ):
         mean, std = shares.loc[layer, "mean"], shares.loc[layer, "std"]
-        if by == "epoch": ax.errorbar(mean.index, mean, std, fmt="o-", ms=4, capsize=2, color=color, label=layer)
-        else: ax.barh(np.arange(len(mean)) + .25 * (k - 1), mean, .24, xerr=std, color=color, label=layer, error_kw=dict(lw=1))
+        if by == "epoch":
+            ax.errorbar(mean.index, mean, std, fmt="o-", ms=4, capsize=2, color=color, label=layer)
+        else:
+            ax.barh(
+                np.arange(len(mean)) + 0.25 * (k - 1), mean, 0.24, xerr=std, color=color,
+                label=layer, error_kw=dict(lw=1))
     (ax.yaxis if by == "epoch" else ax.xaxis).set_major_formatter("{x:.0%}")
     if by == "epoch": ax.set(xlabel="epochs of training", ylim=(0, None))
-    else: ax.set_yticks(range(len(mean)), mean.index, fontsize=8); ax.invert_yaxis(); ax.grid(axis="y", visible=False)
-    ax.set_title("Units that detect a part", fontsize=10); ax.legend(fontsize=8)
+    else:
+        ax.set_yticks(range(len(mean)), mean.index, fontsize=8)
+        ax.invert_yaxis()
+        ax.grid(axis="y", visible=False)
+    ax.set_title("Units that detect a part", fontsize=10)
+    ax.legend(fontsize=8)
     return ax

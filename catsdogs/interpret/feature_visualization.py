@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from ..core import CatsDogsError
 from .pictures import gaussian_blur
 from ..models.hooks import as_batch, as_module, capture_outputs, check_place, check_readable
-from ..models.hooks import class_logits, class_number, find_layers, first_tensor, to_model, Unit
+from ..models.hooks import (
+    class_logits, class_number, find_layers, first_tensor, to_model, Unit)
 from ..models.receptive_field import receptive_field_of
 from ..speed import tune_malloc
 
@@ -62,9 +63,15 @@ class Objective:
     def many(cls, terms, outputs, rows) -> Tensor:
         "The numbers of the pictures `rows`, each by its own of `terms`, which are of one group"
         return terms[0]({name: outputs[name][rows] for name in terms[0].layers()})
-    def __add__(self, other): return Sum(self.parts() + other.parts()) if isinstance(other, Objective) else NotImplemented
-    def __sub__(self, other): return self + -1 * other if isinstance(other, Objective) else NotImplemented
-    def __mul__(self, factor): return Sum(tuple((weight * factor, term) for weight, term in self.parts())) if isinstance(factor, (int, float)) else NotImplemented
+    def __add__(self, other):
+        return Sum(self.parts() + other.parts()) if isinstance(other, Objective) else NotImplemented
+    def __sub__(self, other):
+        return self + -1 * other if isinstance(other, Objective) else NotImplemented
+    def __mul__(self, factor):
+        return (
+            Sum(tuple((weight * factor, term) for weight, term in self.parts()))
+            if isinstance(factor, (int, float))
+            else NotImplemented)
     __rmul__ = __mul__
     def __truediv__(self, divisor): return self * (1 / divisor)
     def __neg__(self): return -1 * self
@@ -75,9 +82,12 @@ class Sum(Objective):
     terms: tuple # pairs of weight and objective
 
     def parts(self): return self.terms
-    def layers(self): return tuple(dict.fromkeys(name for _, term in self.terms for name in term.layers()))
-    def resolve(self, model): return Sum(tuple((weight, term.resolve(model)) for weight, term in self.terms))
-    def checked(self, model, shapes): return Sum(tuple((weight, term.checked(model, shapes)) for weight, term in self.terms))
+    def layers(self):
+        return tuple(dict.fromkeys(name for _, term in self.terms for name in term.layers()))
+    def resolve(self, model):
+        return Sum(tuple((weight, term.resolve(model)) for weight, term in self.terms))
+    def checked(self, model, shapes):
+        return Sum(tuple((weight, term.checked(model, shapes)) for weight, term in self.terms))
     def __call__(self, outputs): return sum(weight * term(outputs) for weight, term in self.terms)
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #a3cad11c
@@ -100,7 +110,9 @@ class Activation(Objective):
     unit: Unit # which
 
     def layers(self): return (self.unit.layer,)
-    def resolve(self, model): return Activation(replace(self.unit, layer=next(iter(find_layers(model, [self.unit.layer])))))
+    def resolve(self, model):
+        return Activation(
+            replace(self.unit, layer=next(iter(find_layers(model, [self.unit.layer])))))
     def checked(self, model, shapes):
         self.unit.values(_blank(shapes[self.unit.layer]))
         return self
@@ -110,14 +122,17 @@ class Activation(Objective):
     def many(cls, terms, outputs, rows):
         unit = terms[0].unit
         return _numbers(outputs[unit.layer], unit.place)[rows, [t.unit.channel for t in terms]]
-    def __str__(self): return f"{self.unit.layer} {self.unit.channel}" + (f" at {self.unit.place}" if isinstance(self.unit.place, tuple) else "")
+    def __str__(self):
+        return f"{self.unit.layer} {self.unit.channel}" + (
+            f" at {self.unit.place}" if isinstance(self.unit.place, tuple) else "")
 
 @dataclass(frozen=True)
 class Direction(Objective):
     "How far the numbers of a layer go in one direction: their product with a vector of length 1"
     layer: str|int|nn.Module # as in `find_layers`
     vector: tuple # one number for each channel; its length does not matter
-    place: tuple|str|None = None # as in `Unit`: row and column of the map; "centre"; None: the mean over all places
+    # as in `Unit`: row and column of the map; "centre"; None: the mean over all places
+    place: tuple|str|None = None
 
     def checked(self, model, shapes):
         blank = _blank(shapes[self.layer])
@@ -125,7 +140,9 @@ class Direction(Objective):
         check_place(self.layer, self.place, blank.shape[2:])
         n = blank.shape[1]
         if len(self.vector) != n or not any(self.vector):
-            raise CatsDogsError(f"a direction in layer {self.layer!r} takes {n} numbers, not all 0; these are {len(self.vector)}")
+            raise CatsDogsError(
+                f"a direction in layer {self.layer!r} takes {n} "
+                f"numbers, not all 0; these are {len(self.vector)}")
         return self
     def __call__(self, outputs):
         a = _numbers(outputs[self.layer], self.place)
@@ -160,7 +177,10 @@ class Diversity(Objective):
     layer: str|int|nn.Module # as in `find_layers`
 
     def __call__(self, outputs):
-        a = outputs[self.layer].float().flatten(2) if outputs[self.layer].ndim == 4 else outputs[self.layer].float()[:, None]
+        a = (
+            outputs[self.layer].float().flatten(2)
+            if outputs[self.layer].ndim == 4
+            else outputs[self.layer].float()[:, None])
         gram = F.normalize((a @ a.transpose(1, 2) if a.shape[1] > 1 else a).flatten(1), dim=1)
         return -((gram @ gram.T).sum(1) - 1) / max(len(gram) - 1, 1)
     def __str__(self): return f"diversity in {self.layer}"
@@ -174,7 +194,9 @@ class Match(Objective):
     def checked(self, model, shapes):
         if tuple(self.target.shape) != shapes[self.layer]:
             here, there = ("×".join(map(str, s)) for s in (shapes[self.layer], self.target.shape))
-            raise CatsDogsError(f"layer {self.layer!r} puts out {here} numbers at this picture size, the target has {there}: compute it at the same size")
+            raise CatsDogsError(
+                f"layer {self.layer!r} puts out {here} numbers at this picture "
+                f"size, the target has {there}: compute it at the same size")
         return self
     def __call__(self, outputs):
         a = outputs[self.layer].float()
@@ -189,7 +211,8 @@ class Smoothness(Objective):
     def resolve(self, model): return self
     def __call__(self, outputs):
         x = outputs["input"].float()
-        return -(x.diff(dim=2).square().flatten(1).mean(1) + x.diff(dim=3).square().flatten(1).mean(1))
+        return -(
+            x.diff(dim=2).square().flatten(1).mean(1) + x.diff(dim=3).square().flatten(1).mean(1))
     def __str__(self): return "smoothness"
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #0d90b9e3
@@ -198,31 +221,43 @@ class _Enough(Exception): "Raised in a hook, to leave a forward pass whose rest 
 @contextmanager
 def outputs_of(
     model,                  # as in `as_module`
-    layers:Sequence[str],   # names as in `list_layers`; "input" is the batch itself, "output" what the model answers
+    # names as in `list_layers`; "input" is the batch itself, "output" what the model answers
+    layers:Sequence[str],
     size:int                # side of the pictures, pixels
 ) -> Iterator[tuple[Callable, dict]]: # a function from a batch to a dict of outputs with their gradients' history, and the outputs' shapes, without the batch
     "Watch layers, and compute no more of a network than they need; raises `CatsDogsError` if it cannot take pictures of this size"
-    net, names, count, limit, hooks = as_module(model), [n for n in layers if n not in ("input", "output")], 0, math.inf, []
+    net = as_module(model)
+    names = [n for n in layers if n not in ("input", "output")]
+    count = 0
+    limit = math.inf
+    hooks = []
     def run(xb):
         nonlocal count
-        count = 0; kept.clear(); kept["input"] = xb
+        count = 0
+        kept.clear()
+        kept["input"] = xb
         if list(layers) == ["input"]: return kept
-        try: out = net(to_model(net, xb).contiguous(memory_format=torch.channels_last))   # in this order pooling is several times faster on a CPU
+        # in this order pooling is several times faster on a CPU
+        try: out = net(to_model(net, xb).contiguous(memory_format=torch.channels_last))
         except _Enough: return kept
         kept["output"] = first_tensor(out)
         return kept
     def note(name):
         def hook(layer, inputs, out):
             nonlocal count
-            if isinstance(layer, nn.ReLU): kept[name] = inputs[0] + (kept[name] - inputs[0]).detach()   # the value of what comes out, the gradient of what went in
+            # the value of what comes out, the gradient of what went in
+            if isinstance(layer, nn.ReLU):
+                kept[name] = inputs[0] + (kept[name] - inputs[0]).detach()
             count += 1
             if count == limit: raise _Enough
         return hook
     with capture_outputs(net, names) as kept:
         try:
-            for name, layer in find_layers(net, names).items(): hooks.append(layer.register_forward_hook(note(name)))
+            for name, layer in find_layers(net, names).items():
+                hooks.append(layer.register_forward_hook(note(name)))
             shapes = _try_size(run, kept, layers, size)
-            if "output" not in layers: limit = count                 # a layer that is used twice is waited for
+            # a layer that is used twice is waited for
+            if "output" not in layers: limit = count
             yield run, shapes
         finally:
             for h in hooks: h.remove()
@@ -232,9 +267,13 @@ def _try_size(run, kept, layers, size):
     "Shapes of what the layers put out for one grey picture; the network may refuse it only after the last layer that is asked for"
     reason = "the layer is never called"
     try: run(torch.full((1, 3, size, size), .5))
-    except (RuntimeError, ValueError, AssertionError) as e: reason = (str(e).splitlines() or [type(e).__name__])[0]
+    except (RuntimeError, ValueError, AssertionError) as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
     missing = [name for name in layers if name not in kept]
-    if missing: raise CatsDogsError(f"pictures of {size}×{size} do not get as far as {missing[0]!r} ({reason}): give a size that the model takes")
+    if missing:
+        raise CatsDogsError(
+            f"pictures of {size}×{size} do not get as far as "
+            f"{missing[0]!r} ({reason}): give a size that the model takes")
     return {name: tuple(kept[name].shape[1:]) for name in layers}
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #de782500
@@ -276,7 +315,10 @@ def canvas_size(
     if layers is not None:
         side = max(_side_seen(model, layer, size or 160) for layer in layers)
         if side < (size or 160): return min(side + 2 * round(margin * side), size or 2 * side + 8)
-    if size is None: raise CatsDogsError("these objectives depend on the whole picture, and a bare network does not tell its size: give size=, in pixels")
+    if size is None:
+        raise CatsDogsError(
+            "these objectives depend on the whole picture, and a bare "
+            "network does not tell its size: give size=, in pixels")
     return size
 
 def _side_seen(model, layer, size):
@@ -286,15 +328,20 @@ def _side_seen(model, layer, size):
     return max(bottom - top, right - left)
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #c8b91e43
-COLOUR_MIX = ((.57, .28, .06), (.57, .01, -.12), (.59, -.28, .05))  # red, green, blue ← brightness, warm-cold, magenta-green
+# red, green, blue ← brightness, warm-cold, magenta-green
+COLOUR_MIX = ((.57, .28, .06), (.57, .01, -.12), (.59, -.28, .05))
 
 def spectrum_scale(
     size:int # side of the picture, pixels
 ) -> Tensor: # size×(size//2+1)
     "How strong each frequency is in natural pictures: 1 / frequency; scaled so that white noise, multiplied by it, becomes a picture of variance 1"
-    scale = 1 / (torch.fft.fftfreq(size)[:, None].square() + torch.fft.rfftfreq(size)[None].square()).sqrt().clamp(min=1 / size)
-    twice = torch.full((size // 2 + 1,), 2.); twice[0] = 1.
-    if size % 2 == 0: twice[-1] = 1.                                 # all other columns stand for two frequencies, f and -f
+    scale = 1 / (
+        torch.fft.fftfreq(size)[:, None].square() + torch.fft.rfftfreq(size)[None].square()
+    ).sqrt().clamp(min=1 / size)
+    twice = torch.full((size // 2 + 1,), 2.)
+    twice[0] = 1.
+    # all other columns stand for two frequencies, f and -f
+    if size % 2 == 0: twice[-1] = 1.
     return scale / ((scale.square() * twice).sum() / size**2).sqrt()
 
 def fourier_to_pixels(
@@ -302,17 +349,22 @@ def fourier_to_pixels(
     size:int             # s, pixels
 ) -> Tensor: # n×3×s×s
     "A picture from its spectrum, low frequencies weighted as in natural pictures (Olah et al. 2017)"
-    return torch.fft.irfft2(torch.view_as_complex(coefficients) * spectrum_scale(size).to(coefficients.device), s=(size, size), norm="ortho")
+    return torch.fft.irfft2(
+        torch.view_as_complex(coefficients) * spectrum_scale(size).to(coefficients.device),
+        s=(size, size), norm="ortho")
 
 def pixels_to_fourier(
     pixels:Tensor # n×3×s×s
 ) -> Tensor: # n×3×s×(s//2+1)×2
     "The inverse of `fourier_to_pixels`"
-    return torch.view_as_real(torch.fft.rfft2(pixels, norm="ortho") / spectrum_scale(pixels.shape[-1]).to(pixels.device))
+    return torch.view_as_real(
+        torch.fft.rfft2(pixels, norm="ortho") / spectrum_scale(pixels.shape[-1]).to(pixels.device))
 
 def to_rgb(
     pixels:Tensor,          # n×3×h×w: three numbers without bounds for each pixel, 0 is grey
-    decorrelate:bool=True   # they are bright-dark and two kinds of colour, as strong as in natural pictures; False: red, green and blue
+    # they are bright-dark and two kinds of colour, as strong as in natural pictures; False: red,
+    # green and blue
+    decorrelate:bool=True
 ) -> Tensor: # n×3×h×w, between 0 and 1
     "Colours from numbers without bounds"
     if decorrelate: pixels = torch.einsum("rc,nchw->nrhw", pixels.new_tensor(COLOUR_MIX), pixels)
@@ -324,7 +376,10 @@ def from_rgb(
 ) -> Tensor: # n×3×h×w
     "The inverse of `to_rgb`; black and white, which it never quite reaches, become .01 and .99"
     pixels = colours.clamp(.01, .99).logit()
-    return torch.einsum("cr,nrhw->nchw", torch.linalg.inv(pixels.new_tensor(COLOUR_MIX)), pixels) if decorrelate else pixels
+    return (
+        torch.einsum("cr,nrhw->nchw", torch.linalg.inv(pixels.new_tensor(COLOUR_MIX)), pixels)
+        if decorrelate
+        else pixels)
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #806fa494
 @dataclass(frozen=True)
@@ -336,7 +391,8 @@ class Moves:
     pad: int = 0 # pixels of grey put around the picture first; without, its border is repeated
 
     def __post_init__(self):
-        if min(self.jitter, self.scale, self.rotation, self.pad) < 0 or self.scale >= 1: raise CatsDogsError(f"moves must not be negative, and scale less than 1: {self}")
+        if min(self.jitter, self.scale, self.rotation, self.pad) < 0 or self.scale >= 1:
+            raise CatsDogsError(f"moves must not be negative, and scale less than 1: {self}")
 
 def jitter(
     xb:Tensor,                 # n×3×s×s
@@ -348,7 +404,8 @@ def jitter(
     reach = int(moves.jitter * size)
     down, across = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
     limits = torch.tensor([moves.scale, math.radians(moves.rotation)])
-    scale, angle = ((torch.rand(2, generator=generator, dtype=torch.float64) * 2 - 1) * limits).tolist()
+    scale, angle = (
+        (torch.rand(2, generator=generator, dtype=torch.float64) * 2 - 1) * limits).tolist()
     if moves.pad: xb = F.pad(xb, [moves.pad] * 4, value=.5)
     more = max(reach - moves.pad, 0)
     if more: xb = F.pad(xb, [more] * 4, mode="replicate")
@@ -361,7 +418,9 @@ def jitter(
                          [math.sin(angle), math.cos(angle), 2 * down / size * zoom]])
     turn = turn * (size / wide / zoom)
     grid = F.affine_grid(turn[None].to(xb.device), (1, 1, size, size), align_corners=False)
-    moved = F.grid_sample(xb.reshape(1, n * c, wide, wide), grid, padding_mode="border", align_corners=False)     # one grid for all: the batch counts as channels
+    # one grid for all: the batch counts as channels
+    moved = F.grid_sample(
+        xb.reshape(1, n * c, wide, wide), grid, padding_mode="border", align_corners=False)
     return moved.view(n, c, size, size)
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #999ef222
@@ -403,16 +462,27 @@ class Regularizers:
     small_contributions: float = 0. # share of the pixels, those that matter least, that become grey
 
     def __post_init__(self):
-        if not (0 <= self.decay <= 1 and 0 <= self.small_norms < 1 and 0 <= self.small_contributions < 1 and self.blur >= 0 and self.blur_every >= 1): raise CatsDogsError(f"shares go from 0 to 1, blur from 0, blur_every from 1: {self}")
+        if not (
+            0 <= self.decay <= 1
+            and 0 <= self.small_norms < 1
+            and 0 <= self.small_contributions < 1
+            and self.blur >= 0
+            and self.blur_every >= 1):
+            raise CatsDogsError(f"shares go from 0 to 1, blur from 0, blur_every from 1: {self}")
 
     def __call__(self, pixels:Tensor, gradient:Tensor, step:int) -> Tensor:
         "Pixels after step number `step` (from 0) → pixels"
         if self.decay: pixels = decay(pixels, self.decay)
-        if self.blur and step % self.blur_every == self.blur_every - 1: pixels = gaussian_blur(pixels, self.blur)
+        if self.blur and step % self.blur_every == self.blur_every - 1:
+            pixels = gaussian_blur(pixels, self.blur)
         if self.small_norms: pixels = clip_small_norms(pixels, self.small_norms)
-        return clip_small_contributions(pixels, gradient, self.small_contributions) if self.small_contributions else pixels
+        return (
+            clip_small_contributions(pixels, gradient, self.small_contributions)
+            if self.small_contributions
+            else pixels)
 
-    def any(self) -> bool: return any((self.decay, self.blur, self.small_norms, self.small_contributions))
+    def any(self) -> bool:
+        return any((self.decay, self.blur, self.small_norms, self.small_contributions))
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #816bdd29
 @dataclass(frozen=True)
@@ -424,13 +494,20 @@ class AscentSettings:
     noise: float = .05 # standard deviation of the first picture around grey, before the sigmoid
     moves: Moves = Moves() # before each step
     regularizers: Regularizers = Regularizers() # after each step
-    precision: str = "float32" # "bfloat16": the network's layers in that format, where the machine has it
-    start: np.ndarray|None = field(default=None, compare=False) # a picture, uint8, h×w×3, to start from instead of grey
+    # "bfloat16": the network's layers in that format, where the machine has it
+    precision: str = "float32"
+    # a picture, uint8, h×w×3, to start from instead of grey
+    start: np.ndarray|None = field(default=None, compare=False)
 
     def __post_init__(self):
-        if self.parametrisation not in ("fourier", "pixel"): raise CatsDogsError(f"unknown parametrisation {self.parametrisation!r}: choose fourier or pixel")
-        if self.precision not in ("float32", "bfloat16"): raise CatsDogsError(f"unknown precision {self.precision!r}: choose float32 or bfloat16")
-        if not (self.lr > 0 and self.noise >= 0): raise CatsDogsError(f"lr must be above 0 and noise not below: they are {self.lr} and {self.noise}")
+        if self.parametrisation not in ("fourier", "pixel"):
+            raise CatsDogsError(
+                f"unknown parametrisation {self.parametrisation!r}: choose fourier or pixel")
+        if self.precision not in ("float32", "bfloat16"):
+            raise CatsDogsError(f"unknown precision {self.precision!r}: choose float32 or bfloat16")
+        if not (self.lr > 0 and self.noise >= 0):
+            raise CatsDogsError(
+                f"lr must be above 0 and noise not below: they are {self.lr} and {self.noise}")
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -438,12 +515,14 @@ class Result:
     images: np.ndarray # n×s×s×3, uint8
     values: np.ndarray # n: each picture's objective, computed from `images` as they are
     trace: np.ndarray # steps×n: the same on the way, of the moved pictures
-    inactive: np.ndarray # n, bool: the objective was 0 at every step and is 0 still; the picture is left grey
+    # n, bool: the objective was 0 at every step and is 0 still; the picture is left grey
+    inactive: np.ndarray
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #bdbd88f6
 def visualize(
     model,                                  # as in `as_module`
-    objectives:Objective|Unit|Sequence,     # one for each picture, a `Unit` for its activation; equal ones share a group, see `Diversity`
+    # one for each picture, a `Unit` for its activation; equal ones share a group, see `Diversity`
+    objectives:Objective|Unit|Sequence,
     size:int|None=None,                     # side of the pictures, pixels; None: `canvas_size`
     steps:int=64,                           # of gradient ascent
     settings:AscentSettings=AscentSettings(), # how
@@ -455,61 +534,85 @@ def visualize(
     objectives = [Activation(o) if isinstance(o, Unit) else o for o in objectives]
     objectives = [o.resolve(model) for o in objectives]
     if not objectives: raise CatsDogsError("no objectives: give at least one, as Unit('conv2', 5)")
-    if size is None: size = settings.start.shape[0] if settings.start is not None else canvas_size(model, objectives, settings.moves.jitter)
+    if size is None:
+        size = (
+            settings.start.shape[0]
+            if settings.start is not None
+            else canvas_size(model, objectives, settings.moves.jitter))
     layers = list(dict.fromkeys(name for o in objectives for name in o.layers()))
-    tune_malloc()                                       # every step takes and gives back the same memory
+    # every step takes and gives back the same memory
+    tune_malloc()
     with outputs_of(model, layers, size) as (run, shapes), torch.enable_grad():
         plan = _plan([o.checked(model, shapes) for o in objectives])
         device = to_model(model, torch.empty(0)).device
-        pixels, trace = _climb(lambda xb: _values(plan, run(xb)), (len(objectives), size), steps, settings, seed, device)
+        pixels, trace = _climb(
+            lambda xb: _values(plan, run(xb)), (len(objectives), size), steps, settings, seed,
+            device)
         images = (to_rgb(pixels, settings.decorrelate) * 255).round().byte().cpu()
         with torch.no_grad(): values = _values(plan, run(images.float() / 255))
     inactive = (trace == 0).all(0) & (values == 0)
     images[inactive] = 128
-    return Result(images.permute(0, 2, 3, 1).numpy(), values.numpy(), trace.numpy(), inactive.numpy())
+    return Result(
+        images.permute(0, 2, 3, 1).numpy(), values.numpy(), trace.numpy(), inactive.numpy())
 
 def _plan(objectives):
     "Rows, weights and terms of what can be computed together"
     groups = {}
     for row, objective in enumerate(objectives):
-        for weight, term in objective.parts(): groups.setdefault(term.group(objective), []).append((row, float(weight), term))
-    return [(torch.tensor(rows), torch.tensor(weights), terms) for rows, weights, terms in (zip(*members) for members in groups.values())]
+        for weight, term in objective.parts():
+            groups.setdefault(term.group(objective), []).append((row, float(weight), term))
+    return [
+        (torch.tensor(rows), torch.tensor(weights), terms)
+        for rows, weights, terms in (zip(*members) for members in groups.values())]
 
 def _values(plan, outputs):
     "Each picture's objective, n numbers on the CPU"
     values = torch.zeros(len(outputs["input"]))
-    for rows, weights, terms in plan: values = values.index_add(0, rows, weights * terms[0].many(terms, outputs, rows).cpu())
+    for rows, weights, terms in plan:
+        values = values.index_add(0, rows, weights * terms[0].many(terms, outputs, rows).cpu())
     return values
 
 def _climb(values_of, shape, steps, settings, seed, device):
     "Gradient ascent with Adam for n pictures of side s: n×3×s×s numbers without bounds, and steps×n values"
     generator, (n, size) = torch.Generator().manual_seed(seed % 2**32), shape
     fourier = settings.parametrisation == "fourier"
-    to_pixels, to_parameters = (lambda p: fourier_to_pixels(p, size), pixels_to_fourier) if fourier else (lambda p: p, lambda x: x)
+    to_pixels, to_parameters = (
+        (lambda p: fourier_to_pixels(p, size), pixels_to_fourier)
+        if fourier
+        else (lambda p: p, lambda x: x))
     p = _first(n, size, settings, generator, to_parameters).to(device).requires_grad_()
     moments, trace = (torch.zeros_like(p), torch.zeros_like(p)), []
     for step in range(steps):
         pixels = to_pixels(p)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            values = values_of(jitter(to_rgb(pixels, settings.decorrelate), settings.moves, generator))
+            values = values_of(
+                jitter(to_rgb(pixels, settings.decorrelate), settings.moves, generator))
         up, gradient = torch.autograd.grad(values.sum(), (p, pixels))
         trace.append(values.detach())
         with torch.no_grad():
             p += settings.lr * _adam(up, *moments, step + 1)
-            if settings.regularizers.any(): p.copy_(to_parameters(settings.regularizers(to_pixels(p), gradient, step)))
+            if settings.regularizers.any():
+                p.copy_(to_parameters(settings.regularizers(to_pixels(p), gradient, step)))
     return to_pixels(p.detach()), torch.stack(trace)
 
 def _adam(gradient, mean, square, step):
     "The direction of Adam's step; `mean` and `square` are changed in place. By hand, because `torch.optim` loads torch's compiler, which takes longer than all pictures of a page"
-    mean.lerp_(gradient, .1); square.lerp_(gradient**2, .001)
+    mean.lerp_(gradient, .1)
+    square.lerp_(gradient**2, .001)
     return mean / (1 - .9**step) / ((square / (1 - .999**step)).sqrt() + 1e-12)
 
 def _first(n, size, settings, generator, to_parameters):
     "The parameters before the first step: faint noise, or a given picture with faint noise"
-    shape = (n, 3, size, size // 2 + 1, 2) if settings.parametrisation == "fourier" else (n, 3, size, size)
+    shape = (
+        (n, 3, size, size // 2 + 1, 2)
+        if settings.parametrisation == "fourier"
+        else (n, 3, size, size))
     noise = torch.randn(shape, generator=generator) * settings.noise
     if settings.start is None: return noise
-    if settings.start.shape != (size, size, 3): raise CatsDogsError(f"the picture to start from is {'×'.join(map(str, settings.start.shape))}, the size is {size}: resize it")
+    if settings.start.shape != (size, size, 3):
+        raise CatsDogsError(
+            f"the picture to start from is {'×'.join(map(str, settings.start.shape))}, "
+            f"the size is {size}: resize it")
     return noise + to_parameters(from_rgb(as_batch(settings.start), settings.decorrelate))
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #ee610483
@@ -522,12 +625,16 @@ def plot_pictures(
 ):
     "Draw pictures side by side with a line of text above each, pixels as they are; returns the axes"
     columns = columns or len(images)
-    step = .98 + .0175 * columns * max(label.count("\n") + bool(label) for label in labels)      # a line of text is as high wherever it stands
+    # a line of text is as high wherever it stands
+    step = .98 + .0175 * columns * max(label.count("\n") + bool(label) for label in labels)
     for i, (picture, label) in enumerate(zip(images, labels)):
         row, column = divmod(i, columns)
-        ax.imshow(picture, extent=(column, column + .94, -step * row - .94, -step * row), interpolation="nearest")
+        ax.imshow(
+            picture, extent=(column, column + 0.94, -step * row - 0.94, -step * row),
+            interpolation="nearest")
         ax.text(column, -step * row + .01, label, fontsize=fontsize, va="bottom")
-    ax.set(xlim=(0, columns), ylim=(-step * ((len(images) - 1) // columns) - .96, step - .96)); ax.axis("off")
+    ax.set(xlim=(0, columns), ylim=(-step * ((len(images) - 1) // columns) - .96, step - .96))
+    ax.axis("off")
     return ax
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #3f8ff4c5
@@ -536,8 +643,10 @@ class Inversion:
     "A picture drawn again from what one layer knew of it"
     layer: str # the layer's name
     image: np.ndarray # s×s×3, uint8
-    feature_error: float # distance of what the layer puts out from the target, as a share of the target's length
-    pixel_error: float # root of the mean squared difference from the picture, where white - black is 1
+    # distance of what the layer puts out from the target, as a share of the target's length
+    feature_error: float
+    # root of the mean squared difference from the picture, where white - black is 1
+    pixel_error: float
 
 def invert(
     model,              # as in `as_module`
@@ -548,14 +657,24 @@ def invert(
     seed:int=0          # of the first picture
 ) -> list[Inversion]: # one for each layer
     "Pictures that give layers what another picture gave them (Mahendran and Vedaldi 2015)"
-    if picture.shape != (len(picture), len(picture), 3): raise CatsDogsError(f"the picture is {'×'.join(map(str, picture.shape))}: cut it square, with red, green and blue last")
+    if picture.shape != (len(picture), len(picture), 3):
+        raise CatsDogsError(
+            f"the picture is {'×'.join(map(str, picture.shape))}: "
+            "cut it square, with red, green and blue last")
     result, x = [], as_batch(picture)
     for name in find_layers(model, layers):
-        with outputs_of(model, [name], len(picture)) as (run, _), torch.no_grad(): target = run(x)[name][0].clone()
+        with outputs_of(model, [name], len(picture)) as (run, _), torch.no_grad():
+            target = run(x)[name][0].clone()
         match = Match(name, target)
-        r = visualize(model, match + smoothness * Smoothness(), len(picture), steps, AscentSettings(moves=Moves(0, 0, 0), lr=.1), seed)
-        with outputs_of(model, [name], len(picture)) as (run, _), torch.no_grad(): distance = -match(run(as_batch(r.images))).item()
-        result.append(Inversion(name, r.images[0], distance**.5, ((as_batch(r.images) - x)**2).mean().item()**.5))
+        r = visualize(
+            model, match + smoothness * Smoothness(), len(picture), steps,
+            AscentSettings(moves=Moves(0, 0, 0), lr=0.1), seed)
+        with outputs_of(model, [name], len(picture)) as (run, _), torch.no_grad():
+            distance = -match(run(as_batch(r.images))).item()
+        result.append(
+            Inversion(
+                name, r.images[0], distance**0.5,
+                ((as_batch(r.images) - x) ** 2).mean().item() ** 0.5))
     return result
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #0b4273fb
@@ -576,5 +695,7 @@ def preferred_images(
     top, bottom, left, right = seen_at_centre(model, name, result.images.shape[1])
     cut = as_batch(result.images)[:, :, top:bottom, left:right]
     smaller = size < cut.shape[-1]
-    if cut.shape[2:] != (size, size): cut = F.interpolate(cut, (size, size), mode="bicubic", align_corners=False, antialias=smaller)
+    if cut.shape[2:] != (size, size):
+        cut = F.interpolate(
+            cut, (size, size), mode="bicubic", align_corners=False, antialias=smaller)
     return (cut.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()

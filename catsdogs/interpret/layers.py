@@ -19,17 +19,26 @@ def plot_filters(
 ):
     "Draw the filters of a first layer in colour, grey is zero; raises `CatsDogsError` for a layer that does not look at colours; returns the axes"
     weight = getattr(layer, "weight", None)
-    if weight is None or weight.ndim != 4 or weight.shape[1] != 3: raise CatsDogsError("only filters that look at red, green and blue can be drawn in colour: give a model's first convolution")
+    if weight is None or weight.ndim != 4 or weight.shape[1] != 3:
+        raise CatsDogsError(
+            "only filters that look at red, green and blue can "
+            "be drawn in colour: give a model's first convolution")
     w = weight.detach().float().cpu().permute(0, 2, 3, 1).numpy()
     w = .5 + w / (2 * np.abs(w).max((1, 2, 3), keepdims=True) + 1e-12)
-    ax.imshow(tile_pictures(w, 8, 1.)); ax.axis("off"); ax.set_title(f"{len(w)} filters of {w.shape[1]}×{w.shape[2]}×3 weights")
+    ax.imshow(tile_pictures(w, 8, 1.))
+    ax.axis("off")
+    ax.set_title(f"{len(w)} filters of {w.shape[1]}×{w.shape[2]}×3 weights")
     return ax
 
 def tile_pictures(pictures, cols, gap):
     "Pictures n×h×w(×3), side by side with a gap of one pixel (of value `gap`)"
-    n, h, w = pictures.shape[:3]; rows = -(-n // cols); cols = min(cols, n)
+    n, h, w = pictures.shape[:3]
+    rows = -(-n // cols)
+    cols = min(cols, n)
     sheet = np.full((rows * (h + 1) - 1, cols * (w + 1) - 1, *pictures.shape[3:]), gap)
-    for i, p in enumerate(pictures): r, c = divmod(i, cols); sheet[r * (h + 1):r * (h + 1) + h, c * (w + 1):c * (w + 1) + w] = p
+    for i, p in enumerate(pictures):
+        r, c = divmod(i, cols)
+        sheet[r * (h + 1):r * (h + 1) + h, c * (w + 1):c * (w + 1) + w] = p
     return sheet
 
 def plot_feature_maps(
@@ -41,22 +50,29 @@ def plot_feature_maps(
     for name, a in maps.items(): check_maps(name, a)
     import matplotlib.pyplot as plt
     fig, axs = plt.subplots(len(maps), k + 1, figsize=(k + 1, 1.18 * len(maps)), squeeze=False)
-    if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.01, h_pad=.02, wspace=.01, hspace=.01)
+    if fig.get_layout_engine():
+        fig.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.01)
     for ax in axs.flat: ax.axis("off")
     axs[0, 0].imshow(picture)
     for i, (row, (name, a)) in enumerate(zip(axs, maps.items())):
         a = a[0].float().cpu()
         order = a.flatten(1).mean(1).argsort(descending=True)[:k].tolist()
         for ax, unit in zip(row[1:], order):
-            ax.imshow(a[unit], cmap="magma", vmin=0, vmax=max(a[unit].max().item(), 1e-6)); ax.set_title(str(unit), fontsize=7, fontweight="normal", pad=1)
-        row[0].text(.5, .5 if i else -.04, f"{name}\n{len(a)} maps\n{a.shape[1]}×{a.shape[2]}", fontsize=7, ha="center", va="center" if i else "top", transform=row[0].transAxes)
+            ax.imshow(a[unit], cmap="magma", vmin=0, vmax=max(a[unit].max().item(), 1e-6))
+            ax.set_title(str(unit), fontsize=7, fontweight="normal", pad=1)
+        row[0].text(
+            0.5, 0.5 if i else -0.04, f"{name}\n{len(a)} maps\n{a.shape[1]}×{a.shape[2]}",
+            fontsize=7, ha="center", va="center" if i else "top", transform=row[0].transAxes)
     return fig
 
 # %% ../../nbs/library/interpret/layers.ipynb #20950c9e
 def _scale(values):
     "Colour map and limits that fit numbers with or without sign: zero is black, or white"
     low, high = min(0., float(values.min())), max(float(values.max()), 1e-6)
-    return dict(cmap="magma", vmin=0, vmax=high) if low == 0 else dict(cmap="RdBu_r", vmin=-max(high, -low), vmax=max(high, -low))
+    return (
+        dict(cmap="magma", vmin=0, vmax=high)
+        if low == 0
+        else dict(cmap="RdBu_r", vmin=-max(high, -low), vmax=max(high, -low)))
 
 def plot_feature_map(
     model,          # as in `as_module`
@@ -68,11 +84,16 @@ def plot_feature_map(
     import matplotlib.pyplot as plt
     xb = as_batch(pictures)
     (name, maps), = activations(model, xb, layer).items()
-    check_maps(name, maps); check_unit(name, unit, maps.shape[1])
+    check_maps(name, maps)
+    check_unit(name, unit, maps.shape[1])
     maps = maps[:, unit].float().cpu().numpy()
     fig, axs = plt.subplots(2, len(xb), figsize=(.95 * len(xb) + .6, 2.3), squeeze=False)
     for x, m, (above, below) in zip(xb, maps, axs.T):
-        above.imshow(x.permute(1, 2, 0)); shown = below.imshow(m, **_scale(maps)); below.set_title(f"{m.max():.2f}", fontsize=8, fontweight="normal", pad=2)
-        above.axis("off"); below.axis("off")
-    axs[0, 0].set_title(f"{name}, unit {unit}", fontsize=9); fig.colorbar(shown, ax=list(axs[1]), fraction=.02, pad=.01).ax.tick_params(labelsize=7)
+        above.imshow(x.permute(1, 2, 0))
+        shown = below.imshow(m, **_scale(maps))
+        below.set_title(f"{m.max():.2f}", fontsize=8, fontweight="normal", pad=2)
+        above.axis("off")
+        below.axis("off")
+    axs[0, 0].set_title(f"{name}, unit {unit}", fontsize=9)
+    fig.colorbar(shown, ax=list(axs[1]), fraction=.02, pad=.01).ax.tick_params(labelsize=7)
     return fig

@@ -19,17 +19,23 @@ from ..models.hooks import as_batch
 # %% ../../nbs/library/interpret/pictures.ipynb #5a7eac5a
 def check_same_size(size, xb):
     "The height and width of all batches, which must be the same"
-    if size not in (None, tuple(xb.shape[2:])): raise CatsDogsError(f"pictures of {'×'.join(map(str, xb.shape[2:]))} after pictures of {'×'.join(map(str, size))}: give them all the same size")
+    if size not in (None, tuple(xb.shape[2:])):
+        raise CatsDogsError(
+            f"pictures of {'×'.join(map(str, xb.shape[2:]))} after pictures "
+            f"of {'×'.join(map(str, size))}: give them all the same size")
     return tuple(xb.shape[2:])
 
 def picture_batches(
-    pictures,   # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, fastai or torch loader that does not shuffle, or any iterable of batches (or of tuples that begin with one)
+    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, fastai or torch
+    # loader that does not shuffle, or any iterable of batches (or of tuples that begin with one)
+    pictures,
     bs:int=64   # pictures in a batch, where that is not settled by the loader
 ) -> Iterator[tuple[Tensor, Tensor]]: # the pictures' numbers, and the batch: n×3×h×w from 0 to 1
     "Pictures batch by batch with their numbers: rows of an array or cache (unreadable photos left out), else counted in the order in which they come; raises `CatsDogsError` for a loader that shuffles"
     if hasattr(pictures, "pixels") and hasattr(pictures, "rows"):
         rows = np.array(sorted(pictures.rows.values()), int)
-        for r in np.array_split(rows, range(bs, len(rows), bs)) if len(rows) else []: yield torch.from_numpy(r), _floats(pictures.batch(r))
+        for r in np.array_split(rows, range(bs, len(rows), bs)) if len(rows) else []:
+            yield torch.from_numpy(r), _floats(pictures.batch(r))
         return
     first = 0
     for xb in _source(pictures, bs):
@@ -39,30 +45,46 @@ def picture_batches(
 
 def _source(pictures, bs):
     "An iterable of batches"
-    if getattr(pictures, "shuffle", False) is True or isinstance(getattr(pictures, "sampler", None), torch.utils.data.RandomSampler):
-        raise CatsDogsError("the loader shuffles, so a number would not tell which picture it was: give `dls.valid`, `dls.test_dl(photos)` or `dls.cache`")
-    if isinstance(pictures, (list, tuple)) and len(pictures) and not isinstance(pictures[0], (list, tuple)) and np.ndim(pictures[0]) == 3: pictures = np.stack([np.asarray(p) for p in pictures])
-    if isinstance(pictures, (np.ndarray, Tensor)): return (pictures[i:i + bs] for i in range(0, len(pictures), bs))
+    if getattr(pictures, "shuffle", False) is True or isinstance(
+        getattr(pictures, "sampler", None), torch.utils.data.RandomSampler):
+        raise CatsDogsError(
+            "the loader shuffles, so a number would not tell which picture "
+            "it was: give `dls.valid`, `dls.test_dl(photos)` or `dls.cache`")
+    if (
+        isinstance(pictures, (list, tuple))
+        and len(pictures)
+        and not isinstance(pictures[0], (list, tuple))
+        and np.ndim(pictures[0]) == 3):
+        pictures = np.stack([np.asarray(p) for p in pictures])
+    if isinstance(pictures, (np.ndarray, Tensor)):
+        return (pictures[i : i + bs] for i in range(0, len(pictures), bs))
     return pictures
 
 def _floats(xb):
     "n×3×h×w from 0 to 1, from a tensor or from uint8 with the colours last"
     if not isinstance(xb, Tensor): return as_batch(xb)
-    if xb.ndim != 4: raise CatsDogsError(f"a batch must have four sides, n×3×h×w, not {'×'.join(map(str, xb.shape))}")
+    if xb.ndim != 4:
+        raise CatsDogsError(
+            f"a batch must have four sides, n×3×h×w, not {'×'.join(map(str, xb.shape))}")
     if xb.dtype != torch.uint8: return xb
     return xb.as_subclass(Tensor).float() / 255 if xb.shape[1] == 3 else as_batch(xb.numpy())
 
 def picture_at(
-    pictures,   # as for `picture_batches`, but something that can be asked for one picture: no generator
+    # as for `picture_batches`, but something that can be asked for one picture: no generator
+    pictures,
     i:int       # its number
 ) -> np.ndarray: # h×w×3, uint8
     "The picture with a number that `picture_batches` gave; raises `CatsDogsError` if it cannot be had"
-    if hasattr(pictures, "pixels") and hasattr(pictures, "rows"): return np.array(pictures.pixels[i])
-    if hasattr(pictures, "cache") and hasattr(pictures, "rows"): return np.array(pictures.cache.pixels[pictures.rows[i]])
+    if hasattr(pictures, "pixels") and hasattr(pictures, "rows"):
+        return np.array(pictures.pixels[i])
+    if hasattr(pictures, "cache") and hasattr(pictures, "rows"):
+        return np.array(pictures.cache.pixels[pictures.rows[i]])
     if hasattr(pictures, "do_item"): return _pixels(pictures.do_item(i))        # a fastai loader
     if hasattr(pictures, "dataset"): return _pixels(pictures.dataset[i])
     if isinstance(pictures, (np.ndarray, Tensor, list, tuple)): return _pixels(pictures[i])
-    raise CatsDogsError(f"{type(pictures).__name__} cannot be asked for picture {i}: give the array, list, loader or photo cache that the batches came from")
+    raise CatsDogsError(
+        f"{type(pictures).__name__} cannot be asked for picture {i}: give "
+        "the array, list, loader or photo cache that the batches came from")
 
 def _pixels(item):
     "h×w×3, uint8, from a picture, a tensor, or a tuple that begins with one"

@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .top_images import TopImages, top_images
-from ..models.hooks import activations, as_batch, as_module, capture_outputs, class_logits, list_layers
+from ..models.hooks import (
+    activations, as_batch, as_module, capture_outputs, class_logits, list_layers)
 from ..models.receptive_field import map_layers, receptive_field_of
 from .layers import plot_feature_maps
 from .attribution import ATTRIBUTION_METHODS, attribute, plot_attribution
@@ -40,9 +41,11 @@ def main_layers(
     if not maps: raise CatsDogsError("this model has no maps to show: it has no convolutions")
     for name, a in activations(model, xb[:1], maps).items():
         if min(a.shape[2:]) > 1: by_size.setdefault(tuple(a.shape[2:]), []).append(name)
-    functions = [name for name in maps if type(layers[name]).__module__ == "torch.nn.modules.activation"]
+    functions = [
+        name for name in maps if type(layers[name]).__module__ == "torch.nn.modules.activation"]
     after_function = [[n for n in names if n in functions] for names in by_size.values()]
-    return [names[-1] for names in after_function if names] or [names[-1] for names in by_size.values()]
+    return [names[-1] for names in after_function if names] or [
+        names[-1] for names in by_size.values()]
 
 # %% ../../nbs/library/interpret/show.ipynb #00166399
 def contributions(
@@ -55,7 +58,9 @@ def contributions(
     with capture_outputs(model, layers) as kept, torch.enable_grad():
         logits = class_logits(as_module(model)(xb.clone().requires_grad_()))
         grads = torch.autograd.grad(logits[:, target].sum(), list(kept.values()))
-    return {name: (a * g).flatten(2).sum(2).detach() if a.ndim == 4 else (a * g).detach() for (name, a), g in zip(kept.items(), grads)}
+    return {
+        name: (a * g).flatten(2).sum(2).detach() if a.ndim == 4 else (a * g).detach()
+        for (name, a), g in zip(kept.items(), grads)}
 
 # %% ../../nbs/library/interpret/show.ipynb #0d9b74b9
 @dataclass(frozen=True)
@@ -65,19 +70,26 @@ class ShowSettings:
     units: int = 3 # units of each layer that are looked at closely: those that contribute most
     top: int = 6 # top images of each of these
     search: int = 400 # photos of the run that are searched for them, at most
-    methods: tuple = ("integrated_gradients", "hirescam", "occlusion") # of `attribute`: those that interpret/attribution found to be the most faithful
+    # of `attribute`: those that interpret/attribution found to be the most faithful
+    methods: tuple = ("integrated_gradients", "hirescam", "occlusion")
     preferred: bool = True # make the picture that each of these units likes best
 
     def __post_init__(self):
         for name in ("maps", "units", "top", "search"):
-            if getattr(self, name) < 1: raise CatsDogsError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if unknown := [m for m in self.methods if m not in ATTRIBUTION_METHODS]: raise CatsDogsError(f"unknown method {unknown[0]!r}: choose one of {', '.join(ATTRIBUTION_METHODS)}")
+            if getattr(self, name) < 1:
+                raise CatsDogsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if unknown := [m for m in self.methods if m not in ATTRIBUTION_METHODS]:
+            raise CatsDogsError(
+                f"unknown method {unknown[0]!r}: choose one of {', '.join(ATTRIBUTION_METHODS)}")
 
-def _digest(*parts): return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+def _digest(*parts):
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
 
 class _Pictures(list):
     "Photos as pictures of the network's size, each decoded when it is asked for"
-    def __init__(self, photos, predictor): super().__init__(photos); self.predictor = predictor
+    def __init__(self, photos, predictor):
+        super().__init__(photos)
+        self.predictor = predictor
     def __getitem__(self, i): return self.predictor.pixels(super().__getitem__(i))
 
 def _batches(photos, predictor, readable, bs=64):
@@ -87,69 +99,103 @@ def _batches(photos, predictor, readable, bs=64):
         except UnreadablePhoto: return None
     batch = []
     for i, pixels in enumerate(map_photos(look, photos, "looking for top images")):
-        if pixels is not None: readable.append(i); batch.append(pixels)
-        if batch and (len(batch) == bs or i == len(photos) - 1): yield np.stack(batch); batch = []
+        if pixels is not None:
+            readable.append(i)
+            batch.append(pixels)
+        if batch and (len(batch) == bs or i == len(photos) - 1):
+            yield np.stack(batch)
+            batch = []
 
 def _top_images(run, predictor, layers, settings):
     "Top images and the pictures that they come from, searched now or read from the cache; None if the run's photos are no longer there"
     try: photos = as_run(run).photos()
     except CatsDogsError: return None
     photos = evenly_spaced(photos, settings.search)
-    key = _digest(_weights_hash(run), layers, settings.top, [(p.name, p.label, p.size, p.stamp) for p in photos])
+    key = _digest(
+        _weights_hash(run), layers, settings.top,
+        [(p.name, p.label, p.size, p.stamp) for p in photos])
     file = cache_dir()/"show"/f"top-{key}.safetensors"
     if not file.exists():
         readable = []
-        top = top_images(predictor, _batches(photos, predictor, readable), layers, settings.top, fast=True)
-        with atomic_path(file) as tmp: save_file(_as_tensors(top) | {"readable": torch.tensor(readable)}, tmp)
+        top = top_images(
+            predictor, _batches(photos, predictor, readable), layers, settings.top, fast=True)
+        with atomic_path(file) as tmp:
+            save_file(_as_tensors(top) | {"readable": torch.tensor(readable)}, tmp)
     tensors = load_file(file)
-    return _from_tensors(tensors, layers, predictor), _Pictures([photos[i] for i in tensors["readable"].tolist()], predictor)
+    return _from_tensors(tensors, layers, predictor), _Pictures(
+        [photos[i] for i in tensors["readable"].tolist()], predictor)
 
 _KEPT = ("values", "images", "places")
 
-def _as_tensors(top): return {"n": torch.tensor(top.n)} | {f"{kind}.{name}": t.contiguous() for kind in _KEPT for name, t in getattr(top, kind).items()}
+def _as_tensors(top):
+    return {"n": torch.tensor(top.n)} | {
+        f"{kind}.{name}": t.contiguous() for kind in _KEPT for name, t in getattr(top, kind).items()
+    }
 
 def _from_tensors(tensors, layers, predictor):
     size = (predictor.size, predictor.size)
-    return TopImages(tensors["n"].item(), size, *({n: tensors[f"{kind}.{n}"] for n in layers} for kind in _KEPT), {n: receptive_field_of(predictor, n, size) for n in layers})
+    return TopImages(
+        tensors["n"].item(), size, *({n: tensors[f"{kind}.{n}"] for n in layers} for kind in _KEPT),
+        {n: receptive_field_of(predictor, n, size) for n in layers})
 
 def _preferred(run, predictor, layer, units):
     "The picture that each unit likes best, h×w×3, made now or read from the cache"
     folder = cache_dir()/"show"/f"preferred-{_digest(_weights_hash(run), predictor.size, layer)}"
     missing = [u for u in units if not (folder/f"{u}.png").exists()]
     if missing:
-        for u, pixels in zip(missing, preferred_images(predictor, layer, missing, predictor.size, 32, AscentSettings(precision="bfloat16"))):
+        for u, pixels in zip(
+            missing,
+            preferred_images(
+                predictor, layer, missing, predictor.size, 32, AscentSettings(precision="bfloat16")
+            )):
             with atomic_path(folder/f"{u}.png") as tmp: Image.fromarray(pixels).save(tmp, "PNG")
     return [np.asarray(Image.open(folder/f"{u}.png")) for u in units]
 
-def _weights_hash(run): return hashlib.blake2b((Path(run)/MODEL_FILE).read_bytes(), digest_size=8).hexdigest()
+def _weights_hash(run):
+    return hashlib.blake2b((Path(run) / MODEL_FILE).read_bytes(), digest_size=8).hexdigest()
 
 # %% ../../nbs/library/interpret/show.ipynb #2a99ca96
 def _answer_figure(photo, pixels, answer):
     "The photo, what the network sees of it, what it says"
     import matplotlib.pyplot as plt
     fig, (a, b, c) = plt.subplots(1, 3, figsize=(8, 2.5), width_ratios=(1, 1, 1.3))
-    a.imshow(open_photo(photo, enough=400)); a.set_title("the photo"); b.imshow(pixels); b.set_title("as the network sees it")
+    a.imshow(open_photo(photo, enough=400))
+    a.set_title("the photo")
+    b.imshow(pixels)
+    b.set_title("as the network sees it")
     for ax in (a, b): ax.axis("off")
     likely = sorted(answer, key=answer.get)[-6:]
-    c.barh(likely, [answer[k] for k in likely], color=[COLORS.get(k, COLORS["neutral"]) for k in likely], height=.6)
-    for y, k in enumerate(likely): c.text(min(answer[k] + .02, .8), y, f"{answer[k]:.1%}", va="center", fontsize=9)
-    c.set(xlim=(0, 1), title="what it says"); c.xaxis.set_major_formatter("{x:.0%}"); c.grid(axis="y", visible=False)
+    c.barh(
+        likely, [answer[k] for k in likely],
+        color=[COLORS.get(k, COLORS["neutral"]) for k in likely], height=0.6)
+    for y, k in enumerate(likely):
+        c.text(min(answer[k] + 0.02, 0.8), y, f"{answer[k]:.1%}", va="center", fontsize=9)
+    c.set(xlim=(0, 1), title="what it says")
+    c.xaxis.set_major_formatter("{x:.0%}")
+    c.grid(axis="y", visible=False)
     return fig
 
 def _attribution_figure(predictor, pixels, target, methods):
     "Where the evidence for a class is, by several methods"
     import matplotlib.pyplot as plt
     fig, axs = plt.subplots(1, len(methods) + 1, figsize=(8, 8 / (len(methods) + 1) + .3))
-    axs[0].imshow(pixels); axs[0].set_title("the picture"); axs[0].axis("off")
+    axs[0].imshow(pixels)
+    axs[0].set_title("the picture")
+    axs[0].axis("off")
     for ax, method in zip(axs[1:], methods):
-        fine = ATTRIBUTION_METHODS[method].colors != "one"    # such maps are so fine that little is seen of them unblurred
-        plot_attribution(pixels, attribute(predictor, as_batch(pixels), method, target)[0], ax, ATTRIBUTION_METHODS[method].signed, smooth=1.5 * fine)
+        # such maps are so fine that little is seen of them unblurred
+        fine = ATTRIBUTION_METHODS[method].colors != "one"
+        plot_attribution(
+            pixels, attribute(predictor, as_batch(pixels), method, target)[0], ax,
+            ATTRIBUTION_METHODS[method].signed, smooth=1.5 * fine)
         ax.set_title(ATTRIBUTION_METHODS[method].title)
     return fig
 
 _SIDE, _GAP = 120, 6                                    # of the tiles of a layer's figure, pixels
 
-def _tile(pixels): return ImageOps.pad(Image.fromarray(pixels), (_SIDE, _SIDE), Image.Resampling.NEAREST, color="white")
+def _tile(pixels):
+    return ImageOps.pad(
+        Image.fromarray(pixels), (_SIDE, _SIDE), Image.Resampling.NEAREST, color="white")
 
 def _heat(field, unit_map):
     "A unit's map, h×w, as large as a tile, each number where it looks, from 0 to 1"
@@ -167,19 +213,23 @@ def _layer_figure(pixels, heats, rows, titles):
     import matplotlib.pyplot as plt
     columns, head, step = 2 + max(len(patches) for _, patches, _ in rows), 34, _SIDE + _GAP
     sheet = Image.new("RGB", (columns * step, len(rows) * (step + 14) + head - 14), "white")
-    fig = plt.figure(figsize=(8, 8 * sheet.height / sheet.width), layout="none"); ax = fig.add_axes((0, 0, 1, 1))
+    fig = plt.figure(figsize=(8, 8 * sheet.height / sheet.width), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1))
     def put(tile, row, column, text="", **style):
         x, y = column * step, head + row * (step + 14)
         if tile: sheet.paste(tile, (x, y))
         ax.text(x, y - 2, text, fontsize=7, **style)
     for i, ((unit, patches, liked), title) in enumerate(zip(rows, titles)):
-        put(_heat_tile(pixels, heats[i]), i, 0, title, fontweight="bold", color=COLORS["train"] if "+" in title else COLORS["valid"])
+        put(
+            _heat_tile(pixels, heats[i]), i, 0, title, fontweight="bold",
+            color=COLORS["train"] if "+" in title else COLORS["valid"])
         for k, patch in enumerate(patches): put(_tile(patch.pixels), i, 1 + k, f"{patch.value:.2g}")
         if liked is not None: put(_tile(liked), i, columns - 1)
     ax.text(0, 12, "here", fontsize=7.5)
     if rows[0][1]: ax.text(step, 12, "top images", fontsize=7.5)
     if rows[0][2] is not None: ax.text((columns - 1) * step, 12, "it likes best", fontsize=7.5)
-    ax.imshow(sheet); ax.axis("off")
+    ax.imshow(sheet)
+    ax.axis("off")
     return fig
 
 # %% ../../nbs/library/interpret/show.ipynb #e63c0de0
@@ -191,46 +241,88 @@ def show_photo(
 ) -> Path: # `out`
     "Write one self-contained page about what every layer of a run's network makes of a photo; raises `CatsDogsError` for a run or a photo that cannot be read"
     predictor, photo = Predictor(run), Photo(Path(photo))
-    if not photo.path.is_file(): raise CatsDogsError(f"{photo}: {'is a folder' if photo.path.is_dir() else 'no such file'}; give one photo")
+    if not photo.path.is_file():
+        raise CatsDogsError(
+            f"{photo}: {'is a folder' if photo.path.is_dir() else 'no such file'}; give one photo")
     pixels = predictor.pixels(photo)
     answer = dict(zip(predictor.classes, predictor.probabilities(pixels[None])[0].tolist()))
     label = max(answer, key=answer.get)
-    with plot_style(): figures = list(_page_figures(run, predictor, photo, pixels, answer, settings))
+    with plot_style():
+        figures = list(_page_figures(run, predictor, photo, pixels, answer, settings))
     title, info = f"{photo.path.name}: {label}, {answer[label]:.1%}", predictor.info
-    facts = [("Photo", photo), ("Run", Path(run).resolve()), ("Model", f"{info.model}, {info.size}×{info.size}, {info.method}"), ("Classes", ", ".join(predictor.classes))]
-    if info.scores: facts.append(("Its accuracy", f"{info.scores.accuracy:.1%} on {info.scores.n:,} photos that it did not learn from"))
-    page = html_page(title, "One photo, seen by every layer of a network.", {f"P({k})": f"{p:.1%}" for k, p in sorted(answer.items(), key=lambda kp: -kp[1])[:4]}, figures, facts)
+    facts = [
+        ("Photo", photo),
+        ("Run", Path(run).resolve()),
+        ("Model", f"{info.model}, {info.size}×{info.size}, {info.method}"),
+        ("Classes", ", ".join(predictor.classes))]
+    if info.scores:
+        facts.append(
+            (
+                "Its accuracy",
+                f"{info.scores.accuracy:.1%} on {info.scores.n:,} "
+                "photos that it did not learn from"))
+    page = html_page(
+        title, "One photo, seen by every layer of a network.",
+        {f"P({k})": f"{p:.1%}" for k, p in sorted(answer.items(), key=lambda kp: -kp[1])[:4]},
+        figures, facts)
     with explain_os_errors(f"writing {out}"): return write_atomic(out, page)
 
 def _page_figures(run, predictor, photo, pixels, answer, settings):
     "The pictures of a page, from the answer to the last layer"
     xb, label = as_batch(pixels), max(answer, key=answer.get)
-    squashed = {"squash": "squashed to a square", "crop": "cut to a square", "pad": "padded to a square"}[predictor.method]
-    yield Figure("answer", figure_png(_answer_figure(photo, pixels, answer)), f"Before the network sees a photo, it is {squashed} of {predictor.size}×{predictor.size} pixels. Whatever is lost there, no layer can bring back.", "The answer")
+    squashed = {
+        "squash": "squashed to a square", "crop": "cut to a square", "pad": "padded to a square",
+    }[predictor.method]
+    yield Figure(
+        "answer", figure_png(_answer_figure(photo, pixels, answer)),
+        f"Before the network sees a photo, it is {squashed} of {predictor.size}×{predictor.size} "
+        "pixels. Whatever is lost there, no layer can bring back.",
+        "The answer")
     try: layers = main_layers(predictor, xb)
-    except CatsDogsError: layers = []                       # a dense network: there is an answer, and evidence in the pixels, but there are no maps
+    # a dense network: there is an answer, and evidence in the pixels, but there are no maps
+    except CatsDogsError: layers = []
     methods = [m for m in settings.methods if layers or not ATTRIBUTION_METHODS[m].needs_maps]
-    yield Figure("attribution", figure_png(_attribution_figure(predictor, pixels, label, methods), colors=160),
-                 f"Where the evidence for “{label}” lies. Red speaks for it, blue against it; where a map has one colour, it only says how much a place counts. Methods that agree deserve more trust than one alone.", "Where it looked")
+    yield Figure(
+        "attribution",
+        figure_png(_attribution_figure(predictor, pixels, label, methods), colors=160),
+        f"Where the evidence for “{label}” lies. Red speaks for it, blue "
+        "against it; where a map has one colour, it only says how much a "
+        "place counts. Methods that agree deserve more trust than one alone.",
+        "Where it looked")
     if not layers: return
     maps = activations(predictor, xb, layers)
-    yield Figure("maps", figure_png(plot_feature_maps(pixels, maps, settings.maps), colors=128), "The brightest maps of each layer, each with a scale of its own. From row to row the maps get coarser, and fewer places are lit: the network stops describing the picture and starts to decide.", "What each layer sees")
+    yield Figure(
+        "maps", figure_png(plot_feature_maps(pixels, maps, settings.maps), colors=128),
+        "The brightest maps of each layer, each with a scale of its own. "
+        "From row to row the maps get coarser, and fewer places are lit: "
+        "the network stops describing the picture and starts to decide.",
+        "What each layer sees")
     yield from _layer_figures(run, predictor, pixels, maps, label, settings)
 
 def _layer_figures(run, predictor, pixels, maps, label, settings):
     "A close look at the units of each layer that contribute most"
-    target, found = predictor.classes.index(label), _top_images(run, predictor, list(maps), settings)
+    target = predictor.classes.index(label)
+    found = _top_images(run, predictor, list(maps), settings)
     shares = contributions(predictor, as_batch(pixels), list(maps), target)
     for name, a in maps.items():
         share = shares[name][0]
         units = share.abs().topk(min(settings.units, len(share))).indices.tolist()
-        patches = [[found[0].patch(name, u, rank, found[1]) for rank in range(min(settings.top, found[0].values[name].shape[1]))] if found else [] for u in units]
+        patches = [
+            [
+                found[0].patch(name, u, rank, found[1])
+                for rank in range(min(settings.top, found[0].values[name].shape[1]))]
+            if found
+            else []
+            for u in units]
         liked = _liked(run, predictor, name, units, settings)
         titles = [f"{u}: {share[u]:+.2f}" for u in units]
         field = receptive_field_of(predictor, name, pixels.shape[:2])
         heats = [_heat(field, a[0, u].float()) for u in units]
         fig = _layer_figure(pixels, heats, list(zip(units, patches, liked)), titles)
-        yield Figure(f"units_{name}", figure_png(fig, colors=192), _unit_caption(name, a, label, found, liked), "Which units speak up" if name == next(iter(maps)) else "")
+        yield Figure(
+            f"units_{name}", figure_png(fig, colors=192),
+            _unit_caption(name, a, label, found, liked),
+            "Which units speak up" if name == next(iter(maps)) else "")
 
 def _liked(run, predictor, name, units, settings):
     "The picture that each unit likes best; None where none is asked for, or where the network takes pictures of one size only"
@@ -240,5 +332,9 @@ def _liked(run, predictor, name, units, settings):
 
 def _unit_caption(name, a, label, found, liked):
     n, h, w = a.shape[1:]
-    source = f"the patches at which it fires most among {found[0].n:,} photos that the network has not learned from, with its activation" if found else "(no top images: the photos of the run are no longer there)"
+    source = (
+        f"the patches at which it fires most among {found[0].n:,} photos "
+        "that the network has not learned from, with its activation"
+        if found
+        else "(no top images: the photos of the run are no longer there)")
     return f"{name}: the units, of {n} with {h}×{w} maps, that contribute most to “{label}” or against it. In each row: the unit's number and its contribution (what the logit would lose without it, to first order), where it fires in this photo, {source}{'' if liked[0] is None else ', and the picture that it likes best'}."

@@ -14,7 +14,8 @@ import torch
 
 from ..core import CatsDogsError
 from .pictures import picture_batches
-from ..models.hooks import computing_layers, find_layers, list_layers, no_gradients, run_model, capture_outputs
+from ..models.hooks import (
+    computing_layers, find_layers, list_layers, no_gradients, run_model, capture_outputs)
 
 # %% ../../nbs/library/interpret/similarity.ipynb #cfa0a3f4
 def cka(
@@ -22,34 +23,47 @@ def cka(
     y:Tensor    # n×q: what another layer makes of the same pictures
 ) -> float: # 1: the same up to rotation and scale; about 0: unrelated
     "Linear centred kernel alignment (Kornblith et al. 2019), with the estimator that does not reward wide layers (Nguyen et al. 2021); raises `CatsDogsError` for fewer than 4 pictures"
-    if len(x) != len(y) or len(x) < 4: raise CatsDogsError(f"CKA compares two layers on the same pictures, four or more, not {len(x)} and {len(y)}")
+    if len(x) != len(y) or len(x) < 4:
+        raise CatsDogsError(
+            f"CKA compares two layers on the same pictures, four or more, not {len(x)} and {len(y)}"
+        )
     return _alignment(_likeness(x), _likeness(y))
 
 def _likeness(x):
     "How alike each two of n pictures are to a layer: n×n"
-    x = x.flatten(1).double(); x = x - x.mean(0)
+    x = x.flatten(1).double()
+    x = x - x.mean(0)
     return x @ x.T
 
 def _alignment(k, l):
     kk, ll, kl = _hsic(k, k), _hsic(l, l), _hsic(k, l)
-    return (kl / (kk * ll)**.5).item() if kk > 0 and ll > 0 else float("nan")      # a layer that makes the same of all pictures is like nothing
+    # a layer that makes the same of all pictures is like nothing
+    return (kl / (kk * ll)**.5).item() if kk > 0 and ll > 0 else float("nan")
 
 def _hsic(k, l):
     "The unbiased Hilbert-Schmidt independence criterion (Song et al. 2012, equation 5)"
     n = len(k)
-    k, l = k - torch.diag(k.diag()), l - torch.diag(l.diag())           # how alike a picture is to itself says nothing, and grows with the layer's width
-    return ((k * l).sum() + k.sum() * l.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * (k.sum(0) @ l.sum(0))) / (n * (n - 3))
+    # how alike a picture is to itself says nothing, and grows with the layer's width
+    k, l = k - torch.diag(k.diag()), l - torch.diag(l.diag())
+    return (
+        (k * l).sum()
+        + k.sum() * l.sum() / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * (k.sum(0) @ l.sum(0))) / (n * (n - 3))
 
 @dataclass(frozen=True)
 class LayerSimilarity:
     "How far one layer of a network is from the same layer of another"
     name: str # as in `list_layers`
-    cka: float # how alike they see the pictures: 1 the same, about 0 unrelated; NaN where one of them sees no difference between any
-    weights: float|None # size of the difference of their weights over the size of the first's; None: no weights, or of other shapes
+    # how alike they see the pictures: 1 the same, about 0 unrelated; NaN where one of them sees no
+    # difference between any
+    cka: float
+    # size of the difference of their weights over the size of the first's; None: no weights, or of
+    # other shapes
+    weights: float|None
 
 def layer_similarity(
     first, second,              # two networks, as in `as_module`
-    pictures,                   # a few hundred, as for `picture_batches`; maps are averaged to at most 8×8 places
+    pictures,  # a few hundred, as for `picture_batches`; maps are averaged to at most 8×8 places
     layers:Iterable|None=None   # names that both have; None: all such that compute something
 ) -> list[LayerSimilarity]: # one for each layer
     "Compare two networks layer by layer; raises `CatsDogsError` if they share no layer, or for fewer than 4 pictures"
@@ -58,12 +72,21 @@ def layer_similarity(
     if not names: raise CatsDogsError("the two networks have no layer in common")
     a, b = (_seen_by(m, pictures, names) for m in (first, second))
     known = find_layers(first, names)
-    return [LayerSimilarity(n, cka(a[n], b[n]), _weight_distance(known[n], others[n])) for n in names]
+    return [
+        LayerSimilarity(n, cka(a[n], b[n]), _weight_distance(known[n], others[n])) for n in names]
 
 def _seen_by(model, pictures, names):
     "Layer → what it makes of all pictures, n×features"
     seen = {n: [] for n in names}
-    def reduce(name, out): return (nn.functional.adaptive_avg_pool2d(out, [min(s, 8) for s in out.shape[2:]]) if out.ndim == 4 else out).flatten(1).float().cpu()
+    def reduce(name, out):
+        return (
+            (
+                nn.functional.adaptive_avg_pool2d(out, [min(s, 8) for s in out.shape[2:]])
+                if out.ndim == 4
+                else out)
+            .flatten(1)
+            .float()
+            .cpu())
     with capture_outputs(model, names, reduce) as kept, no_gradients(model):
         for _, xb in picture_batches(pictures):
             run_model(model, xb)
@@ -71,7 +94,9 @@ def _seen_by(model, pictures, names):
     return {n: torch.cat(parts or [torch.empty(0, 1)]) for n, parts in seen.items()}
 
 def _weight_distance(a, b):
-    if [p.shape for p in a.parameters()] != [p.shape for p in b.parameters()] or not list(a.parameters()): return None
+    if [p.shape for p in a.parameters()] != [p.shape for p in b.parameters()] or not list(
+        a.parameters()):
+        return None
     a, b = (torch.cat([p.detach().float().cpu().flatten() for p in m.parameters()]) for m in (a, b))
     return ((a - b).norm() / a.norm()).item()
 
@@ -80,6 +105,9 @@ def plot_layer_similarity(
     ax                  # matplotlib axes to draw on
 ):
     "Draw how alike layers are, from the first to the last, a line for each comparison; returns the axes"
-    for name, rows in comparisons.items(): ax.plot([r.name for r in rows], [r.cka for r in rows], "o-", label=name, ms=4)
-    ax.set(ylim=(-.05, 1.05), ylabel="CKA"); ax.legend(fontsize=8); ax.tick_params(axis="x", labelsize=8)
+    for name, rows in comparisons.items():
+        ax.plot([r.name for r in rows], [r.cka for r in rows], "o-", label=name, ms=4)
+    ax.set(ylim=(-.05, 1.05), ylabel="CKA")
+    ax.legend(fontsize=8)
+    ax.tick_params(axis="x", labelsize=8)
     return ax

@@ -17,7 +17,8 @@ import torch
 from ..core import CatsDogsError, progress
 from .layers import tile_pictures
 from .pictures import check_same_size, picture_at, picture_batches
-from ..models.hooks import as_module, by_unit, check_unit, computing_layers, no_gradients, run_model, capture_outputs
+from ..models.hooks import (
+    as_module, by_unit, check_unit, computing_layers, no_gradients, run_model, capture_outputs)
 from ..models.receptive_field import receptive_field_of
 
 # %% ../../nbs/library/interpret/top_images.ipynb #2a182175
@@ -27,7 +28,8 @@ class Patch:
     pixels: np.ndarray # h×w×3, uint8: the receptive field, clipped to the picture
     value: float # the activation
     image: int # number of the picture
-    window: tuple # top, bottom, left, right of the receptive field in the picture, before it was clipped
+    # top, bottom, left, right of the receptive field in the picture, before it was clipped
+    window: tuple
 
 class _Fields(dict):
     "Layer → its `ReceptiveField`, worked out when first asked for"
@@ -48,7 +50,10 @@ class TopImages:
 
     def best(self, layer:str, unit:int) -> tuple[Tensor, Tensor, Tensor]:
         "values, images, places of one unit; raises `CatsDogsError` for a layer or unit that is not there"
-        if layer not in self.values: raise CatsDogsError(f"no top images of layer {layer!r}: there are {', '.join(get_close_matches(str(layer), self.values, 5, .5) or self.values)}")
+        if layer not in self.values:
+            raise CatsDogsError(
+                f"no top images of layer {layer!r}: there are "
+                f"{', '.join(get_close_matches(str(layer), self.values, 5, 0.5) or self.values)}")
         check_unit(layer, unit, len(self.values[layer]))
         return self.values[layer][unit], self.images[layer][unit], self.places[layer][unit]
 
@@ -59,21 +64,32 @@ class TopImages:
     ) -> Patch:
         "The part of the picture that the unit saw when it fired; raises `CatsDogsError` if there is no such layer, unit or rank"
         values, images, places = self.best(layer, unit)
-        if not 0 <= rank < len(values): raise CatsDogsError(f"rank {rank} is outside 0 to {len(values) - 1}: that many top images were kept")
+        if not 0 <= rank < len(values):
+            raise CatsDogsError(
+                f"rank {rank} is outside 0 to {len(values) - 1}: that many top images were kept")
         field, (h, w) = self.fields[layer], self.size
-        covers = field.size[0] > 2 * h and field.size[1] > 2 * w             # every place sees all of the picture, and much padding
+        # every place sees all of the picture, and much padding
+        covers = field.size[0] > 2 * h and field.size[1] > 2 * w
         window = (0, h, 0, w) if covers else field.window(places[rank].tolist())
         top, bottom, left, right = window
         pixels = picture_at(pictures, images[rank].item())
-        if pixels.shape[:2] != self.size: raise CatsDogsError(f"pictures of {pixels.shape[0]}×{pixels.shape[1]}, but the top images were found in pictures of {h}×{w}: give the same ones")
-        return Patch(pixels[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)], values[rank].item(), images[rank].item(), window)
+        if pixels.shape[:2] != self.size:
+            raise CatsDogsError(
+                f"pictures of {pixels.shape[0]}×{pixels.shape[1]}, but the top "
+                f"images were found in pictures of {h}×{w}: give the same ones")
+        return Patch(
+            pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)], values[rank].item(),
+            images[rank].item(), window)
 
 def _merge(best, numbers, maps):
     "The k best of those kept so far and of a new batch: units×k values, pictures, places. Units that the batch cannot change are not looked at again"
     values, images, places = best
     new = maps.amax(2).float().nan_to_num(nan=-torch.inf).T                     # units×n
-    rows = (new.amax(1) > values[:, -1]).nonzero()[:, 0]                        # equal ones stay behind
-    merged, order = torch.cat([values[rows], new[rows]], 1).sort(dim=1, descending=True, stable=True)  # earlier pictures stand first, so ties go to them
+    # equal ones stay behind
+    rows = (new.amax(1) > values[:, -1]).nonzero()[:, 0]
+    # earlier pictures stand first, so ties go to them
+    merged, order = torch.cat([values[rows], new[rows]], 1).sort(
+        dim=1, descending=True, stable=True)
     k, order = values.shape[1], order[:, :values.shape[1]]
     fresh = order >= k
     unit, which = rows[:, None].expand_as(order)[fresh], order[fresh] - k
@@ -90,15 +106,28 @@ def top_images(
     layers:Iterable|None=None,  # as in `find_layers`; None: all that compute something
     k:int=9,                    # pictures to keep for each unit; all of them, where there are fewer
     bs:int=64,                  # pictures in a batch, where that is not settled by the loader
-    fast:bool=False             # compute in bfloat16 where the machine can: its eight bits make ties, and near-ties may come in another order
+    # compute in bfloat16 where the machine can: its eight bits make ties, and near-ties may come in
+    # another order
+    fast:bool=False
 ) -> TopImages:
     "Find in one pass the pictures that make each unit of each layer fire most; memory: one batch, and units×k; raises `CatsDogsError` for k below 1 and for no pictures"
     if k < 1: raise CatsDogsError(f"k must be at least 1, not {k}")
-    net, layers, best, widths, n, size = as_module(model), computing_layers(model, layers), {}, {}, 0, None
+    net, layers, best, widths, n, size = (
+        as_module(model),
+        computing_layers(model, layers),
+        {},
+        {},
+        0,
+        None)
     def reduce(name, out):
         maps, widths[name] = by_unit(name, out), out.shape[-1]
-        empty = lambda value, dtype: torch.full((maps.shape[1], k), value, dtype=dtype, device=out.device)
-        return _merge(best.get(name) or (empty(-torch.inf, torch.float32), empty(-1, torch.long), empty(0, torch.long)), numbers, maps)
+        empty = lambda value, dtype: torch.full(
+            (maps.shape[1], k), value, dtype=dtype, device=out.device)
+        return _merge(
+            best.get(name)
+            or (empty(-torch.inf, torch.float32), empty(-1, torch.long), empty(0, torch.long)),
+            numbers,
+            maps)
     with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast) as device:
         for numbers, xb in progress(picture_batches(pictures, bs), "top images"):
             size, n, numbers = check_same_size(size, xb), n + len(xb), numbers.to(device)
@@ -106,35 +135,59 @@ def top_images(
             best.update(kept)
     if not n: raise CatsDogsError("no pictures to look at: the data set is empty")
     found = {name: [t[:, :min(k, n)].cpu() for t in b] for name, b in best.items()}
-    places = {name: torch.stack([p // widths[name], p % widths[name]], -1) for name, (_, _, p) in found.items()}      # of a dense layer p is 0
-    return TopImages(n, size, {k: v[0] for k, v in found.items()}, {k: v[1] for k, v in found.items()}, places, _Fields(net, size))
+    # of a dense layer p is 0
+    places = {
+        name: torch.stack([p // widths[name], p % widths[name]], -1)
+        for name, (_, _, p) in found.items()}
+    return TopImages(
+        n, size, {k: v[0] for k, v in found.items()}, {k: v[1] for k, v in found.items()}, places,
+        _Fields(net, size))
 
 def plot_top_images(
     top:TopImages,              # from `top_images`
     pictures,                   # what `top_images` was given, as for `picture_at`
     layers:Iterable|None=None,  # some of `top.values`; None: all
-    units:int|dict=4            # how many of each layer, those that fire most (twins left out where possible); or layer → which
+    # how many of each layer, those that fire most (twins left out where possible); or layer → which
+    units:int|dict=4
 ):
     "Draw the patches that made units fire most, a row of units for each layer, strongest patch first; one scale for each layer, grey beyond the picture's border; returns the figure"
     import matplotlib.pyplot as plt
-    chosen = {name: _strongest(top, name, units) if isinstance(units, int) else units[name] for name in layers or top.values}
+    chosen = {
+        name: _strongest(top, name, units) if isinstance(units, int) else units[name]
+        for name in layers or top.values}
     columns = max(map(len, chosen.values()))
-    fig, axs = plt.subplots(len(chosen), columns, figsize=(1.85 * columns, 1.95 * len(chosen)), squeeze=False)
+    fig, axs = plt.subplots(
+        len(chosen), columns, figsize=(1.85 * columns, 1.95 * len(chosen)), squeeze=False)
     if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.07, h_pad=.05)
     for ax in axs.flat: ax.axis("off")
     for row, (name, numbers) in zip(axs, chosen.items()):
         for ax, unit in zip(row, numbers):
-            patches = [top.patch(name, unit, rank, pictures) for rank in range(top.values[name].shape[1])]
-            ax.imshow(tile_pictures(np.stack([_whole(p) for p in patches]), int(np.ceil(len(patches)**.5)), 255), interpolation="nearest")
-            ax.set_title(f"{name} · {unit}: " + (f"{patches[0].value:.3g}" if patches[0].value > 0 else "never fires"), fontsize=8, fontweight="normal", pad=2)
+            patches = [
+                top.patch(name, unit, rank, pictures) for rank in range(top.values[name].shape[1])]
+            ax.imshow(
+                tile_pictures(
+                    np.stack([_whole(p) for p in patches]), int(np.ceil(len(patches) ** 0.5)), 255),
+                interpolation="nearest")
+            ax.set_title(
+                f"{name} · {unit}: "
+                + (f"{patches[0].value:.3g}" if patches[0].value > 0 else "never fires"),
+                fontsize=8,
+                fontweight="normal",
+                pad=2)
     return fig
 
 def _strongest(top, name, units):
     "The units of a layer that fire most in their best pictures; one that shares most of them with a stronger one comes last"
     top.best(name, 0)                                   # says so if there is no such layer
-    first, after, order = [], [], top.values[name][:, 0].argsort(descending=True, stable=True).tolist()
+    first = []
+    after = []
+    order = top.values[name][:, 0].argsort(descending=True, stable=True).tolist()
     pictures = [set(p) for p in top.images[name].tolist()]
-    for unit in order: (after if any(2 * len(pictures[unit] & pictures[u]) > len(pictures[u]) for u in first) else first).append(unit)
+    for unit in order:
+        (
+            after
+            if any(2 * len(pictures[unit] & pictures[u]) > len(pictures[u]) for u in first)
+            else first).append(unit)
     return (first + after)[:units]
 
 def _whole(patch):
@@ -144,4 +197,6 @@ def _whole(patch):
     h, w = patch.pixels.shape[:2]
     sheet[max(-top, 0):max(-top, 0) + h, max(-left, 0):max(-left, 0) + w] = patch.pixels
     sheet = sheet.repeat(max(1, 64 // len(sheet)), 0).repeat(max(1, 64 // len(sheet)), 1)
-    return np.pad(sheet, ((0, len(sheet) // 24), (0, len(sheet) // 24), (0, 0)), constant_values=255)       # the gap is as wide in all layers
+    # the gap is as wide in all layers
+    return np.pad(
+        sheet, ((0, len(sheet) // 24), (0, len(sheet) // 24), (0, 0)), constant_values=255)

@@ -29,7 +29,7 @@ def pet_pairs(
     return list(zip(animals[::2], animals[1::2]))
 
 def swap_effects(
-    answer:Callable,                            # n×size×size×3 pictures, uint8, a picture for each pair → n numbers
+    answer:Callable,  # n×size×size×3 pictures, uint8, a picture for each pair → n numbers
     pairs:Sequence[tuple[PetSpec, PetSpec]],    # (animal, other)
     size:int,                                   # side of the pictures, pixels
     swaps:Mapping[str, tuple]=EACH_TRAIT        # name → the traits that are swapped together
@@ -37,7 +37,10 @@ def swap_effects(
     "Which traits count for a network, by experiment"
     if not pairs: raise CatsDogsError("no pairs to swap traits between: give at least one")
     versions = {"nothing": (), **swaps}
-    specs = [swap_traits(animal, other, *traits) for traits in versions.values() for animal, other in pairs]
+    specs = [
+        swap_traits(animal, other, *traits)
+        for traits in versions.values()
+        for animal, other in pairs]
     pictures = np.split(draw_pixels(specs, size), len(versions))
     answers = {name: np.asarray(answer(pixels)) for name, pixels in zip(versions, pictures)}
     return {name: answers["nothing"] - answers[name] for name in swaps}
@@ -72,9 +75,13 @@ def trait_effects(
     _check_cat_and_dog(predictor.classes)
     both_ways = [way for cat, dog in pairs for way in ((cat, dog), (dog, cat))]
     own = [predictor.classes.index(animal.species) for animal, _ in both_ways]
-    def own_species(pixels): return np.asarray(predictor.probabilities(pixels))[np.arange(len(own)), own]
-    moved = swap_effects(own_species, both_ways, predictor.size, {**EACH_TRAIT, "all of them": tuple(TRAITS)})
-    effects = [TraitEffect(name, *mean_interval(values.reshape(-1, 2).mean(1))) for name, values in moved.items()]
+    def own_species(pixels):
+        return np.asarray(predictor.probabilities(pixels))[np.arange(len(own)), own]
+    moved = swap_effects(
+        own_species, both_ways, predictor.size, {**EACH_TRAIT, "all of them": tuple(TRAITS)})
+    effects = [
+        TraitEffect(name, *mean_interval(values.reshape(-1, 2).mean(1)))
+        for name, values in moved.items()]
     return sorted(effects[:-1], key=lambda e: -e.mean) + effects[-1:]
 
 def plot_trait_effects(

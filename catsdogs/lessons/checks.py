@@ -17,7 +17,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Exercise:
     "An exercise: call it with an answer, and with what was measured if the answer depends on it, or ask it for a hint or the solution"
-    judge: Callable # answer, and what was measured → None if it is right, else what is wrong with it
+    # answer, and what was measured → None if it is right, else what is wrong with it
+    judge: Callable
     praise: str # what to say of a right answer
     help: str # what `hint` says
     answer: str # what `solution` says
@@ -35,7 +36,8 @@ class Exercise:
         *measured   # as above
     ) -> str|None: # None if the answer is right
         "What is wrong with an answer; nonsense gets a sentence too, never a traceback"
-        if answer is None or answer is ...: return "There is no answer yet: put yours in place of the dots."
+        if answer is None or answer is ...:
+            return "There is no answer yet: put yours in place of the dots."
         try: return self.judge(answer, *measured)
         except Exception as error:
             return f"Your answer cannot be read as one ({type(error).__name__}: {error})."
@@ -125,8 +127,10 @@ def check_validation(answer):
     "Why accuracy is measured on pictures that were not learned from"
     answer = str(answer).strip().lower()
     if answer not in ("a", "b", "c"): return 'Choose "a", "b" or "c".'
-    if answer == "a": return "They are drawn by the same rules, so they are neither easier nor harder."
-    if answer == "c": return "It does take less time, but that is not why. Think of an exam with the exercises of the homework."
+    if answer == "a":
+        return "They are drawn by the same rules, so they are neither easier nor harder."
+    if answer == "c":
+        return "It does take less time, but that is not why. Think of an exam with the exercises of the homework."
     return None
 
 
@@ -137,8 +141,10 @@ def check_validation(answer):
 def check_trait(answer, effects):
     "The trait that a network goes by most, of those that `trait_effects` measured"
     traits = {effect.trait: effect.mean for effect in effects if effect.trait != "all of them"}
-    if answer == "all of them": return "That bar swaps all traits at once. Which single one counts most?"
-    if not isinstance(answer, str) or answer not in traits: return f"Choose one of {', '.join(traits)}."
+    if answer == "all of them":
+        return "That bar swaps all traits at once. Which single one counts most?"
+    if not isinstance(answer, str) or answer not in traits:
+        return f"Choose one of {', '.join(traits)}."
     if answer == max(traits, key=traits.get): return None
     return f"Look at the bars again: {answer} moves the answer by {traits[answer]:.2f}, and another trait by more."
 
@@ -154,10 +160,13 @@ def check_edge_kernel(answer):
     flat = kernel.sum()
     bright_above = (kernel * [[1], [.5], [0]]).sum()
     bright_left = (kernel * [[1, .5, 0]]).sum()
-    if abs(flat) > 1e-6: return f"In a flat white place it answers {flat:.3g}. The nine weights must add up to zero."
-    if abs(bright_left) > 1e-6: return "It answers to vertical edges as well: each row must have the same weights at the left and at the right."
+    if abs(flat) > 1e-6:
+        return f"In a flat white place it answers {flat:.3g}. The nine weights must add up to zero."
+    if abs(bright_left) > 1e-6:
+        return "It answers to vertical edges as well: each row must have the same weights at the left and at the right."
     if bright_above == 0: return "It does not answer to the edge at all."
-    if bright_above < 0: return "It answers with a negative number, so it looks for dark above and bright below. Turn it upside down."
+    if bright_above < 0:
+        return "It answers with a negative number, so it looks for dark above and bright below. Turn it upside down."
     return None
 
 
@@ -175,7 +184,8 @@ def check_parameters(answer):
         "That is one filter without its bias. There are 16.": 27,
         "One bias for each filter, not one for all.": 433,
     }
-    return first_slip(answer, 448, slips, "Count one filter first: places times channels, plus one bias.")
+    return first_slip(
+        answer, 448, slips, "Count one filter first: places times channels, plus one bias.")
 
 
 @exercise(
@@ -188,9 +198,7 @@ def check_block_size(answer):
         "That is after the convolution. Pooling comes next.": 148,
         "That would be so with padding. Without it, the convolution takes one pixel at each side.": 75,
         "A window of 3 fits into 150 pixels at 150 - 3 + 1 places, one more than the difference.": 73.5,
-        "One more place: 150 - 3 + 1 = 148.": 73,
-        "Pooling halves once, not twice.": 37,
-    }
+        "One more place: 150 - 3 + 1 = 148.": 73, "Pooling halves once, not twice.": 37}
     return first_slip(answer, 74, slips, "First the convolution, then half of what is left.")
 
 
@@ -200,13 +208,15 @@ def check_block_size(answer):
     solution="[[4, 5], [8, 6]].")
 def check_max_pool(answer):
     "2×2 max pooling of [[1, 4, 0, 5], [2, 3, 1, 1], [8, 0, 6, 2], [0, 0, 2, 2]]"
-    if as_numbers(answer).shape != (2, 2): return "From four rows of four, 2×2 pooling makes two rows of two."
+    if as_numbers(answer).shape != (2, 2):
+        return "From four rows of four, 2×2 pooling makes two rows of two."
     slips = {
         "That is the mean of each square: average pooling.": [[2.5, 1.75], [2, 3]],
         "That is the sum of each square.": [[10, 7], [8, 12]],
-        "That is the upper left number of each square: leaving pixels out is not pooling.": [[1, 0], [8, 6]],
-        "That is the smallest of each square.": [[1, 0], [0, 2]],
-    }
+        "That is the upper left number of each square: leaving pixels out is not pooling.": [
+            [1, 0],
+            [8, 6]],
+        "That is the smallest of each square.": [[1, 0], [0, 2]]}
     return first_slip(answer, [[4, 5], [8, 6]], slips, "Look at the four squares one by one.")
 
 # %% ../../nbs/library/lessons/checks.ipynb #35f9fe67
@@ -217,13 +227,14 @@ def check_max_pool(answer):
 def check_step(answer):
     "One step of gradient descent from weight 1, with gradient -2 and learning rate 0.1"
     slips = {
-        "You walked uphill: the step goes *against* the gradient, so a negative gradient makes the weight larger.": .8,
+        "You walked uphill: the step goes *against* the gradient, "
+        "so a negative gradient makes the weight larger.": 0.8,
         "You left out the learning rate: only a tenth of the gradient is taken.": 3,
         "You left out the learning rate, and walked uphill.": -1,
-        "That is the length of the step. Where does it lead to?": .2,
-        "That is the change that is subtracted. Where does the step lead to?": -.2,
-    }
-    return first_slip(answer, 1.2, slips, "Put the three numbers into the rule, one after the other.")
+        "That is the length of the step. Where does it lead to?": 0.2,
+        "That is the change that is subtracted. Where does the step lead to?": -0.2}
+    return first_slip(
+        answer, 1.2, slips, "Put the three numbers into the rule, one after the other.")
 
 
 @exercise(
@@ -236,11 +247,16 @@ def check_largest_rate(answer):
     curvatures = np.array([.1, .5, 2.])
     given = [float(answer(a)) for a in curvatures]
     slips = {
-        "That is the rate that reaches the lowest point in a single step. It can be larger than that before it moves away.": 1 / (2 * curvatures),
+        "That is the rate that reaches the lowest point in a single "
+        "step. It can be larger than that before it moves away.": 1
+        / (2 * curvatures),
         "It is the other way round: the steeper the valley, the smaller the steps must be.": curvatures,
-        "Too large: the gradient of a·(weight - best)² is 2a·(weight - best). You may have forgotten the 2.": 2 / curvatures,
-    }
-    return first_slip(given, 1 / curvatures, slips, "Compute one step for a = 1, weight 2 and best 0, with the rate that you propose.")
+        "Too large: the gradient of a·(weight - best)² is "
+        "2a·(weight - best). You may have forgotten the 2.": 2
+        / curvatures}
+    return first_slip(
+        given, 1 / curvatures, slips,
+        "Compute one step for a = 1, weight 2 and best 0, with the rate that you propose.")
 
 
 @exercise(
@@ -249,15 +265,23 @@ def check_largest_rate(answer):
     solution="[[0, 4], [0, 0]]. The largest of the four, 5, was passed on. If it grows by a little, the result grows by as much; the other three change nothing.")
 def check_pool_gradient(answer):
     "The gradient of 2×2 max pooling of [[1, 5], [2, 3]] when the gradient that arrives is 4"
-    if as_numbers(answer).shape != (2, 2): return "The gradient has a number for each number of the map: two rows of two."
+    if as_numbers(answer).shape != (2, 2):
+        return "The gradient has a number for each number of the map: two rows of two."
     slips = {
         "You shared it out evenly. That is what *average* pooling does.": [[1, 1], [1, 1]],
-        "You gave it to all four, but three of them were thrown away on the way forward.": [[4, 4], [4, 4]],
-        "The gradient is passed on as it is; it is not multiplied by the number that won.": [[0, 20], [0, 0]],
+        "You gave it to all four, but three of them were thrown away on the way forward.": [
+            [4, 4],
+            [4, 4]],
+        "The gradient is passed on as it is; it is not multiplied by the number that won.": [
+            [0, 20],
+            [0, 0]],
         "The place is right, but the gradient that arrives is 4.": [[0, 1], [0, 0]],
-        "You kept the map. The question is how the loss changes with each of its numbers.": [[1, 5], [2, 3]],
-    }
-    return first_slip(answer, [[0, 4], [0, 0]], slips, "Exactly one of the four numbers was passed on. Which one?")
+        "You kept the map. The question is how the loss changes with each of its numbers.": [
+            [1, 5],
+            [2, 3]]}
+    return first_slip(
+        answer, [[0, 4], [0, 0]], slips, "Exactly one of the four numbers was passed on. Which one?"
+    )
 
 
 @exercise(
@@ -268,11 +292,15 @@ def check_loop_order(answer):
     "The five parts of a training step in their order"
     right = ["forward", "loss", "backward", "step", "zero"]
     answer = list(answer)
-    if sorted(answer) != sorted(right): return f"The five words are {', '.join(sorted(right))}, each once."
+    if sorted(answer) != sorted(right):
+        return f"The five words are {', '.join(sorted(right))}, each once."
     if answer in (right, ["zero", *right[:-1]]): return None     # forgetting first is as good
-    if answer.index("forward") > answer.index("loss"): return "The loss compares an answer with the truth, so the answer must come first."
-    if answer.index("backward") < answer.index("loss"): return "Going backward starts at the loss, so the loss must be there."
-    if answer.index("step") < answer.index("backward"): return "The step needs the gradients, which the way back computes."
+    if answer.index("forward") > answer.index("loss"):
+        return "The loss compares an answer with the truth, so the answer must come first."
+    if answer.index("backward") < answer.index("loss"):
+        return "Going backward starts at the loss, so the loss must be there."
+    if answer.index("step") < answer.index("backward"):
+        return "The step needs the gradients, which the way back computes."
     return "The gradients are forgotten when they have been used, or else before new ones are made: never between the way back and the step."
 
 
@@ -297,10 +325,13 @@ def check_momentum(answer):
     def uphill(weight, velocity, gradient, rate, momentum):
         velocity = momentum * velocity + gradient
         return weight + rate * velocity, velocity
-    def late(weight, velocity, gradient, rate, momentum): return weight - rate * velocity, momentum * velocity + gradient
+    def late(weight, velocity, gradient, rate, momentum):
+        return weight - rate * velocity, momentum * velocity + gradient
     slips = {
         "That is gradient descent without momentum: the velocity is never used.": run(plain),
         "You walk uphill: subtract the velocity.": run(uphill),
         "You used the old velocity for the step. Update the velocity first.": run(late),
     }
-    return first_slip(run(answer), run(right), slips, "Compare the first two steps from weight 5 by hand: the velocities are 10 and 17.")
+    return first_slip(
+        run(answer), run(right), slips,
+        "Compare the first two steps from weight 5 by hand: the velocities are 10 and 17.")

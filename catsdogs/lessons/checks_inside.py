@@ -28,7 +28,9 @@ def share_with_part(
     found = {}
     for unit in range(len(top.values[layer])):
         values, images, places = top.best(layer, unit)
-        shown = [shows(image, place) for image, place in zip(images.tolist(), places.tolist(), strict=True)]
+        shown = [
+            shows(image, place)
+            for image, place in zip(images.tolist(), places.tolist(), strict=True)]
         found[unit] = float(np.mean(shown)) if values[0] > 0 else float("nan")
     return found
 
@@ -58,8 +60,13 @@ def check_patch_side(answer):
         "Windows overlap, so their sides are not multiplied.": 16,
         "Neighbouring windows overlap, so the sides do not simply add up.": 12,
     }
-    return first_slip(answer, 10, slips, ("Start with 4 pixels, and ask how far apart neighbours of the first map "
-                                          "are in the picture."))
+    return first_slip(
+        answer,
+        10,
+        slips,
+        (
+            "Start with 4 pixels, and ask how far apart "
+            "neighbours of the first map are in the picture."))
 
 
 @exercise(
@@ -71,11 +78,12 @@ def check_patch_side(answer):
 def check_finds(answer, found):
     "A unit most of whose top images show a part; `found` is unit → share of its top images that show it"
     if isinstance(answer, bool) or int(answer) != answer: return "Give the number of a unit."
-    if answer not in found: return f"The layer has no unit {answer}: they are numbered 0 to {max(found)}."
+    if answer not in found:
+        return f"The layer has no unit {answer}: they are numbered 0 to {max(found)}."
     share = found[answer]
     if np.isnan(share): return f"Unit {answer} is dead: it answers to none of the drawings."
-    if share < .5: return (f"Only {share:.0%} of the patches of unit {answer} show it. Look for one where most of "
-                           "them do.")
+    if share < 0.5:
+        return f"Only {share:.0%} of the patches of unit {answer} show it. Look for one where most of them do."
     return None
 
 
@@ -87,10 +95,13 @@ def check_finds(answer, found):
              'through for any picture, so its weights stay as they are.')
 def check_dead(answer):
     "What happens to a dead unit as the training goes on: a recovers slowly, b stays dead, c is removed"
-    return choose(answer, "b", {
-        "a": "To recover, its weights would have to change, and they change by their gradient. How large is it?",
-        "c": "Nobody removes it. It costs as much time and memory as any other unit.",
-    })
+    return choose(
+        answer,
+        "b",
+        {
+            "a": "To recover, its weights would have to change, and "
+                 "they change by their gradient. How large is it?",
+            "c": "Nobody removes it. It costs as much time and memory as any other unit."})
 
 # %% ../../nbs/library/lessons/checks_inside.ipynb #2ba4caad
 @exercise(
@@ -100,12 +111,11 @@ def check_dead(answer):
 def check_occlusion(answer):
     "Value of an occlusion map at a place: 0.9 sure with it, 0.2 without it"
     slips = {
-        "The sign is the wrong way round. A place that speaks for the answer gets a number above zero.": -.7,
-        "That is the answer without the place. How much is lost?": .2,
-        "That is the answer to the whole picture. How much of it is lost?": .9,
-        "Take the difference, not the ratio.": .2 / .9,
-        "The two are not added.": 1.1,
-    }
+        "The sign is the wrong way round. A place that "
+        "speaks for the answer gets a number above zero.": -0.7,
+        "That is the answer without the place. How much is lost?": 0.2,
+        "That is the answer to the whole picture. How much of it is lost?": 0.9,
+        "Take the difference, not the ratio.": 0.2 / 0.9, "The two are not added.": 1.1}
     return first_slip(answer, .7, slips, "By how much does the probability fall?")
 
 
@@ -120,10 +130,14 @@ def check_trusted(answer, found):
     if isinstance(answer, str): answer = [answer]
     given, right = set(answer), {method for method, lead in found.items() if lead >= LEAST_LEAD}
     unknown = given - set(found)
-    if unknown: return f"There is no {sorted(map(str, unknown))[0]!r} among them: choose from {', '.join(found)}."
+    if unknown:
+        return f"There is no {sorted(map(str, unknown))[0]!r} among them: choose from {', '.join(found)}."
     wrong, missing = sorted(given - right), sorted(right - given)
     if wrong: return f"The lead of {wrong[0]} is {found[wrong[0]]:.2f}, and that is not a tenth."
-    if missing: return f"All of these are. {len(missing)} more {'is' if len(missing) == 1 else 'are'} missing."
+    if missing:
+        return (
+            f"All of these are. {len(missing)} more {'is' if len(missing) == 1 else 'are'} missing."
+        )
     return None
 
 
@@ -135,11 +149,13 @@ def check_trusted(answer, found):
              'sofas, so the cheat is right there.')
 def check_exposes(answer):
     "How to expose a network that knows sofas: a more validation drawings, b places swapped, c a longer training"
-    return choose(answer, "b", {
-        "a": "They come from the same place as the others, with cats on sofas. A network that knows sofas is right "
-             "on all of them.",
-        "c": "It would learn even better that sofas mean cats.",
-    })
+    return choose(
+        answer,
+        "b",
+        {
+            "a": "They come from the same place as the others, with cats on "
+                 "sofas. A network that knows sofas is right on all of them.",
+            "c": "It would learn even better that sofas mean cats."})
 
 # %% ../../nbs/library/lessons/checks_inside.ipynb #2e8119d6
 @exercise(
@@ -150,13 +166,16 @@ def check_exposes(answer):
 def check_iou(answer):
     "IoU of two areas of four squares each that share two"
     slips = {
-        "That is the share of the part that the unit covers. A unit that covers the whole picture would have 1.": .5,
-        "The two common squares were counted twice in the eight below.": .25,
-        "Divide by the squares that are in at least one of the two, not by the whole picture.": 2 / 16,
+        "That is the share of the part that the unit covers. "
+        "A unit that covers the whole picture would have 1.": 0.5,
+        "The two common squares were counted twice in the eight below.": 0.25,
+        "Divide by the squares that are in at least one of the two, not by the whole picture.": 2
+        / 16,
         "It is the other way round: the common squares above, all of them below.": 3,
-        "That is the number of common squares. Divide it by all that are in at least one.": 2,
-    }
-    return first_slip(answer, 1 / 3, slips, "Common squares, divided by squares that are in at least one of the two.")
+        "That is the number of common squares. Divide it by all that are in at least one.": 2}
+    return first_slip(
+        answer, 1 / 3, slips,
+        "Common squares, divided by squares that are in at least one of the two.")
 
 
 @exercise(
@@ -168,8 +187,8 @@ def check_needed(answer, found):
     "The group of units that the network needs most; `found` is group → accuracy without it"
     if answer not in found: return f"Choose one of {', '.join(map(repr, found))}."
     worst = min(found, key=found.get)
-    if found[answer] > found[worst]: return (f"Without them it is still right on {found[answer]:.0%}. Another "
-                                             "group costs more.")
+    if found[answer] > found[worst]:
+        return f"Without them it is still right on {found[answer]:.0%}. Another group costs more."
     return None
 
 

@@ -25,7 +25,8 @@ def check_head(answer):
         "That is one class without its bias. There are three.": 512,
         "One bias for each class, not one for all.": 1537,
     }
-    return first_slip(answer, 1539, slips, "Count one class first: one weight for each feature, plus one bias.")
+    return first_slip(
+        answer, 1539, slips, "Count one class first: one weight for each feature, plus one bias.")
 
 
 _STEPS = ("load", "replace head", "freeze", "train", "unfreeze", "train all")
@@ -44,11 +45,12 @@ def check_fine_tune_order(answer):
     if place["replace head"] > place["train"]:
         return "Without a new head there is nothing that could learn your classes."
     if place["unfreeze"] < place["freeze"]: return "What has not been frozen cannot be unfrozen."
-    if place["train all"] < place["unfreeze"]: return "While the backbone is frozen, not all of it can train."
+    if place["train all"] < place["unfreeze"]:
+        return "While the backbone is frozen, not all of it can train."
     if place["freeze"] > place["train"]:
-        return ("The new head is random at first, and its large gradients would spoil the layers below. "
-                "Freeze them before you train.")
-    if place["train"] > place["unfreeze"]: return "Train the head while the rest is frozen, and unfreeze afterwards."
+        return "The new head is random at first, and its large gradients would spoil the layers below. Freeze them before you train."
+    if place["train"] > place["unfreeze"]:
+        return "Train the head while the rest is frozen, and unfreeze afterwards."
     if place["freeze"] < place["replace head"]:
         return "Freezing comes after the new head is in place, so that the head is left free."
     return None
@@ -92,13 +94,15 @@ def check_pictures_needed(answer):
 def check_precision(answer):
     "The precision for dog of the confusion matrix [[80, 20], [5, 95]], rows are the truth"
     slips = {
-        "That is the share of the dogs that it found, the recall. You divided by a row. Divide by the column.": .95,
-        "That is the accuracy, over both kinds.": .875,
-        "That is the share of the cats that it called cat.": .8,
+        "That is the share of the dogs that it found, the "
+        "recall. You divided by a row. Divide by the column.": 0.95,
+        "That is the accuracy, over both kinds.": 0.875,
+        "That is the share of the cats that it called cat.": 0.8,
         "That is the precision for cat. Take the other column.": 80 / 85,
-        "That is the share of its dog answers that are wrong.": 20 / 115,
-    }
-    return first_slip(answer, 95 / 115, slips, "How many pictures did it call dog, and how many of these are dogs?")
+        "That is the share of its dog answers that are wrong.": 20 / 115}
+    return first_slip(
+        answer, 95 / 115, slips,
+        "How many pictures did it call dog, and how many of these are dogs?")
 
 
 @exercise(
@@ -121,10 +125,13 @@ def check_temperature(answer):
     solution='"b". With "a" and "c" every animal of the validation set was learned from, and recognising it is enough.')
 def check_split(answer):
     "How to split ten photos each of twenty animals"
-    return choose(answer, "b", {
-        "a": "Then nearly every animal has photos on both sides, and a network that remembers the animal is right.",
-        "c": "Then every single animal is on both sides. It is the worst of the three.",
-    })
+    return choose(
+        answer,
+        "b",
+        {
+            "a": "Then nearly every animal has photos on both sides, "
+                 "and a network that remembers the animal is right.",
+            "c": "Then every single animal is on both sides. It is the worst of the three."})
 
 
 @exercise(
@@ -135,13 +142,16 @@ def check_split(answer):
 def check_false_alarms(answer):
     "Share of pets among the answers neither: 950 pets, 50 others, 5% false alarms, 80% found"
     slips = {
-        "That is the share of the pets that are called neither. How many pictures are called neither in all?": .05,
-        "That is the share of other pictures among the answers. The question is for the pets.": 40 / 87.5,
-        "That is the share of all pictures that are pets and called neither. Divide by those called neither.": .0475,
+        "That is the share of the pets that are called "
+        "neither. How many pictures are called neither in all?": 0.05,
+        "That is the share of other pictures among the answers. The question is for the pets.": 40
+        / 87.5,
+        "That is the share of all pictures that are pets "
+        "and called neither. Divide by those called neither.": 0.0475,
         "That is how many pets are called neither. Divide by all that are called neither.": 47.5,
-        "That is the share of pets before anybody asked.": .95,
-    }
-    return first_slip(answer, 47.5 / 87.5, slips, "How many pets are called neither, and how many others?")
+        "That is the share of pets before anybody asked.": 0.95}
+    return first_slip(
+        answer, 47.5 / 87.5, slips, "How many pets are called neither, and how many others?")
 
 # %% ../../nbs/library/lessons/checks_practice.ipynb #2b66c726
 @exercise(
@@ -152,12 +162,12 @@ def check_log_loss(answer):
     "Log loss of P(dog) = 0.9 for a dog and P(dog) = 0.2 for a cat"
     slips = {
         "For the cat you took the probability of dog. The truth is cat, which got 1 - 0.2.": 0.857,
-        "That is the sum. The log loss is the mean.": .3285,
-        "That is the decimal logarithm. Kaggle takes the natural one.": .0713,
-        "The sign is missing: the logarithm of a probability is below zero, and the loss is not.": -.1643,
-        "That is the mean of the probabilities. Take their logarithms first.": .85,
-    }
-    return first_slip(answer, .1643, slips, "Which probability did the truth get, for each of the two?")
+        "That is the sum. The log loss is the mean.": 0.3285,
+        "That is the decimal logarithm. Kaggle takes the natural one.": 0.0713,
+        "The sign is missing: the logarithm of a probability is below zero, and the loss is not.": -0.1643,
+        "That is the mean of the probabilities. Take their logarithms first.": 0.85}
+    return first_slip(
+        answer, 0.1643, slips, "Which probability did the truth get, for each of the two?")
 
 
 @exercise(
@@ -188,11 +198,13 @@ def check_clipped(answer):
     given = np.asarray(answer(p.copy(), .05), float)
     slips = {
         "Nothing has changed yet.": p,
-        "Only the low end is clipped. A sure answer can be wrong at the high end, too.": np.maximum(p, .05),
-        "Only the high end is clipped. A sure answer can be wrong at the low end, too.": np.minimum(p, .95),
-        "The high end must be 1 - clip.": np.clip(p, .05, .05),
-        "Everything was moved, not only the ends: answers in between stay as they were.": p * .9 + .05,
-    }
+        "Only the low end is clipped. A sure answer can be wrong at the high end, too.": np.maximum(
+            p, 0.05),
+        "Only the high end is clipped. A sure answer can be wrong at the low end, too.": np.minimum(
+            p, 0.95),
+        "The high end must be 1 - clip.": np.clip(p, 0.05, 0.05),
+        "Everything was moved, not only the ends: answers in between stay as they were.": p * 0.9
+        + 0.05}
     otherwise = "Try it on [0, 0.3, 1] with a clip of 0.05. It should give [0.05, 0.3, 0.95]."
     return first_slip(given, np.clip(p, .05, .95), slips, otherwise)
 
@@ -206,9 +218,9 @@ def check_place(answer):
     slips = {
         "A loss is better when it is smaller. Count the teams with a smaller number, and add one.": 2,
         "A team with the same score is not better: equal scores share the better place.": 4,
-        "Places are counted from 1.": 0,
-    }
-    return first_slip(answer, 3, slips, "How many of the four are smaller than 0.05? The place is one more.")
+        "Places are counted from 1.": 0}
+    return first_slip(
+        answer, 3, slips, "How many of the four are smaller than 0.05? The place is one more.")
 
 # %% ../../nbs/library/lessons/checks_practice.ipynb #9dc5de8f
 @exercise(
@@ -217,11 +229,16 @@ def check_place(answer):
     solution='"contradiction". The same photo lies in two classes, and no program can know which one is true.')
 def check_problem(answer):
     "The problem with photos that only a person can solve"
-    return choose(answer, "contradiction", {
-        "no image": "A file that is no picture teaches nothing. It can be moved away without looking.",
-        "duplicate": "Of two equal photos in the same class, one can go. It does not matter which.",
-        "tiny": "A picture of a few pixels shows nothing that a larger one does not show better. It can go.",
-    })
+    return choose(
+        answer,
+        "contradiction",
+        {
+            "no image": "A file that is no picture teaches nothing. "
+                        "It can be moved away without looking.",
+            "duplicate": "Of two equal photos in the same class, "
+                         "one can go. It does not matter which.",
+            "tiny": "A picture of a few pixels shows nothing that "
+                    "a larger one does not show better. It can go."})
 
 
 _TRAVELS = {"classes", "size", "method"}
@@ -238,7 +255,8 @@ _STAYS = {"optimizer": "The optimizer is needed to train, not to answer.",
         "and what the outputs are called.")
 def check_travels(answer):
     "What must travel with the weights of a network"
-    given = {str(word).strip().lower() for word in ([answer] if isinstance(answer, str) else answer)}
+    given = {
+        str(word).strip().lower() for word in ([answer] if isinstance(answer, str) else answer)}
     if unknown := sorted(given - _TRAVELS - set(_STAYS)):
         return f"{unknown[0]!r} is not in the list: classes, size, method, optimizer, learning rate, photos."
     for word, says in _STAYS.items():
@@ -246,8 +264,7 @@ def check_travels(answer):
     if "classes" not in given: return "How will anybody know what the outputs are called?"
     if "size" not in given: return "How large must the picture be?"
     if "method" not in given:
-        return ("A photo is rarely square. It can be squashed, cropped or padded, and the network knows "
-                "only one of them.")
+        return "A photo is rarely square. It can be squashed, cropped or padded, and the network knows only one of them."
     return None
 
 

@@ -44,7 +44,8 @@ def check_twins(answer):
         if given is ...: return f"{keras} has no answer yet."
         if given not in _KEYWORDS:
             return f"{given!r} is no keyword of this block. Choose among {', '.join(_KEYWORDS)}."
-        if given != right: return f"{given} {_KEYWORDS[given]}. What in Keras' program does {keras} do?"
+        if given != right:
+            return f"{given} {_KEYWORDS[given]}. What in Keras' program does {keras} do?"
     return None
 
 
@@ -56,15 +57,18 @@ def check_twins(answer):
 def check_flat_size(answer):
     "How many numbers arrive at the first dense layer of the codelab's network, at 150×150 pixels"
     slips = {
-        "That would be so with padding. Without it, each convolution takes one pixel at each side.": 64 * 18 * 18,
+        "That would be so with padding. Without it, each convolution takes one pixel at each side.": 64
+        * 18
+        * 18,
         "That is one map. The last convolution makes 64 of them.": 17 * 17,
-        "That is the side of the maps. How many numbers are in one map, and how many maps are there?": 17,
+        "That is the side of the maps. How many numbers "
+        "are in one map, and how many maps are there?": 17,
         "That is before the last pooling.": 64 * 34 * 34,
         "That is after two blocks. There are three.": 32 * 36 * 36,
         "That is with the drawings' 64 pixels. The question is about 150.": 64 * 6 * 6,
-        "The last convolution has 64 filters. 32 was the one before.": 32 * 17 * 17,
-    }
-    return first_slip(answer, 64 * 17 * 17, slips, "Write down the side after each layer, from 150 on.")
+        "The last convolution has 64 filters. 32 was the one before.": 32 * 17 * 17}
+    return first_slip(
+        answer, 64 * 17 * 17, slips, "Write down the side after each layer, from 150 on.")
 
 
 @exercise(
@@ -87,20 +91,21 @@ def _answers_of(network):
     "What a network makes of two pictures, or a sentence"
     try: return network.eval()(torch.rand(2, 3, 64, 64))
     except RuntimeError as error:
-        return (f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the numbers that are "
-                "flattened.")
+        return f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the numbers that are flattened."
 
 
 def _layer_slips(network):
     "What is wrong with the layers of a network, or None"
     def count(kind): return sum(isinstance(m, kind) for m in network.modules())
-    if count(nn.Sigmoid): return "Leave out the sigmoid: the loss applies it, because that is more exact."
+    if count(nn.Sigmoid):
+        return "Leave out the sigmoid: the loss applies it, because that is more exact."
     if count(nn.Conv2d) != 2: return f"It has {count(nn.Conv2d)} convolutions, and should have two."
     if count(nn.MaxPool2d) != 2:
         return f"It has {count(nn.MaxPool2d)} poolings, and should have one after each convolution."
     if count(nn.Linear) != 2: return f"It has {count(nn.Linear)} dense layers, and should have two."
     if count(nn.ReLU) < 3:
-        return "A ReLU belongs after each convolution and after the first dense layer: three of them."
+        return (
+            "A ReLU belongs after each convolution and after the first dense layer: three of them.")
     return None
 
 
@@ -113,14 +118,16 @@ def _layer_slips(network):
              "              nn.Flatten(), nn.Linear(32 * 14 * 14, 128), nn.ReLU(), nn.Linear(128, 1))")
 def check_two_blocks(answer):
     "The two-block network as an nn.Module"
-    if not isinstance(answer, nn.Module): return "Give the network itself, an nn.Sequential of layers."
+    if not isinstance(answer, nn.Module):
+        return "Give the network itself, an nn.Sequential of layers."
     if wrong := _layer_slips(answer): return wrong
     out = _answers_of(answer)
     if isinstance(out, str): return out
     if out.shape[-1] == 2: return "One output is enough for two classes: above zero means dog."
     shapes = [tuple(p.shape) for p in answer.parameters() if p.ndim > 1]
     for i, (mine, right) in enumerate(zip(shapes, _CLASSIC_WEIGHTS, strict=True), 1):
-        if mine != right: return f"The weights of layer {i} have the shape {mine}, and should have {right}."
+        if mine != right:
+            return f"The weights of layer {i} have the shape {mine}, and should have {right}."
     return None
 
 # %% ../../nbs/library/lessons/checks_training.ipynb #5aac1c7a
@@ -142,9 +149,8 @@ def check_places(answer):
 _MOVES = {
     "a feature map": ("equivariant", "If the animal moves by a pixel, so does its map."),
     "the largest number of a map": ("invariant", "It is the largest wherever it lies."),
-    "a dense layer on the pixels": ("neither", "Every pixel has weights of its own, so other weights see the animal "
-                                               "now."),
-}
+    "a dense layer on the pixels": (
+        "neither", "Every pixel has weights of its own, so other weights see the animal now.")}
 
 
 @exercise(
@@ -171,15 +177,15 @@ def check_moves(answer):
 def check_field(answer):
     "Side of the receptive field of the third convolution of the codelab's network, in pixels"
     slips = {
-        "That would be so without pooling. After each pooling, two neighbours are twice as many pixels apart.": 7,
+        "That would be so without pooling. After each pooling, "
+        "two neighbours are twice as many pixels apart.": 7,
         "Windows overlap, so their sides do not simply add up.": 9,
         "That is what arrives at the third convolution. It adds two more steps of 4 pixels.": 10,
-        "That is after the third pooling.": 22,
-        "That is the second convolution.": 8,
-        "The poolings have windows as well: each adds one step.": 15,
-    }
-    return first_slip(answer, 18, slips, "Go through the five layers one by one, and write down the field and the "
-                                         "step.")
+        "That is after the third pooling.": 22, "That is the second convolution.": 8,
+        "The poolings have windows as well: each adds one step.": 15}
+    return first_slip(
+        answer, 18, slips,
+        "Go through the five layers one by one, and write down the field and the step.")
 
 # %% ../../nbs/library/lessons/checks_training.ipynb #a66ba7f5
 @exercise(
@@ -230,10 +236,10 @@ def check_best_of(answer):
 
 _VERDICTS = {"A": "overfitting", "B": "underfitting", "C": "still learning"}
 _VERDICT_HINTS = {
-    "overfitting": "In overfitting, the validation loss turns and rises while the training loss goes on falling.",
+    "overfitting": "In overfitting, the validation loss turns and "
+                   "rises while the training loss goes on falling.",
     "underfitting": "In underfitting, even the training loss stays near that of knowing nothing.",
-    "still learning": "A network is still learning if its validation loss falls to the very end.",
-}
+    "still learning": "A network is still learning if its validation loss falls to the very end."}
 
 
 @exercise(
@@ -243,7 +249,8 @@ _VERDICT_HINTS = {
     solution=f"{_VERDICTS}")
 def check_verdicts(answer):
     "Verdicts on three pairs of curves"
-    if not isinstance(answer, dict) or set(answer) != set(_VERDICTS): return "Give a verdict for each of A, B and C."
+    if not isinstance(answer, dict) or set(answer) != set(_VERDICTS):
+        return "Give a verdict for each of A, B and C."
     for name, right in _VERDICTS.items():
         given = answer[name]
         if given not in _VERDICT_HINTS: return f"{name}: choose one of {', '.join(_VERDICT_HINTS)}."
@@ -261,7 +268,8 @@ def check_dropout(answer):
     if not callable(answer): return "Give the function itself, without calling it."
     x, p = torch.full((40_000,), 2.), .25
     out = torch.as_tensor(answer(x.clone(), p)).float()
-    if out.shape != x.shape: return f"The result must have the shape of x, {tuple(x.shape)}, not {tuple(out.shape)}."
+    if out.shape != x.shape:
+        return f"The result must have the shape of x, {tuple(x.shape)}, not {tuple(out.shape)}."
     dropped = float((out == 0).float().mean())
     if dropped == 0: return "Nothing is dropped yet: a share p of the numbers must become 0."
     if abs(dropped - (1 - p)) < .02: return "You keep a share p. It is the share that is dropped."
@@ -270,9 +278,9 @@ def check_dropout(answer):
         return "Called twice, it drops the same numbers. They must be drawn anew every time."
     kept = float(out[out != 0].mean())
     if abs(kept - 2) < 1e-4:
-        return ("The right number is dropped. Now make those that are kept larger, so that the sum stays the same on "
-                "average.")
-    if abs(kept - 2 / p) < 1e-3: return "You divide by the share that is dropped. Divide by the share that is kept."
+        return "The right number is dropped. Now make those that are kept larger, so that the sum stays the same on average."
+    if abs(kept - 2 / p) < 1e-3:
+        return "You divide by the share that is dropped. Divide by the share that is kept."
     if abs(kept - 2 / (1 - p)) > 1e-3:
         return f"What is kept was 2 and became {kept:.3g}. Divide it by the share that is kept."
     return None
@@ -302,15 +310,13 @@ def check_l2_step(answer):
 def check_l1_step(answer):
     "What L1 makes of the weights 0.5, -0.02, 0.03 and -1.2 if it moves each by 0.05"
     slips = {
-        "Two weights have passed zero. They must stop there.": [.45, .03, -.02, -1.15],
-        "Negative weights move up, towards zero.": [.45, -.07, -.02, -1.25],
-        "Negative weights move up, towards zero, and none passes it.": [.45, 0, 0, -1.25],
-        "That makes each weight smaller by a share of itself, as L2 does. L1 moves all by the same distance.": [.475,
-                                                                                                                -.019,
-                                                                                                                .0285,
-                                                                                                                -1.14],
-        "That moves them away from zero.": [.55, -.07, .08, -1.25],
-    }
+        "Two weights have passed zero. They must stop there.": [0.45, 0.03, -0.02, -1.15],
+        "Negative weights move up, towards zero.": [0.45, -0.07, -0.02, -1.25],
+        "Negative weights move up, towards zero, and none passes it.": [0.45, 0, 0, -1.25],
+        "That makes each weight smaller by a share of itself, "
+        "as L2 does. L1 moves all by the same distance.": [
+            0.475, -0.019, 0.0285, -1.14],
+        "That moves them away from zero.": [0.55, -0.07, 0.08, -1.25]}
     if np.shape(answer) != (4,): return "Give four numbers, one for each weight."
     return first_slip(answer, [.45, 0, 0, -1.15], slips, "Take the four weights one by one.")
 
@@ -320,21 +326,24 @@ def check_l1_step(answer):
     hint="Find the smallest loss. How many epochs must pass after it without a smaller one?",
     solution="(8, 5). Epoch 5 is the best, and epochs 6, 7 and 8 are not better.")
 def check_patience(answer):
-    ("When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 "
-     "0.63 0.64 0.66")
+    "When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66"
     if np.shape(answer) != (2,):
         return "Give two numbers: the epoch after which it stops, and the epoch that it keeps."
     slips = {
         "It stops there, but it keeps the weights of the best epoch.": (8, 8),
         "Epoch 5 is better than epoch 3, so it goes on after epoch 4.": (4, 3),
-        "After three epochs without a smaller loss it stops at once, and does not wait for a fourth.": (9, 5),
+        "After three epochs without a smaller loss it "
+        "stops at once, and does not wait for a fourth.": (
+            9, 5),
         "That is to the end. Its patience is over sooner.": (10, 5),
-        "The best epoch is right. But how should it know that it was the best before it has waited?": (5, 5),
+        "The best epoch is right. But how should it "
+        "know that it was the best before it has waited?": (
+            5, 5),
         "You count from 0. The first epoch has the number 1.": (7, 4),
-        "The order is: when it stops, then what it keeps.": (5, 8),
-    }
-    return first_slip(answer, (8, 5), slips, "Go from epoch to epoch, and count how long the last smallest loss has "
-                                             "stood.")
+        "The order is: when it stops, then what it keeps.": (5, 8)}
+    return first_slip(
+        answer, (8, 5), slips,
+        "Go from epoch to epoch, and count how long the last smallest loss has stood.")
 
 
 @exercise(

@@ -28,7 +28,8 @@ def new_axes(
     "Axes side by side, in the style of the course, with two dots for a pixel of the page"
     import matplotlib.pyplot as plt
     with plot_style():
-        figure, axes = plt.subplots(1, count, figsize=(size[0] * count, size[1]), dpi=144, squeeze=False, sharey=share_y)
+        figure, axes = plt.subplots(
+            1, count, figsize=(size[0] * count, size[1]), dpi=144, squeeze=False, sharey=share_y)
     return list(axes[0])
 
 
@@ -85,7 +86,10 @@ def show_pictures(
     axes = new_axes(len(pictures), (1.9, 2.1))
     for i, (ax, picture) in enumerate(zip(axes, pictures)):
         picture = as_array(picture)
-        limits = {} if picture.ndim == 3 else dict(cmap=cmap, vmin=0, vmax=1 if picture.max() <= 1 else None)
+        limits = (
+            {}
+            if picture.ndim == 3
+            else dict(cmap=cmap, vmin=0, vmax=1 if picture.max() <= 1 else None))
         ax.imshow(picture, interpolation="nearest", **limits)
         ax.axis("off")
         if titles: ax.set_title(titles[i], fontsize=9, fontweight="normal")

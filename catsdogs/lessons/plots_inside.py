@@ -42,7 +42,8 @@ def show_feature_maps(
 ):
     "Draw the strongest maps of some layers for one picture; returns the picture, which a notebook shows"
     with plot_style():
-        figure = plot_feature_maps(np.asarray(picture), activations(model, as_batch(picture), layers), k)
+        figure = plot_feature_maps(
+            np.asarray(picture), activations(model, as_batch(picture), layers), k)
     return _shown(figure, f"the {k} brightest feature maps of each of {len(layers)} layers")
 
 
@@ -84,7 +85,8 @@ def show_attributions(
 ):
     "Draw a picture, and maps of it over its grey copy, side by side; returns the picture, which a notebook shows"
     import matplotlib.pyplot as plt
-    with plot_style(): figure, axes = plt.subplots(1, len(maps) + 1, figsize=(1.6 * (len(maps) + 1), 1.9))
+    with plot_style():
+        figure, axes = plt.subplots(1, len(maps) + 1, figsize=(1.6 * (len(maps) + 1), 1.9))
     axes[0].imshow(picture)
     axes[0].set_title("the picture", fontsize=9, fontweight="normal")
     axes[0].axis("off")
@@ -122,7 +124,9 @@ def plot_without(
     ax, = new_axes(size=(5.2, .45 * len(accuracies) + .8))
     for i, species in enumerate(("cat", "dog")):
         places = np.arange(len(accuracies)) + (i - .5) * .38
-        ax.barh(places, [pair[i] for pair in accuracies.values()], .36, color=COLORS[species], label=f"{species}s")
+        ax.barh(
+            places, [pair[i] for pair in accuracies.values()], 0.36, color=COLORS[species],
+            label=f"{species}s")
     ax.axvline(.5, color="black", lw=.8, ls="--")
     ax.set_yticks(range(len(accuracies)), list(accuracies))
     ax.invert_yaxis()
@@ -195,8 +199,10 @@ def _card(layer, unit, said, where, what):
     what = _picture_html(what, f"patches that unit {unit} of {layer} answers to most", 208)
     parts = [
         f'<details class="cd-unit" data-name="{unit}"><summary>{title}</summary>',
-        f"<figure>{where}<figcaption><b>{title}</b><br>where it answers in this picture</figcaption></figure>",
-        f"<figure>{what}<figcaption>what it answers to most, of all drawings</figcaption></figure></details>"]
+        f"<figure>{where}<figcaption><b>{title}</b><br>where "
+        "it answers in this picture</figcaption></figure>",
+        f"<figure>{what}<figcaption>what it answers to most, "
+        "of all drawings</figcaption></figure></details>"]
     return "".join(parts)
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #1801cfaa
@@ -226,9 +232,11 @@ def cover_html(
     lost = np.clip(whole - table, 0, 1)
     rows, columns = (_nearest(n, size, window, stride) for n in table.shape)
     heat = _over(picture, lost[np.ix_(rows, columns)])
-    shown, hot = _picture_html(picture, "the picture", 256), _picture_html(heat, "what is lost without each place", 256)
+    shown = _picture_html(picture, "the picture", 256)
+    hot = _picture_html(heat, "what is lost without each place", 256)
     body = (
         f'<figure><div class="cd-stack">{shown}</div>'
-        "<figcaption>Move over the picture, or use the sliders.</figcaption><output></output></figure>"
-        f"<figure>{hot}<figcaption>how much of the answer is lost without each place</figcaption></figure>")
+        "<figcaption>Move over the picture, or use the "
+        f"sliders.</figcaption><output></output></figure><figure>{hot}<figcaption>how "
+        "much of the answer is lost without each place</figcaption></figure>")
     return widget_html("occlusion", "cd-cover", body, data)

@@ -29,7 +29,8 @@ def growing_curve(
     return GrowingPicture(lambda rows: plot_history(rows, new_axes(2, (3.4, 2.3))))
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #36691729
-_LINES = (("-o", COLORS["valid"]), ("--s", "black"), (":^", COLORS["neutral"]))     # told apart without colours, too
+# told apart without colours, too
+_LINES = (("-o", COLORS["valid"]), ("--s", "black"), (":^", COLORS["neutral"]))
 
 
 def fit_with_curve(
@@ -40,7 +41,8 @@ def fit_with_curve(
     "fastai's `fit_one_cycle`, with a curve that grows in place of a table"
     from catsdogs.training.callbacks import History
     curve = growing_curve()
-    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=History(on_epoch=curve))
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(epochs, lr, cbs=History(on_epoch=curve))
     return curve.rows[-1]["accuracy"]
 
 
@@ -51,7 +53,8 @@ def plot_accuracies(
     ax = new_axes(size=(5.6, .5 + .36 * len(accuracies)))[0]
     names, values = list(accuracies), list(accuracies.values())
     ax.barh(names, values, color=COLORS["valid"], alpha=.8, height=.6)
-    for i, value in enumerate(values): ax.text(value + .01, i, f"{value:.0%}", va="center", fontsize=9)
+    for i, value in enumerate(values):
+        ax.text(value + 0.01, i, f"{value:.0%}", va="center", fontsize=9)
     ax.set(xlim=(0, 1.08), xlabel="accuracy on pictures that were kept aside")
     ax.invert_yaxis()
     return ax
@@ -69,7 +72,9 @@ def plot_by_number(
     for (line, color), (name, (numbers, values)) in zip(_LINES, series.items(), strict=False):
         numbers, values = as_array(numbers), as_array(values)
         steps = np.unique(numbers)
-        ax.plot(steps, [values[numbers == n].mean() for n in steps], line, ms=5, lw=1.4, color=color, label=name)
+        ax.plot(
+            steps, [values[numbers == n].mean() for n in steps], line, ms=5, lw=1.4, color=color,
+            label=name)
         ax.plot(numbers, values, ".", ms=4, color=color, alpha=.5)
     ax.set(xscale="log", xlabel=xlabel, ylabel="accuracy")
     ax.set_xticks(np.unique(np.concatenate([as_array(n) for n, _ in series.values()])))
@@ -84,7 +89,8 @@ def _wide_and_small(count):
     import matplotlib.pyplot as plt
     with plot_style():
         widths = [2.6, *[1] * count]
-        figure, (left, *others) = plt.subplots(1, 1 + count, figsize=(7, 1.9), dpi=110, width_ratios=widths)
+        figure, (left, *others) = plt.subplots(
+            1, 1 + count, figsize=(7, 1.9), dpi=110, width_ratios=widths)
     return left, others
 
 
@@ -104,7 +110,8 @@ def number_frames(
         for ax, picture, (text, right) in zip(others, pictures, answers[n], strict=True):
             ax.imshow(picture)
             ax.axis("off")
-            ax.set_title(text, fontsize=8, fontweight="normal", color="black" if right else COLORS["valid"])
+            ax.set_title(
+                text, fontsize=8, fontweight="normal", color="black" if right else COLORS["valid"])
         frames[str(n)] = figure_png(left.figure, colors=128)
     return frames
 
@@ -119,7 +126,9 @@ def plot_counts(
     ax = new_axes(size=(5, 2.6))[0]
     values, counts = np.unique(as_array(numbers), return_counts=True)
     gaps = np.diff(values)
-    ax.bar(values, counts, width=.85 * gaps.min() if len(gaps) else .01, color=COLORS["valid"], alpha=.75)
+    ax.bar(
+        values, counts, width=0.85 * gaps.min() if len(gaps) else 0.01, color=COLORS["valid"],
+        alpha=0.75)
     ax.axvspan(*inside, color=COLORS["neutral"], alpha=.15, lw=0)
     ax.axvline(mark, color="black", lw=1)
     ax.set(xlabel=xlabel, ylabel="how often")
@@ -157,13 +166,16 @@ def plot_roc(
     for (line, color), (name, pairs) in zip(_LINES, curves.items(), strict=False):
         points = np.array(sorted([(0, 0), *pairs, (1, 1)]))
         ax.plot(points[:, 0], points[:, 1], line, ms=4, lw=1.4, color=color, label=name)
-    ax.set(xlabel="share of false alarms", ylabel=found, xlim=(-.02, 1.02), ylim=(-.02, 1.02), aspect="equal")
+    ax.set(
+        xlabel="share of false alarms", ylabel=found, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
+        aspect="equal")
     ax.legend(loc="lower right", fontsize=8)
     return ax
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #2eba8ed7
-_OTHERS = ("astronaut", "brick", "camera", "coffee", "coins", "colorwheel", "grass", "gravel", "hubble_deep_field",
-           "moon", "page", "text", "rocket", "retina", "clock")
+_OTHERS = (
+    "astronaut", "brick", "camera", "coffee", "coins", "colorwheel", "grass", "gravel",
+    "hubble_deep_field", "moon", "page", "text", "rocket", "retina", "clock")
 
 
 def other_pictures(
@@ -172,7 +184,8 @@ def other_pictures(
     "Pictures that show neither a cat nor a dog; raises `CatsDogsError` if scikit-image is not there"
     try: import skimage.data
     except ImportError as e:
-        raise CatsDogsError("these pictures come with scikit-image: pip install scikit-image") from e
+        raise CatsDogsError(
+            "these pictures come with scikit-image: pip install scikit-image") from e
     pictures = []
     for name in _OTHERS:
         photo = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
@@ -218,9 +231,11 @@ def clip_frames(
         left, other = new_axes(2, (3.4, 2.3))
         left.plot(many, curve, color=COLORS["valid"])
         left.plot(clip, clipped_loss(p, dog, clip), "o", color="black")
-        left.set(xscale="log", xlabel="clip", ylabel="log loss", title=f"log loss {price.mean():.3f}")
+        left.set(
+            xscale="log", xlabel="clip", ylabel="log loss", title=f"log loss {price.mean():.3f}")
         shares = [price[right].sum() / len(p), price[~right].sum() / len(p)]
-        other.barh(["right answers", "wrong answers"], shares, color=[COLORS["neutral"], COLORS["valid"]])
+        other.barh(
+            ["right answers", "wrong answers"], shares, color=[COLORS["neutral"], COLORS["valid"]])
         other.set(xlim=(0, 1.1 * max(curve)), xlabel="their part of the log loss")
         other.invert_yaxis()
         frames[f"{clip:g}"] = figure_png(left.figure, colors=64)
@@ -263,12 +278,14 @@ def score_card_html(
     low, high = wilson_interval(round(score * photos), photos)
     place = place_among(score, list(others.values()), "accuracy")
     equal = sum(low <= other <= high for other in others.values())
-    rows = sorted([*others.items(), ("your score", score)], key=lambda row: (-row[1], row[0] != "your score"))
+    rows = sorted(
+        [*others.items(), ("your score", score)], key=lambda row: (-row[1], row[0] != "your score"))
     lines = [_card_row(i, *row) for i, row in enumerate(rows, 1)]
-    doubt = f" {equal} of them lie in this interval, and cannot be told from yours." if equal else ""
+    doubt = (
+        f" {equal} of them lie in this interval, and cannot be told from yours." if equal else "")
     card = fill_template(
-        "score_card", place=place, count=len(rows), photos=f"{photos:,}", score=f"{score:.1%}", low=f"{low:.1%}",
-        high=f"{high:.1%}", doubt=doubt, rows="\n".join(lines))
+        "score_card", place=place, count=len(rows), photos=f"{photos:,}", score=f"{score:.1%}",
+        low=f"{low:.1%}", high=f"{high:.1%}", doubt=doubt, rows="\n".join(lines))
     return f"<style>{static_text('score_card.css')}</style>\n{card}"
 
 
@@ -282,10 +299,13 @@ def _card_row(place, name, value):
 def _bars(scores, color, up):
     "A histogram of scores from 0 to 1, above or below the line in the middle, as SVG"
     counts, _ = np.histogram(scores, 40, (0, 1))
-    heights = 70 * np.sqrt(counts / max(counts.max(), 1))       # the root: rare scores matter here, and stay visible
+    # the root: rare scores matter here, and stay visible
+    heights = 70 * np.sqrt(counts / max(counts.max(), 1))
     tops = [80 - h if up else 80 for h in heights]
-    return "".join(f'<rect x="{30 + 9.5 * i:.1f}" y="{top:.1f}" width="8.5" height="{h:.1f}" fill="{color}"/>'
-                   for i, (top, h) in enumerate(zip(tops, heights, strict=True)) if h)
+    return "".join(
+        f'<rect x="{30 + 9.5 * i:.1f}" y="{top:.1f}" width="8.5" height="{h:.1f}" fill="{color}"/>'
+        for i, (top, h) in enumerate(zip(tops, heights, strict=True))
+        if h)
 
 
 def _roc_points(no, yes):
@@ -305,7 +325,8 @@ def threshold_explorer_html(
     "Two histograms with a threshold to move, the confusion matrix and the ROC curve that follow from it"
     no, yes = (np.asarray(s, float).round(4) for s in (no, yes))
     if not (len(no) and len(yes)): raise CatsDogsError("the explorer needs scores of both kinds")
-    if min(no.min(), yes.min()) < 0 or max(no.max(), yes.max()) > 1: raise CatsDogsError("scores must be from 0 to 1")
+    if min(no.min(), yes.min()) < 0 or max(no.max(), yes.max()) > 1:
+        raise CatsDogsError("scores must be from 0 to 1")
     data = dict(no=no.tolist(), yes=yes.tolist(), names=list(names))
     counts = [(no <= start).sum(), (no > start).sum(), (yes <= start).sum(), (yes > start).sum()]
     alarms, found = counts[1] / len(no), counts[3] / len(yes)
@@ -313,9 +334,9 @@ def threshold_explorer_html(
         "threshold_explorer",
         bars=_bars(no, COLORS["cat"], True) + _bars(yes, COLORS["dog"], False),
         first=html.escape(names[0]), second=html.escape(names[1]), score=html.escape(score),
-        start=f"{start:.2f}", cut=30 + 380 * start, dot_x=f"{30 + 130 * alarms:.1f}", dot_y=f"{145 - 130 * found:.1f}",
-        roc=_roc_points(no, yes), color=COLORS["valid"], found=f"{found:.0%}", alarms=f"{alarms:.0%}",
-        **{f"n{i}": n for i, n in enumerate(counts)})
+        start=f"{start:.2f}", cut=30 + 380 * start, dot_x=f"{30 + 130 * alarms:.1f}",
+        dot_y=f"{145 - 130 * found:.1f}", roc=_roc_points(no, yes), color=COLORS["valid"],
+        found=f"{found:.0%}", alarms=f"{alarms:.0%}", **{f"n{i}": n for i, n in enumerate(counts)})
     return widget_html("threshold_explorer", "cd-threshold", body, data)
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #b597a061
@@ -326,11 +347,14 @@ def frame_slider_html(
     start:int=0     # which one is shown at first
 ) -> str: # HTML with its own style and script
     "A slider over pictures; without scripts the first one is shown"
-    if not 0 <= start < len(frames): raise CatsDogsError(f"there are {len(frames)} pictures, and no number {start}")
-    pictures = [_frame(f"{alt}: {text}", png, i == start) for i, (text, png) in enumerate(frames.items())]
+    if not 0 <= start < len(frames):
+        raise CatsDogsError(f"there are {len(frames)} pictures, and no number {start}")
+    pictures = [
+        _frame(f"{alt}: {text}", png, i == start) for i, (text, png) in enumerate(frames.items())]
     shown = html.escape(list(frames)[start])
-    body = fill_template("frame_slider", pictures="\n".join(pictures), shown=shown, label=html.escape(label),
-                         start=start, last=len(frames) - 1)
+    body = fill_template(
+        "frame_slider", pictures="\n".join(pictures), shown=shown, label=html.escape(label),
+        start=start, last=len(frames) - 1)
     return widget_html("frame_slider", "cd-frames", body, list(frames))
 
 

@@ -31,12 +31,17 @@ def plot_curves(
 ):
     "Draw training in blue and validation in orange, one picture for each history on the same axes; returns the axes"
     histories = histories if isinstance(histories, dict) else {"": histories}
-    axes = [ax] if ax else new_axes(len(histories), (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6), share_y=True)
+    axes = (
+        [ax]
+        if ax
+        else new_axes(
+            len(histories), (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6), share_y=True))
     for axis, (name, history) in zip(axes, histories.items(), strict=True):
         epochs = range(1, len(history) + 1)
         for side, column, label in _columns(what):
             if column in history[0]:
-                axis.plot(epochs, [row[column] for row in history], color=COLORS[side], lw=2, label=label)
+                axis.plot(
+                    epochs, [row[column] for row in history], color=COLORS[side], lw=2, label=label)
         axis.set(title=name, xlabel="epoch", ylim=(0, top))
     return _named(axes, what)
 
@@ -49,7 +54,8 @@ def _named(axes, what):
 
 
 def _columns(what):
-    if what == "accuracy": return [("train", "train_accuracy", "training"), ("valid", "accuracy", "validation")]
+    if what == "accuracy":
+        return [("train", "train_accuracy", "training"), ("valid", "accuracy", "validation")]
     return [("train", "train_loss", "training"), ("valid", "valid_loss", "validation")]
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #dafbe8d4
@@ -89,7 +95,9 @@ def plot_seeds(
 
 
 def recorded_history(
-    row:dict # of a study: `train_losses`, `valid_losses` and `accuracies` are texts with a number for each epoch
+    # of a study: `train_losses`, `valid_losses` and `accuracies` are texts with a number for each
+    # epoch
+    row:dict
 ) -> list[dict]: # a row for each epoch, as `History` records it
     "The curves of a recorded run"
     names = dict(train_losses="train_loss", valid_losses="valid_loss", accuracies="accuracy")
@@ -113,11 +121,14 @@ def plot_best_of(
 ):
     "Draw what the best of so many networks seems to be worth, and what it is worth; returns the axes"
     axis, = new_axes(size=(4.6, 2.8))
-    axis.step(tried, on_validation, where="post", color=COLORS["valid"], lw=2, label="on validation photos")
+    axis.step(
+        tried, on_validation, where="post", color=COLORS["valid"], lw=2,
+        label="on validation photos")
     axis.step(tried, on_test, where="post", color=COLORS["neutral"], lw=2, label="on test photos")
     axis.axhline(.5, color="black", lw=.8, ls=":")
     ticks = [n for n in (1, 10, 100, 1000) if n <= max(tried)]
-    axis.set(xscale="log", xlabel="networks tried", ylabel="accuracy of the best one", ylim=(.35, .8))
+    axis.set(
+        xscale="log", xlabel="networks tried", ylabel="accuracy of the best one", ylim=(0.35, 0.8))
     axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
     axis.legend(frameon=False)
     return axis
@@ -162,7 +173,9 @@ def _study_name(effect_name):
     for part in effect_name.replace("model=codelab,width=0.5", "model=half").split(", "):
         field, value = part.split("=")
         if field == "model": words.append("half of the filters")
-        else: words.append(_STUDY_NAMES[field].format(float(value) if ":g" in _STUDY_NAMES[field] else value))
+        else:
+            words.append(
+                _STUDY_NAMES[field].format(float(value) if ":g" in _STUDY_NAMES[field] else value))
     if len(words) <= 2: return ", ".join(words)
     return f"{', '.join(words[:2])},\n{', '.join(words[2:])}"          # too long for one line
 
@@ -172,7 +185,9 @@ def study_effects(
     of:str="accuracy"   # which score
 ) -> list[Effect]: # named in words, with the strength of each remedy
     "What each remedy changed on photos against plain training, seed by seed"
-    return [replace(e, name=_study_name(e.name)) for e in effects_against_reference(read_results(file), of)]
+    return [
+        replace(e, name=_study_name(e.name))
+        for e in effects_against_reference(read_results(file), of)]
 
 
 def plot_study(
@@ -214,13 +229,15 @@ def mark_fields(
         corner = (across - row.size / 2, down - row.size / 2)
         for color, width in (("black", 3.5), ("#F0E442", 1.8)):
             axis.add_patch(Rectangle(corner, row.size, row.size, fill=False, ec=color, lw=width))
-        axis.text(across + row.size / 2 + 2, down, f"{row.name}: {row.size}", fontsize=8, color="white", va="center",
-                  bbox=dict(facecolor="black", alpha=.7, pad=1.5, lw=0))
+        axis.text(
+            across + row.size / 2 + 2, down, f"{row.name}: {row.size}", fontsize=8, color="white",
+            va="center", bbox=dict(facecolor="black", alpha=0.7, pad=1.5, lw=0))
     axis.axis("off")
     return axis
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #5d73b941
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 590, 14, 236      # the frame of the curves, in units of the drawing
+# the frame of the curves, in units of the drawing
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 590, 14, 236
 
 def _path(values, top, kind, color):
     "A curve as an SVG path"
@@ -232,13 +249,16 @@ def _path(values, top, kind, color):
 
 def _both(history, top, kind):
     sides = (("train_loss", "train"), ("valid_loss", "valid"))
-    return "".join(_path([row[column] for row in history], top, kind, COLORS[side]) for column, side in sides)
+    return "".join(
+        _path([row[column] for row in history], top, kind, COLORS[side]) for column, side in sides)
 
 
 def _frame(top, epochs):
     "Axes with a few numbers"
     ticks = [(0, _BOTTOM), (top / 2, (_TOP + _BOTTOM) / 2), (top, _TOP)]
-    left = "".join(f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.1f}</text>' for value, y in ticks)
+    left = "".join(
+        f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.1f}</text>'
+        for value, y in ticks)
     below = f'<text x="{_LEFT}" y="{_BOTTOM + 18}">1</text>'
     below += f'<text x="{_RIGHT}" y="{_BOTTOM + 18}" text-anchor="end">{epochs}</text>'
     words = f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 18}" text-anchor="middle">epoch</text>'
@@ -254,8 +274,7 @@ def _words(setting, says): return html.escape(f"{setting}: {says}" if says else 
 
 def _state(group, setting, history, says, top):
     "One curve of the slider, hidden until it is chosen"
-    return (f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" visibility="hidden">'
-            f'{_both(history, top, "cd-now")}</g>')
+    return f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" visibility="hidden">{_both(history, top, "cd-now")}</g>'
 
 
 def curve_slider_html(
@@ -265,9 +284,12 @@ def curve_slider_html(
     labels:tuple=("what", "how strong")  # of the choice and of the slider
 ) -> str: # HTML with its own style and script
     "Losses by epoch with a choice and a slider; raises `CatsDogsError` if there is nothing to show"
-    if not groups or not all(groups.values()): raise CatsDogsError("nothing to slide over: give each group at least "
-                                                                   "one setting")
-    states = [(group, setting, *state) for group, settings in groups.items() for setting, state in settings.items()]
+    if not groups or not all(groups.values()):
+        raise CatsDogsError("nothing to slide over: give each group at least one setting")
+    states = [
+        (group, setting, *state)
+        for group, settings in groups.items()
+        for setting, state in settings.items()]
     drawn = [_state(group, setting, history, says, top) for group, setting, history, says in states]
     said = _words(*states[0][1::2])
     drawn[0] = drawn[0].replace('visibility="hidden"', 'visibility="visible"')
@@ -275,7 +297,8 @@ def curve_slider_html(
     stays = f'<g>{_both(before, top, "cd-before")}</g>' if before else ""
     options = "".join(f"<option>{html.escape(group)}</option>" for group in groups)
     alone = " hidden" if len(groups) == 1 else ""           # nothing to choose
-    picture, most = _frame(top, epochs) + stays + "".join(drawn), len(next(iter(groups.values()))) - 1
+    picture = _frame(top, epochs) + stays + "".join(drawn)
+    most = len(next(iter(groups.values()))) - 1
     choice = f"<label{alone}>{html.escape(labels[0])} <select>{options}</select></label>"
     slider = f'<label>{html.escape(labels[1])} <input type="range" min="0" max="{most}" value="0"></label>'
     curves = f'<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss by epoch">{picture}</svg>'
@@ -293,14 +316,18 @@ _REMEDIES = {
 }
 
 def _setting(field, value):
-    if field == "model": value = "all filters" if "=" not in value else (f"{float(value.split('=')[1]):.1%} of the "
-                                                                         "filters").replace(".0%", "%")
+    if field == "model":
+        value = (
+            "all filters"
+            if "=" not in value
+            else (f"{float(value.split('=')[1]):.1%} of the filters").replace(".0%", "%"))
     return _REMEDIES[field][1].format(value)
 
 
 def _mean_of(runs):
     "The mean curves of some runs, and what to say of them"
-    said = f"right on {runs.last_accuracy.mean():.0%} of the validation drawings after the last epoch"
+    said = (
+        f"right on {runs.last_accuracy.mean():.0%} of the validation drawings after the last epoch")
     return mean_history([recorded_history(run) for run in runs.to_dict("records")]), said
 
 
@@ -310,16 +337,20 @@ def recorded_remedies(
     "The recorded curves of lessons 6 and 7; raises `CatsDogsError` if the table is not there"
     import pandas as pd
     try: table = pd.read_csv(file)
-    except OSError as e: raise CatsDogsError(f"{file}: cannot be read ({e}); `python benchmarks/remedies.py` writes "
-                                             "it") from e
+    except OSError as e:
+        raise CatsDogsError(
+            f"{file}: cannot be read ({e}); `python benchmarks/remedies.py` writes it") from e
     fields, reference = list(_REMEDIES), table.iloc[0]
     changed = (table[fields] != reference[fields]).sum(axis=1)
     found = {"nothing": {"plain training": _mean_of(table[changed == 0])}}
     for field, (name, _) in _REMEDIES.items():
         alone = table[(changed == 0) | (table[field] != reference[field])]
         if field != "limit": alone = alone[alone[field] != reference[field]]
-        order = sorted(alone[field].unique()) if field == "limit" else list(dict.fromkeys(alone[field]))
-        found[name] = {_setting(field, value): _mean_of(alone[alone[field] == value]) for value in order}
+        order = (
+            sorted(alone[field].unique()) if field == "limit" else list(dict.fromkeys(alone[field]))
+        )
+        found[name] = {
+            _setting(field, value): _mean_of(alone[alone[field] == value]) for value in order}
     return found
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #10305f0f
@@ -330,59 +361,86 @@ def twin_code_html(
     "Two programs side by side, step by step; raises `CatsDogsError` if there is no step"
     if not pairs: raise CatsDogsError("no code to show: give at least one pair of lines")
     def cell(i, code): return f'<td data-pair="{i}"><pre>{html.escape(code)}</pre></td>'
-    rows = "".join(f"<tr>{cell(i, ours)}{cell(i, theirs)}</tr>" for i, (ours, theirs, _) in enumerate(pairs))
+    rows = "".join(
+        f"<tr>{cell(i, ours)}{cell(i, theirs)}</tr>" for i, (ours, theirs, _) in enumerate(pairs))
     head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
     says = [words for _, _, words in pairs]
-    return widget_html("twin_code", "cd-twins", f"<table><tr>{head}</tr>{rows}</table><output></output>", says)
+    return widget_html(
+        "twin_code", "cd-twins", f"<table><tr>{head}</tr>{rows}</table><output></output>", says)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #ac9d91d8
 CODELAB_TWINS = [
-    ("from tensorflow.keras import Sequential, layers\nfrom tensorflow.keras.optimizers import RMSprop\n"
-     "from tensorflow.keras.preprocessing.image \\\n    import ImageDataGenerator",
-     "from fastai.vision.all import *",
-     "Both libraries are loaded. fastai brings PyTorch along, whose layers are in nn."),
-    ("data = ImageDataGenerator(rescale=1/255)",
-     "block = DataBlock(\n    blocks=(ImageBlock, CategoryBlock),",
-     "Bytes from 0 to 255 become numbers from 0 to 1. In fastai, ImageBlock does this by itself."),
-    ('train = data.flow_from_directory(\n    "train",',
-     "    get_items=get_image_files,\n    get_y=parent_label,",
-     "Find the files. The name of the folder that a photo lies in is its label."),
-    ("    target_size=(150, 150),", "    item_tfms=Resize(150),",
-     "Make every photo 150×150 pixels. A batch needs photos of one size. Keras squashes a photo, and fastai cuts a "
-     "square out of it."),
-    ('    class_mode="binary", batch_size=20)\nvalid = data.flow_from_directory(\n    "validation",\n    '
-     'target_size=(150, 150),\n'
-     '    class_mode="binary", batch_size=20)',
-     '    splitter=GrandparentSplitter(\n        valid_name="validation"))\ndls = block.dataloaders(folder, bs=20)',
-     "Keep the photos of the folder validation aside, and hand out batches of 20. For the names cat and dog the "
-     "network sees 0 and 1: "
-     "class_mode says so in Keras, and CategoryBlock in fastai."),
-    ('model = Sequential([\n    layers.Input((150, 150, 3)),\n    layers.Conv2D(16, 3, activation="relu"),\n    '
-     'layers.MaxPooling2D(2),',
-     "net = nn.Sequential(\n    nn.Conv2d(3, 16, 3),\n    nn.ReLU(),\n    nn.MaxPool2d(2),",
-     "The first block: 16 filters of 3×3, ReLU, and max pooling. PyTorch wants to know that 3 channels come in. "
-     "Keras finds it out."),
-    ('    layers.Conv2D(32, 3, activation="relu"),\n    layers.MaxPooling2D(2),',
-     "    nn.Conv2d(16, 32, 3), nn.ReLU(),\n    nn.MaxPool2d(2),", "The second block, with 32 filters."),
-    ('    layers.Conv2D(64, 3, activation="relu"),\n    layers.MaxPooling2D(2),',
-     "    nn.Conv2d(32, 64, 3), nn.ReLU(),\n    nn.MaxPool2d(2),", "The third block, with 64 filters."),
+    (
+        "from tensorflow.keras import Sequential, layers\nfrom tensorflow.keras.optimizers import "
+        "RMSprop\nfrom tensorflow.keras.preprocessing.image \\\n    import ImageDataGenerator",
+        "from fastai.vision.all import *",
+        "Both libraries are loaded. fastai brings PyTorch along, whose layers are in nn."),
+    (
+        "data = ImageDataGenerator(rescale=1/255)",
+        "block = DataBlock(\n    blocks=(ImageBlock, CategoryBlock),",
+        "Bytes from 0 to 255 become numbers from 0 to "
+        "1. In fastai, ImageBlock does this by itself."),
+    (
+        'train = data.flow_from_directory(\n    "train",',
+        "    get_items=get_image_files,\n    get_y=parent_label,",
+        "Find the files. The name of the folder that a photo lies in is its label."),
+    (
+        "    target_size=(150, 150),",
+        "    item_tfms=Resize(150),",
+        "Make every photo 150×150 pixels. A batch needs photos of one "
+        "size. Keras squashes a photo, and fastai cuts a square out of it."),
+    (
+        '    class_mode="binary", batch_size=20)\nvalid = data.flow_from_directory(\n    '
+        '"validation",\n    target_size=(150, 150),\n    class_mode="binary", batch_size=20)',
+        '    splitter=GrandparentSplitter(\n        '
+        'valid_name="validation"))\ndls = block.dataloaders(folder, bs=20)',
+        "Keep the photos of the folder validation aside, and hand out "
+        "batches of 20. For the names cat and dog the network sees 0 and "
+        "1: class_mode says so in Keras, and CategoryBlock in fastai."),
+    (
+        'model = Sequential([\n    layers.Input((150, 150, 3)),\n    '
+        'layers.Conv2D(16, 3, activation="relu"),\n    layers.MaxPooling2D(2),',
+        "net = nn.Sequential(\n    nn.Conv2d(3, 16, 3),\n    nn.ReLU(),\n    nn.MaxPool2d(2),",
+        "The first block: 16 filters of 3×3, ReLU, and max pooling. "
+        "PyTorch wants to know that 3 channels come in. Keras finds it out."),
+    (
+        '    layers.Conv2D(32, 3, activation="relu"),\n    layers.MaxPooling2D(2),',
+        "    nn.Conv2d(16, 32, 3), nn.ReLU(),\n    nn.MaxPool2d(2),",
+        "The second block, with 32 filters."),
+    (
+        '    layers.Conv2D(64, 3, activation="relu"),\n    layers.MaxPooling2D(2),',
+        "    nn.Conv2d(32, 64, 3), nn.ReLU(),\n    nn.MaxPool2d(2),",
+        "The third block, with 64 filters."),
     ("    layers.Flatten(),", "    nn.Flatten(),", "Write all numbers of the maps into one row."),
-    ('    layers.Dense(512, activation="relu"),', "    nn.Linear(64 * 17 * 17, 512), nn.ReLU(),",
-     "A dense layer of 512 neurons. Again PyTorch wants to know how many numbers come in. Where does 64·17·17 come "
-     "from? That is an exercise below."),
-    ('    layers.Dense(1, activation="sigmoid")])', "    nn.Linear(512, 1))",
-     "One number comes out. Keras squeezes it between 0 and 1 by a sigmoid here, and PyTorch does so in the loss."),
-    ('model.compile(\n    loss="binary_crossentropy",', "learn = Learner(dls, net,\n    "
-                                                        "loss_func=BCEWithLogitsLossFlat(),",
-     "The loss is the cross-entropy for two classes. The one of PyTorch takes logits, so it has the sigmoid inside."),
-    ("    optimizer=RMSprop(learning_rate=0.001),", "    opt_func=partial(RMSProp, sqr_mom=0.9),\n    lr=0.001,",
-     "RMSprop takes the steps. fastai's RMSProp remembers longer by default than the one of Keras, so we tell it to "
-     "use 0.9."),
-    ('    metrics=["accuracy"])', "    metrics=accuracy_multi)",
-     "Report the share of right answers as well. accuracy_multi takes logits, and one above 0 means dog."),
-    ("model.fit(train, validation_data=valid,\n          epochs=15)", "learn.fit(15)",
-     "Train for 15 epochs, and judge the network on the validation photos after each of them."),
-]
+    (
+        '    layers.Dense(512, activation="relu"),',
+        "    nn.Linear(64 * 17 * 17, 512), nn.ReLU(),",
+        "A dense layer of 512 neurons. Again PyTorch wants to know how many "
+        "numbers come in. Where does 64·17·17 come from? That is an exercise below."),
+    (
+        '    layers.Dense(1, activation="sigmoid")])',
+        "    nn.Linear(512, 1))",
+        "One number comes out. Keras squeezes it between 0 and "
+        "1 by a sigmoid here, and PyTorch does so in the loss."),
+    (
+        'model.compile(\n    loss="binary_crossentropy",',
+        "learn = Learner(dls, net,\n    loss_func=BCEWithLogitsLossFlat(),",
+        "The loss is the cross-entropy for two classes. The one "
+        "of PyTorch takes logits, so it has the sigmoid inside."),
+    (
+        "    optimizer=RMSprop(learning_rate=0.001),",
+        "    opt_func=partial(RMSProp, sqr_mom=0.9),\n    lr=0.001,",
+        "RMSprop takes the steps. fastai's RMSProp remembers longer "
+        "by default than the one of Keras, so we tell it to use 0.9."),
+    (
+        '    metrics=["accuracy"])',
+        "    metrics=accuracy_multi)",
+        "Report the share of right answers as well. "
+        "accuracy_multi takes logits, and one above 0 means dog."),
+    (
+        "model.fit(train, validation_data=valid,\n          epochs=15)",
+        "learn.fit(15)",
+        "Train for 15 epochs, and judge the network on the validation photos after each of them.")]
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #30b4963a
 def picture_slider_html(
@@ -393,11 +451,14 @@ def picture_slider_html(
 ) -> str: # HTML with its own style and script
     "Pictures to slide through, and what networks say of each; raises `CatsDogsError` if the numbers do not fit"
     counts = {len(pictures), len(labels), *map(len, answers.values())}
-    if len(counts) != 1 or not len(pictures): raise CatsDogsError("as many labels and answers as pictures are needed")
+    if len(counts) != 1 or not len(pictures):
+        raise CatsDogsError("as many labels and answers as pictures are needed")
     chances = {name: [round(float(p), 4) for p in values] for name, values in answers.items()}
     data = dict(pictures=[picture_url(p) for p in pictures], labels=list(labels), answers=chances)
     bars = "".join(_bar(name, values[start]) for name, values in chances.items())
-    slider = f'<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place">'
+    slider = (
+        f'<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place">'
+    )
     controls = f'<div class="cd-controls" hidden>{slider} <output></output></div>'
     picture = f'<img alt="the picture that the networks see" src="{data["pictures"][start]}">'
     return widget_html("picture_slider", "cd-shift", f"{picture}<div>{controls}{bars}</div>", data)

@@ -41,7 +41,10 @@ def picture_url(
     "A picture as the address of itself"
     if not isinstance(picture, bytes):
         buffer = io.BytesIO()
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.ascontiguousarray(picture))
+        image = (
+            picture
+            if isinstance(picture, Image.Image)
+            else Image.fromarray(np.ascontiguousarray(picture)))
         image.save(buffer, "png", optimize=True)
         picture = buffer.getvalue()
     return "data:image/png;base64," + base64.b64encode(picture).decode()
@@ -80,7 +83,10 @@ KERNELS = {
 
 def _weights_table(kernel):
     "Nine number fields in three rows"
-    cells = [f'<td><input type="number" step="0.1" value="{w}" aria-label="weight {i // 3 + 1}, {i % 3 + 1}"></td>' for i, w in enumerate(kernel)]
+    cells = [
+        f'<td><input type="number" step="0.1" value="{w}" '
+        f'aria-label="weight {i // 3 + 1}, {i % 3 + 1}"></td>'
+        for i, w in enumerate(kernel)]
     rows = ["".join(cells[i:i + 3]) for i in (0, 3, 6)]
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
@@ -93,8 +99,10 @@ def kernel_editor_html(
     picture = np.asarray(picture)
     _check_picture(picture)
     choices = [*KERNELS, "your own"]
-    options = "".join(f"<option{' selected' if k == start else ''}>{html.escape(k)}</option>" for k in choices)
-    before = '<canvas role="img" aria-label="the picture"></canvas><figcaption>the picture</figcaption>'
+    options = "".join(
+        f"<option{' selected' if k == start else ''}>{html.escape(k)}</option>" for k in choices)
+    before = (
+        '<canvas role="img" aria-label="the picture"></canvas><figcaption>the picture</figcaption>')
     after = '<canvas role="img" aria-label="what the kernel makes of it"></canvas><figcaption><output></output></figcaption>'
     choice = f'<label>kernel <select>{options}</select></label><label><input type="checkbox"> ReLU</label>'
     middle = f"<div>{_weights_table(KERNELS[start])}{choice}</div>"
@@ -104,7 +112,15 @@ def kernel_editor_html(
 
 
 def _check_picture(picture):
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
-        raise CatsDogsError(f"the editor takes a square colour picture, size×size×3 of bytes, not {picture.dtype} of {'×'.join(map(str, picture.shape))}")
+    if (
+        picture.dtype != np.uint8
+        or picture.ndim != 3
+        or picture.shape[2] != 3
+        or picture.shape[0] != picture.shape[1]):
+        raise CatsDogsError(
+            "the editor takes a square colour picture, size×size×3 of bytes, "
+            f"not {picture.dtype} of {'×'.join(map(str, picture.shape))}")
     if not 3 <= len(picture) <= 128:
-        raise CatsDogsError(f"the editor takes pictures of 3 to 128 pixels, not {len(picture)}: make it smaller, so that the page stays quick")
+        raise CatsDogsError(
+            "the editor takes pictures of 3 to 128 pixels, not "
+            f"{len(picture)}: make it smaller, so that the page stays quick")

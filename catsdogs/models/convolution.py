@@ -19,21 +19,26 @@ from ..core import CatsDogsError
 
 # %% ../../nbs/library/models/convolution.ipynb #c011
 _LEAST = {"size": 1, "kernel": 1, "stride": 1, "padding": 0, "dilation": 1}
-_REASONS = {"whole": "{name} {value} is not a whole number: use an integer",
-            "size": "an input of {size} pixels is empty: use 1 or more",
-            "kernel": "a kernel of {kernel} sees no pixel: use 1 or more",
-            "stride": "stride {stride} never moves the window on: use 1 or more",
-            "dilation": "dilation {dilation} puts all weights on one pixel: use 1 or more",
-            "padding": "padding {padding} would cut pixels off: use 0 or more",
-            "reflect": "reflect padding of {padding} mirrors as many pixels beside the border, and the input has only {size}: use padding of at most {most}",
-            "fit": "the window spans {extent} pixels (kernel {kernel}, dilation {dilation}) and does not fit into {padded} (input {size}, padding {padding}): use more padding, a smaller kernel or less dilation"}
+_REASONS = {
+    "whole": "{name} {value} is not a whole number: use an integer",
+    "size": "an input of {size} pixels is empty: use 1 or more",
+    "kernel": "a kernel of {kernel} sees no pixel: use 1 or more",
+    "stride": "stride {stride} never moves the window on: use 1 or more",
+    "dilation": "dilation {dilation} puts all weights on one pixel: use 1 or more",
+    "padding": "padding {padding} would cut pixels off: use 0 or more",
+    "reflect": "reflect padding of {padding} mirrors as many pixels beside the "
+               "border, and the input has only {size}: use padding of at most {most}",
+    "fit": "the window spans {extent} pixels (kernel {kernel}, dilation "
+           "{dilation}) and does not fit into {padded} (input {size}, padding "
+           "{padding}): use more padding, a smaller kernel or less dilation"}
 
 def _refuse(reason, **given): raise CatsDogsError(_REASONS[reason].format(**given))
 
 def _pair(value):
     "One number for both sides, or a pair (height, width)"
     pair = (value, value) if isinstance(value, (int, float, np.number)) else tuple(value)
-    if len(pair) != 2: raise CatsDogsError(f"{value} is neither one number nor a pair (height, width)")
+    if len(pair) != 2:
+        raise CatsDogsError(f"{value} is neither one number nor a pair (height, width)")
     return pair
 
 def _mirror(size, padding):
@@ -52,7 +57,9 @@ def pad2d(
         if p < 0: _refuse("padding", padding=p)
         if mode == "reflect" and p >= size: _refuse("reflect", padding=p, size=size, most=size - 1)
     if mode == "reflect": return x[..., _mirror(h, ph), :][..., _mirror(w, pw)]
-    if mode not in _FILL: raise CatsDogsError(f"unknown padding mode {mode!r}: choose one of reflect, {', '.join(_FILL)}")
+    if mode not in _FILL:
+        raise CatsDogsError(
+            f"unknown padding mode {mode!r}: choose one of reflect, {', '.join(_FILL)}")
     if not (ph or pw): return x
     out = x.new_full((*x.shape[:-2], h + 2 * ph, w + 2 * pw), _FILL[mode])
     out[..., ph:ph + h, pw:pw + w] = x
@@ -87,19 +94,33 @@ def windows(
     mode:str="zeros"        # how to pad, see `pad2d`
 ) -> Tensor: # n×c×h'×w'×kernel height×kernel width; a view where there is no padding
     "All that a sliding window sees, place by place; raises `CatsDogsError` for settings without a place"
-    if x.ndim != 4: raise CatsDogsError(f"the input has {x.ndim} sides, not 4 (picture, channel, row, column): use x[None] to make a batch of one picture")
+    if x.ndim != 4:
+        raise CatsDogsError(
+            f"the input has {x.ndim} sides, not 4 (picture, channel, "
+            "row, column): use x[None] to make a batch of one picture")
     (kh, kw), (sh, sw), (dh, dw) = map(_pair, (kernel, stride, dilation))
-    for setting in zip(x.shape[2:], (kh, kw), (sh, sw), _pair(padding), (dh, dw)): output_size(*setting)
+    for setting in zip(x.shape[2:], (kh, kw), (sh, sw), _pair(padding), (dh, dw)):
+        output_size(*setting)
     x = pad2d(x, padding, mode)
     return x.unfold(2, dh * (kh - 1) + 1, sh).unfold(3, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw]
 
 def _check_shapes(x, weight, bias, groups):
-    if weight.ndim != 4: raise CatsDogsError(f"the weights have {weight.ndim} sides, not 4: filter, channel, row, column")
+    if weight.ndim != 4:
+        raise CatsDogsError(
+            f"the weights have {weight.ndim} sides, not 4: filter, channel, row, column")
     filters, channels = weight.shape[:2]
-    if groups < 1 or filters % groups: raise CatsDogsError(f"{filters} filters cannot be dealt out evenly to {groups} groups: use a divisor of {filters}")
+    if groups < 1 or filters % groups:
+        raise CatsDogsError(
+            f"{filters} filters cannot be dealt out evenly "
+            f"to {groups} groups: use a divisor of {filters}")
     if x.ndim == 4 and x.shape[1] != channels * groups:
-        raise CatsDogsError(f"the input has {x.shape[1]} channels, but the filters were made for {channels * groups} ({channels} in each of {groups} groups): filters need a kernel for each channel")
-    if bias is not None and bias.shape != (filters,): raise CatsDogsError(f"the bias has shape {tuple(bias.shape)}, not ({filters},): one number for each filter")
+        raise CatsDogsError(
+            f"the input has {x.shape[1]} channels, but the filters "
+            f"were made for {channels * groups} ({channels} in each of "
+            f"{groups} groups): filters need a kernel for each channel")
+    if bias is not None and bias.shape != (filters,):
+        raise CatsDogsError(
+            f"the bias has shape {tuple(bias.shape)}, not ({filters},): one number for each filter")
 
 def conv2d(
     x:Tensor,               # n×c×h×w
@@ -107,7 +128,7 @@ def conv2d(
     bias:Tensor|None=None,  # one number for each filter, added to its map
     groups:int=1,           # the channels are dealt out to so many groups of filters
     mode:str="zeros",       # padding with "zeros" or "reflect"
-    **window                # stride, padding, dilation: a number or a pair (height, width), as in PyTorch
+    **window  # stride, padding, dilation: a number or a pair (height, width), as in PyTorch
 ) -> Tensor: # n×filters×h'×w', see `output_size`
     "Convolve a batch of pictures, as `torch.nn.functional.conv2d` does; raises `CatsDogsError` for shapes or settings that do not fit"
     _check_shapes(x, weight, bias, groups)
@@ -131,8 +152,14 @@ def gabor(
     angle:float=0.          # across the stripes, degrees: 0 answers to upright stripes
 ) -> Tensor: # size×size, adds up to zero
     "A Gabor kernel: a wave under a bell curve (Daugman, 1985)"
-    if size < 3 or size % 2 == 0: raise CatsDogsError(f"a Gabor kernel of {size} has no middle pixel or no room for a wave: use an odd size of 3 or more")
-    if wavelength < 2: raise CatsDogsError(f"a wave of {wavelength} pixels is shorter than two pixels and cannot be drawn: use 2 or more")
+    if size < 3 or size % 2 == 0:
+        raise CatsDogsError(
+            f"a Gabor kernel of {size} has no middle pixel or "
+            "no room for a wave: use an odd size of 3 or more")
+    if wavelength < 2:
+        raise CatsDogsError(
+            f"a wave of {wavelength} pixels is shorter than "
+            "two pixels and cannot be drawn: use 2 or more")
     at = torch.arange(size) - size // 2
     y, x = torch.meshgrid(at, at, indexing="ij")
     across = x * math.cos(math.radians(angle)) + y * math.sin(math.radians(angle))
@@ -147,16 +174,30 @@ def apply_kernel(
 ) -> Tensor: # the size of the image, float32
     "Convolve each channel of a picture with one kernel, reflected at the border so that the size stays"
     pixels, weight = torch.tensor(np.asarray(image)), torch.as_tensor(kernel, dtype=torch.float32)
-    if pixels.ndim not in (2, 3): raise CatsDogsError(f"a picture has 2 or 3 sides (row, column, channel), not {pixels.ndim}")
-    if weight.ndim != 2 or not all(s % 2 for s in weight.shape): raise CatsDogsError(f"a kernel of shape {'×'.join(map(str, weight.shape))} has no middle pixel: use rows of weights, an odd number of rows and columns")
-    planes = (pixels / 255 if pixels.dtype == torch.uint8 else pixels).float().reshape(*pixels.shape[:2], -1).permute(2, 0, 1)[None]
+    if pixels.ndim not in (2, 3):
+        raise CatsDogsError(f"a picture has 2 or 3 sides (row, column, channel), not {pixels.ndim}")
+    if weight.ndim != 2 or not all(s % 2 for s in weight.shape):
+        raise CatsDogsError(
+            f"a kernel of shape {'×'.join(map(str, weight.shape))} has no middle "
+            "pixel: use rows of weights, an odd number of rows and columns")
+    planes = (
+        (pixels / 255 if pixels.dtype == torch.uint8 else pixels)
+        .float()
+        .reshape(*pixels.shape[:2], -1)
+        .permute(2, 0, 1)[None])
     n, half = planes.shape[1], tuple(s // 2 for s in weight.shape)
-    return conv2d(planes, weight.expand(n, 1, -1, -1), groups=n, mode="reflect", padding=half)[0].permute(1, 2, 0).reshape(pixels.shape)
+    return (
+        conv2d(planes, weight.expand(n, 1, -1, -1), groups=n, mode="reflect", padding=half)[0]
+        .permute(1, 2, 0)
+        .reshape(pixels.shape))
 
 # %% ../../nbs/library/models/convolution.ipynb #c029
 def _pooled(x, kernel, stride, padding, dilation, mode):
     for k, p in zip(_pair(kernel), _pair(padding)):
-        if p > k // 2: raise CatsDogsError(f"padding {p} is more than half of the kernel ({k}): a window could see nothing but padding; use at most {k // 2}")
+        if p > k // 2:
+            raise CatsDogsError(
+                f"padding {p} is more than half of the kernel ({k}): a "
+                f"window could see nothing but padding; use at most {k // 2}")
     return windows(x, kernel, kernel if stride is None else stride, padding, dilation, mode)
 
 def max_pool2d(
@@ -185,7 +226,9 @@ def dense_to_conv(
 ) -> nn.Conv2d: # with the same weights, and a kernel of height×width
     "The convolution that does what a dense layer does to flattened maps; raises `CatsDogsError` if the sizes differ"
     if math.prod(shape) != dense.in_features:
-        raise CatsDogsError(f"maps of {'×'.join(map(str, shape))} flatten to {math.prod(shape)} numbers, but the dense layer takes {dense.in_features}: give the shape before flattening")
+        raise CatsDogsError(
+            f"maps of {'×'.join(map(str, shape))} flatten to {math.prod(shape)} numbers, but "
+            f"the dense layer takes {dense.in_features}: give the shape before flattening")
     conv = nn.Conv2d(shape[0], dense.out_features, tuple(shape[1:]), bias=dense.bias is not None)
     conv.weight.data = dense.weight.detach().reshape(-1, *shape).clone()
     if dense.bias is not None: conv.bias.data = dense.bias.detach().clone()
@@ -194,13 +237,18 @@ def dense_to_conv(
 # %% ../../nbs/library/models/convolution.ipynb #c042
 def count_multiplications(
     layer:nn.Conv2d|nn.Linear,  # the layer
-    shape:tuple                 # of one input: channels, height, width; for a dense layer whatever is flattened
+    shape:tuple  # of one input: channels, height, width; for a dense layer whatever is flattened
 ) -> int:
     "Multiplications that a layer makes for one picture (padding counts, biases are additions); raises `CatsDogsError` if the shape does not fit"
     if isinstance(layer, nn.Linear):
-        if math.prod(shape) != layer.in_features: raise CatsDogsError(f"{'×'.join(map(str, shape))} are {math.prod(shape)} numbers, but the dense layer takes {layer.in_features}")
+        if math.prod(shape) != layer.in_features:
+            raise CatsDogsError(
+                f"{'×'.join(map(str, shape))} are {math.prod(shape)} "
+                f"numbers, but the dense layer takes {layer.in_features}")
         return layer.weight.numel()
-    if shape[0] != layer.in_channels: raise CatsDogsError(f"the input has {shape[0]} channels, but the layer takes {layer.in_channels}")
+    if shape[0] != layer.in_channels:
+        raise CatsDogsError(
+            f"the input has {shape[0]} channels, but the layer takes {layer.in_channels}")
     places = math.prod(output_size(*side) for side in zip(shape[1:], *geometry(layer)))
     return places * layer.weight.numel()
 
@@ -209,8 +257,17 @@ def geometry(
 ) -> tuple: # kernel, stride, padding and dilation, each as (height, width)
     "The four settings of a sliding layer, in the order of `output_size`; raises `CatsDogsError` for padding that is given as a word"
     padding = 0 if layer.padding == "valid" else layer.padding
-    if isinstance(padding, str): raise CatsDogsError(f"padding={padding!r} depends on the kernel: give the layer its padding as a number")
-    return tuple(map(_pair, (layer.kernel_size, layer.kernel_size if layer.stride is None else layer.stride, padding, getattr(layer, "dilation", 1))))
+    if isinstance(padding, str):
+        raise CatsDogsError(
+            f"padding={padding!r} depends on the kernel: give the layer its padding as a number")
+    return tuple(
+        map(
+            _pair,
+            (
+                layer.kernel_size,
+                layer.kernel_size if layer.stride is None else layer.stride,
+                padding,
+                getattr(layer, "dilation", 1))))
 
 # %% ../../nbs/library/models/convolution.ipynb #c047
 _STYLE = """<style>
@@ -227,7 +284,8 @@ _STYLE = """<style>
 def _widget(body, script, data):
     "A self-contained piece of HTML: `script` is a JavaScript function of its root element and `data`"
     data = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    name = "cd-" + hashlib.blake2b((body + data).encode(), digest_size=6).hexdigest()    # the same at every run, so that notebooks do not change
+    # the same at every run, so that notebooks do not change
+    name = "cd-" + hashlib.blake2b((body + data).encode(), digest_size=6).hexdigest()
     start = f'for (const root of document.querySelectorAll("#{name}:not([data-ready])")) {{ root.dataset.ready = 1; ({script})(root, {data}); }}'
     return f'<div class="cd-conv" id="{name}">{_STYLE}{body}</div><script>{start}</script>'
 
@@ -262,8 +320,10 @@ def _table(values, kind, padding=0):
         frame = not (padding <= i < h - padding and padding <= j < w - padding)
         shade = "213,94,0" if v > 0 else "0,114,178"
         text = f"{v:.3g}".replace("-", "−")
-        return f'<td{" class=cd-pad" if frame else ""} style="background:rgba({shade},{abs(v) / top * .55:.2f})">{text}</td>'
-    rows = "".join("<tr>" + "".join(cell(i, j, v) for j, v in enumerate(row)) + "</tr>" for i, row in enumerate(values.tolist()))
+        return f'<td{" class=cd-pad" if frame else ""} style="background:rgba({shade},{abs(v) / top * 0.55:.2f})">{text}</td>'
+    rows = "".join(
+        "<tr>" + "".join(cell(i, j, v) for j, v in enumerate(row)) + "</tr>"
+        for i, row in enumerate(values.tolist()))
     return f'<table class="cd-{kind}">{rows}</table>'
 
 def sliding_window_html(
@@ -275,14 +335,29 @@ def sliding_window_html(
 ) -> str: # HTML with its style and script inside, for `IPython.display.HTML` or a page
     "A convolution to be stepped through, number by number; raises `CatsDogsError` for settings that do not fit"
     image, kernel = (torch.as_tensor(t, dtype=torch.float64) for t in (image, kernel))
-    if image.ndim != 2 or max(image.shape) + 2 * padding > 16: raise CatsDogsError(f"an image of {'×'.join(map(str, image.shape))} with padding {padding} cannot be read as numbers: use two sides of at most 16, padding included")
-    out, padded = conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding, dilation=dilation)[0, 0], pad2d(image, padding)
-    figures = (("input" + (f", padding {padding}" if padding else ""), _table(padded, "in", padding)), ("kernel", _table(kernel, "kernel")), ("feature map", _table(out, "out")))
-    body = '<div class="cd-row">' + "".join(f"<figure><figcaption>{title}</figcaption>{table}</figure>" for title, table in figures) + "</div>"
-    controls = (f'<p class="cd-controls"><button class="cd-back">◀ Back</button><button class="cd-next">Next ▶</button><button class="cd-play">Play</button> '
-             f'<input type="range" aria-label="place of the window" min="0" max="{out.numel() - 1}" value="0" style="width:220px;vertical-align:middle"></p><p class="cd-say" aria-live="polite"></p>')
-    data = dict(input=padded.flatten().tolist(), weights=kernel.flatten().tolist(), result=out.flatten().tolist(), width=padded.shape[1], kernel=kernel.shape[1], controls=controls,
-                across=out.shape[1], places=out.numel(), stride=stride, dilation=dilation)
+    if image.ndim != 2 or max(image.shape) + 2 * padding > 16:
+        raise CatsDogsError(
+            f"an image of {'×'.join(map(str, image.shape))} with padding {padding} "
+            "cannot be read as numbers: use two sides of at most 16, padding included")
+    out = conv2d(
+        image[None, None], kernel[None, None], stride=stride, padding=padding, dilation=dilation
+    )[0, 0]
+    padded = pad2d(image, padding)
+    figures = (
+        ("input" + (f", padding {padding}" if padding else ""), _table(padded, "in", padding)),
+        ("kernel", _table(kernel, "kernel")),
+        ("feature map", _table(out, "out")))
+    body = (
+        '<div class="cd-row">'
+        + "".join(
+            f"<figure><figcaption>{title}</figcaption>{table}</figure>" for title, table in figures)
+        + "</div>")
+    controls = f'<p class="cd-controls"><button class="cd-back">◀ Back</button><button class="cd-next">Next ▶</button><button class="cd-play">Play</button> <input type="range" aria-label="place of the window" min="0" max="{out.numel() - 1}" value="0" style="width:220px;vertical-align:middle"></p><p class="cd-say" aria-live="polite"></p>'
+    data = dict(
+        input=padded.flatten().tolist(), weights=kernel.flatten().tolist(),
+        result=out.flatten().tolist(), width=padded.shape[1], kernel=kernel.shape[1],
+        controls=controls, across=out.shape[1], places=out.numel(), stride=stride,
+        dilation=dilation)
     return _widget(body, _SLIDE, data)
 
 _EXPLORE = """(root, d) => {
@@ -336,69 +411,139 @@ _EXPLORE = """(root, d) => {
 def _explorer_kernels(k):
     "Weights of each kind in size k: a mean, the picture without its mean, and slopes across and down"
     mean = torch.full((k, k), 1 / k**2)
-    centre = torch.zeros(k, k); centre[k // 2, k // 2] = 1
+    centre = torch.zeros(k, k)
+    centre[k // 2, k // 2] = 1
     slope = (torch.arange(k) - (k - 1) / 2).expand(k, k)
     slope = slope / slope.abs().sum().clamp(min=1)
-    return {"blur": mean, "edges": centre - mean, "vertical edges": slope, "horizontal edges": slope.T}
+    return {
+        "blur": mean, "edges": centre - mean, "vertical edges": slope, "horizontal edges": slope.T}
 
 def _examples():
     "A table to read where scripts may not run"
     def result(*setting):
         try: return output_size(*setting)
         except CatsDogsError as error: return f"not possible: {error}"
-    settings = (16, 3, 1, 0, 1), (16, 3, 1, 1, 1), (16, 3, 2, 1, 1), (16, 5, 1, 0, 2), (16, 5, 1, 0, 4), (16, 3, 0, 1, 1)
-    rows = "".join("<tr>" + "".join(f"<td>{v}</td>" for v in (*setting, result(*setting))) + "</tr>" for setting in settings)
-    head = "".join(f"<th>{name}</th>" for name in ("input size", "kernel", "stride", "padding", "dilation", "result"))
+    settings = (
+        (16, 3, 1, 0, 1),
+        (16, 3, 1, 1, 1),
+        (16, 3, 2, 1, 1),
+        (16, 5, 1, 0, 2),
+        (16, 5, 1, 0, 4),
+        (16, 3, 0, 1, 1))
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{v}</td>" for v in (*setting, result(*setting))) + "</tr>"
+        for setting in settings)
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("input size", "kernel", "stride", "padding", "dilation", "result"))
     return f'<div class="cd-static"><p>Run the cell to turn the knobs yourself. Some settings:</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 def conv_explorer_html(
     image:Tensor # h×w from 0 to 1, h and w 24 or more
 ) -> str: # HTML with its style and script inside, for `IPython.display.HTML` or a page
     "Sliders for input size, kernel, padding, stride and dilation; the result is drawn, and a wrong combination says why it is wrong"
-    image, sizes = torch.as_tensor(image).float(), {"size": (1, 24, 16), "kernel": (0, 7, 3), "padding": (-1, 4, 1), "stride": (0, 4, 1), "dilation": (0, 4, 1)}
-    if image.ndim != 2 or min(image.shape) < 24: raise CatsDogsError(f"an image of {'×'.join(map(str, image.shape))} does not do: give one channel, of at least 24×24")
-    pictures = [[[round(v, 2) for v in row] for row in nn.functional.adaptive_avg_pool2d(image[None], n)[0].tolist()] for n in range(1, 25)]
+    image, sizes = (
+        torch.as_tensor(image).float(),
+        {
+            "size": (1, 24, 16),
+            "kernel": (0, 7, 3),
+            "padding": (-1, 4, 1),
+            "stride": (0, 4, 1),
+            "dilation": (0, 4, 1)})
+    if image.ndim != 2 or min(image.shape) < 24:
+        raise CatsDogsError(
+            f"an image of {'×'.join(map(str, image.shape))} "
+            "does not do: give one channel, of at least 24×24")
+    pictures = [
+        [
+            [round(v, 2) for v in row]
+            for row in nn.functional.adaptive_avg_pool2d(image[None], n)[0].tolist()]
+        for n in range(1, 25)]
     by_size = [_explorer_kernels(k) for k in range(1, 8)]
-    kernels = {kind: [[[round(v, 5) for v in row] for row in kernel[kind].tolist()] for kernel in by_size] for kind in by_size[0]}
-    knobs = "".join(f'<label>{"input size" if n == "size" else n}<input type="range" name="{n}" min="{a}" max="{b}" value="{v}"><output>{v}</output></label>' for n, (a, b, v) in sizes.items())
-    choices = "".join(f'<label>{title}<select name="{n}">{"".join(f"<option>{o}</option>" for o in options)}</select></label>' for n, title, options in (("what", "weights", list(kernels)), ("mode", "pad with", ["zeros", "reflect"])))
-    controls = ('<div class="cd-live"><div class="cd-row"><div>' + knobs + choices + '</div>'
-            '<figure><figcaption class="cd-left"></figcaption><canvas width="480" height="480" aria-label="input with the window"></canvas></figure>'
-            '<figure><figcaption class="cd-right"></figcaption><canvas width="480" height="480" tabindex="0" aria-label="result; arrow keys move the window"></canvas></figure></div><p class="cd-say" aria-live="polite"></p></div>')
-    return _widget(_examples(), _EXPLORE, dict(pictures=pictures, kernels=kernels, least=_LEAST, reasons=_REASONS, controls=controls))
+    kernels = {
+        kind: [[[round(v, 5) for v in row] for row in kernel[kind].tolist()] for kernel in by_size]
+        for kind in by_size[0]}
+    knobs = "".join(
+        f'<label>{"input size" if n == "size" else n}<input type="range" '
+        f'name="{n}" min="{a}" max="{b}" value="{v}"><output>{v}</output></label>'
+        for n, (a, b, v) in sizes.items())
+    choices = "".join(
+        f'<label>{title}<select '
+        f'name="{n}">{"".join(f"<option>{o}</option>" for o in options)}</select></label>'
+        for n, title, options in (
+            ("what", "weights", list(kernels)),
+            ("mode", "pad with", ["zeros", "reflect"])))
+    controls = (
+        '<div class="cd-live"><div class="cd-row"><div>'
+        + knobs
+        + choices
+        + '</div><figure><figcaption class="cd-left"></figcaption><canvas width="480" height="480" aria-label="input with the window"></canvas></figure><figure><figcaption class="cd-right"></figcaption><canvas width="480" height="480" tabindex="0" aria-label="result; arrow keys move the window"></canvas></figure></div><p class="cd-say" aria-live="polite"></p></div>'
+    )
+    return _widget(
+        _examples(), _EXPLORE,
+        dict(pictures=pictures, kernels=kernels, least=_LEAST, reasons=_REASONS, controls=controls))
 
 # %% ../../nbs/library/models/convolution.ipynb #c052
 def _mistakes(x, w, s, p):
     "What the usual slips would give, with what to say about each"
     conv = nn.functional.conv2d
     def padded(before, after): return nn.functional.pad(x, (before, after, before, after))
-    yield lambda: conv(x, w.flip(2, 3), None, s, p), "the kernel is flipped: that is the convolution of mathematics. Networks do not flip it (cross-correlation): use weight[i, j], not weight[-1-i, -1-j]"
-    yield lambda: conv(x, w.mT, None, s, p), "the kernel's rows and columns are exchanged: the first index is the row"
-    yield lambda: conv(x, w, None, s, p + 1), "there is one pixel of padding too many on each side: is it kernel // 2 where the padding given should be used?"
-    yield lambda: conv(x, w, None, s, max(0, p - 1)), "there is one pixel of padding too few on each side: n becomes n + 2·padding"
-    yield lambda: conv(padded(p, 0), w, None, s), "padding is put before the picture only (above and left), not after it"
-    yield lambda: conv(padded(0, p), w, None, s), "padding is put after the picture only (below and right), not before it"
-    yield lambda: conv(padded(p, p + 1), w, None, s), "there is one pixel of padding too many after the picture (below and right)"
-    yield lambda: conv(x, w, None, s, p)[..., :-1, :-1], "the last place is missing: from n pixels there are n − k + 1 places, and range() leaves its end out"
+    yield (
+        lambda: conv(x, w.flip(2, 3), None, s, p),
+        "the kernel is flipped: that is the convolution of mathematics. Networks do "
+        "not flip it (cross-correlation): use weight[i, j], not weight[-1-i, -1-j]")
+    yield (
+        lambda: conv(x, w.mT, None, s, p),
+        "the kernel's rows and columns are exchanged: the first index is the row")
+    yield (
+        lambda: conv(x, w, None, s, p + 1),
+        "there is one pixel of padding too many on each side: is "
+        "it kernel // 2 where the padding given should be used?")
+    yield (
+        lambda: conv(x, w, None, s, max(0, p - 1)),
+        "there is one pixel of padding too few on each side: n becomes n + 2·padding")
+    yield (
+        lambda: conv(padded(p, 0), w, None, s),
+        "padding is put before the picture only (above and left), not after it")
+    yield (
+        lambda: conv(padded(0, p), w, None, s),
+        "padding is put after the picture only (below and right), not before it")
+    yield (
+        lambda: conv(padded(p, p + 1), w, None, s),
+        "there is one pixel of padding too many after the picture (below and right)")
+    yield (
+        lambda: conv(x, w, None, s, p)[..., :-1, :-1],
+        "the last place is missing: from n pixels there are "
+        "n − k + 1 places, and range() leaves its end out")
     yield lambda: conv(x, w, None, 1, p), "stride is ignored: the window must move by it"
     yield lambda: conv(x, w, None, s, p)[..., ::s, ::s], "stride is applied twice"
     yield lambda: conv(x, w, None, s, p) / x.shape[1], "channels are averaged: they must be added"
-    yield lambda: conv(x[:, :1], w[:, :1], None, s, p), "only the first channel is used: the products of all channels are added"
-    yield lambda: conv(x, w, None, s, p).clamp(min=0), "negative numbers are gone: ReLU is another layer's work"
-    yield lambda: conv(x, w, None, s, p).sum(1, keepdim=True), "the filters' results are added up: each filter gives a feature map of its own"
+    yield (
+        lambda: conv(x[:, :1], w[:, :1], None, s, p),
+        "only the first channel is used: the products of all channels are added")
+    yield (
+        lambda: conv(x, w, None, s, p).clamp(min=0),
+        "negative numbers are gone: ReLU is another layer's work")
+    yield (
+        lambda: conv(x, w, None, s, p).sum(1, keepdim=True),
+        "the filters' results are added up: each filter gives a feature map of its own")
 
 def check_conv2d(
     answer:Callable # takes x n×c×h×w, weight f×c×k×k, stride and padding; gives n×f×h'×w'
 ) -> str: # begins with "right" or "wrong"
     "Judge somebody's convolution, and name the mistake if it is one that is often made"
-    x, w = (torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) for seed, shape in enumerate(((2, 3, 9, 8), (4, 3, 3, 3))))
+    x, w = (
+        torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+        for seed, shape in enumerate(((2, 3, 9, 8), (4, 3, 3, 3))))
     same = lambda a, b: a.shape == b.shape and torch.allclose(a, b, atol=1e-4)
     for s, p in ((1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (3, 2)):
         expected = nn.functional.conv2d(x, w, None, s, p)
         try: given = torch.as_tensor(np.asarray(answer(x.clone(), w.clone(), stride=s, padding=p)), dtype=torch.float32)
-        except Exception as e: return f"wrong with stride {s}, padding {p}: it stops with {type(e).__name__}: {e}"
+        except Exception as e:
+            return f"wrong with stride {s}, padding {p}: it stops with {type(e).__name__}: {e}"
         if same(given, expected): continue
         reasons = [why for mistake, why in _mistakes(x, w, s, p) if same(given, mistake())]
-        if not reasons and given.shape != expected.shape: reasons = [f"the shape is {tuple(given.shape)}, it should be {tuple(expected.shape)}"]
+        if not reasons and given.shape != expected.shape:
+            reasons = [f"the shape is {tuple(given.shape)}, it should be {tuple(expected.shape)}"]
         return f"wrong with stride {s}, padding {p}: {reasons[0] if reasons else 'the shape is right, the numbers are not; compare one pixel by hand'}"
     return "right: it agrees with PyTorch for all strides and paddings that were tried"

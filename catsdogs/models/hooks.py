@@ -22,15 +22,23 @@ from ..core import CatsDogsError
 from ..speed import speed_settings
 
 # %% ../../nbs/library/models/hooks.ipynb #86172d35
-_KINDS = (("conv", nn.modules.conv._ConvNd), ("dense", nn.Linear), ("batchnorm", nn.modules.batchnorm._BatchNorm), ("maxpool", nn.modules.pooling._MaxPoolNd),
-          ("avgpool", (nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd)), ("dropout", nn.modules.dropout._DropoutNd), ("flatten", nn.Flatten))
+_KINDS = (
+    ("conv", nn.modules.conv._ConvNd),
+    ("dense", nn.Linear),
+    ("batchnorm", nn.modules.batchnorm._BatchNorm),
+    ("maxpool", nn.modules.pooling._MaxPoolNd),
+    ("avgpool", (nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd)),
+    ("dropout", nn.modules.dropout._DropoutNd),
+    ("flatten", nn.Flatten))
 
 def as_module(
     model # an `nn.Module`, or what has one as its `.model`: a fastai `Learner`, a `Predictor`
 ) -> nn.Module:
     "The network itself; raises `CatsDogsError` if there is none"
     net = model if isinstance(model, nn.Module) else getattr(model, "model", None)
-    if not isinstance(net, nn.Module): raise CatsDogsError(f"{type(model).__name__} is not a network: give an nn.Module, a Learner or a Predictor")
+    if not isinstance(net, nn.Module):
+        raise CatsDogsError(
+            f"{type(model).__name__} is not a network: give an nn.Module, a Learner or a Predictor")
     return net
 
 def list_layers(
@@ -54,7 +62,9 @@ def layer_paths(
 
 def find_layers(
     model,                  # as in `as_module`
-    layers:Iterable|None    # one or several: `conv1`; `0.1` or `layer4` (PyTorch's names, also of blocks); positions; modules; None: all without layers inside
+    # one or several: `conv1`; `0.1` or `layer4` (PyTorch's names, also of blocks); positions;
+    # modules; None: all without layers inside
+    layers:Iterable|None
 ) -> dict[str, nn.Module]: # by their names as in `list_layers`, blocks by PyTorch's
     "Pick layers of a model; raises `CatsDogsError` for one that it does not have"
     known = list_layers(model)
@@ -75,8 +85,9 @@ def _layer_name(net, known, layer):
         if m is module and name: return name
     said = repr(layer) if isinstance(layer, (str, int)) else f"of type {type(layer).__name__}"
     near = get_close_matches(str(layer).lower()[:40], names, 5, .5) or [*names[:3], "…", names[-1]]
-    raise CatsDogsError(f"no layer {said}: there are {', '.join(near)}, or a position from 0 to {len(names) - 1}; "
-                        "`list_layers(model)` lists all")
+    raise CatsDogsError(
+        f"no layer {said}: there are {', '.join(near)}, or a position "
+        f"from 0 to {len(names) - 1}; `list_layers(model)` lists all")
 
 def _submodule(net, path):
     "The module of this name; the outer part of it, as of a network in a `Sequential`, may be left out"
@@ -90,16 +101,19 @@ def _submodule(net, path):
 def capture_outputs(
     model,                      # as in `as_module`
     layers:Iterable|None=None,  # as in `find_layers`; None: all
-    reduce:Callable|None=None   # (name, output) → what to keep of it, at once; None: the output itself
+    # (name, output) → what to keep of it, at once; None: the output itself
+    reduce:Callable|None=None
 ) -> Iterator[dict]: # fills as the model is called: name → what the layer put out, n×…, with its gradient's history; a layer used twice gives its last output
     "While the block runs, the model is in evaluation mode, no layer works in place, and the outputs of `layers` are kept; then all is as it was"
     model, kept, hooks = as_module(model), {}, []
     before = [(m, m.training, getattr(m, "inplace", None)) for m in model.modules()]
     def keep(name):
-        def hook(layer, inputs, out): kept[name] = reduce(name, first_tensor(out)) if reduce else first_tensor(out)
+        def hook(layer, inputs, out):
+            kept[name] = reduce(name, first_tensor(out)) if reduce else first_tensor(out)
         return hook
     try:
-        for name, layer in find_layers(model, layers).items(): hooks.append(layer.register_forward_hook(keep(name)))
+        for name, layer in find_layers(model, layers).items():
+            hooks.append(layer.register_forward_hook(keep(name)))
         model.eval()
         for m, _, inplace in before:
             if inplace: m.inplace = False
@@ -132,14 +146,23 @@ def run_model(
     xb = to_model(model, xb)
     try: return as_module(model)(xb.contiguous(memory_format=torch.channels_last) if xb.ndim == 4 else xb)
     except RuntimeError as e:
-        raise CatsDogsError(f"the model cannot take pictures of {'×'.join(map(str, xb.shape[1:]))}: give them the size it was made for ({str(e).splitlines()[0]})") from e
+        raise CatsDogsError(
+            f"the model cannot take pictures of {'×'.join(map(str, xb.shape[1:]))}: "
+            f"give them the size it was made for ({str(e).splitlines()[0]})") from e
 
 def as_batch(
-    pictures # one picture or n of the same size, uint8, h×w×3 or n×h×w×3: an array, a PIL image, or a list of them
+    # one picture or n of the same size, uint8, h×w×3 or n×h×w×3: an array, a PIL image, or a list
+    # of them
+    pictures
 ) -> Tensor: # n×3×h×w, float32, from 0 to 1: what the models of this library take
     "Pictures as a batch"
-    x = torch.from_numpy(np.array([np.asarray(p) for p in pictures] if isinstance(pictures, (list, tuple)) else pictures))
-    if x.dtype != torch.uint8 or x.ndim not in (3, 4) or x.shape[-1] != 3: raise CatsDogsError(f"pictures must be uint8 with red, green and blue last, h×w×3 or n×h×w×3, not {x.dtype} of {'×'.join(map(str, x.shape))}")
+    x = torch.from_numpy(
+        np.array(
+            [np.asarray(p) for p in pictures] if isinstance(pictures, (list, tuple)) else pictures))
+    if x.dtype != torch.uint8 or x.ndim not in (3, 4) or x.shape[-1] != 3:
+        raise CatsDogsError(
+            "pictures must be uint8 with red, green and blue last, h×w×3 "
+            f"or n×h×w×3, not {x.dtype} of {'×'.join(map(str, x.shape))}")
     return (x if x.ndim == 4 else x[None]).permute(0, 3, 1, 2).float() / 255
 
 def activations(
@@ -157,7 +180,8 @@ class Unit:
     "One unit of a network: a feature map, or one number of a dense layer"
     layer: str|int|nn.Module # as in `find_layers`
     channel: int # which of the layer's maps or numbers, from 0
-    place: tuple|str|None = None # (row, column) of its map, "centre", "max" (where it is strongest); None: the mean of the map
+    # (row, column) of its map, "centre", "max" (where it is strongest); None: the mean of the map
+    place: tuple|str|None = None
 
     def values(self,
         out:Tensor # what its layer put out, n×channels×h×w or n×channels
@@ -176,38 +200,49 @@ class Unit:
 def shape_text(x): return "×".join(["n", *map(str, x.shape[1:])])
 
 def check_unit(layer, unit, n):
-    if not 0 <= unit < n: raise CatsDogsError(f"{layer} has no unit {unit}: they are numbered 0 to {n - 1}")
+    if not 0 <= unit < n:
+        raise CatsDogsError(f"{layer} has no unit {unit}: they are numbered 0 to {n - 1}")
 
 def check_maps(name, out):
     if out.ndim != 4:
-        raise CatsDogsError(f"{name} has no maps, its output is {shape_text(out)}: choose a layer before the network flattens")
+        raise CatsDogsError(
+            f"{name} has no maps, its output is {shape_text(out)}: "
+            "choose a layer before the network flattens")
 
 def check_readable(name, out):
     if out.ndim not in (2, 4):
-        raise CatsDogsError(f"layer {name} puts out {shape_text(out)}: only units of maps (n×channels×h×w) "
-                            "and of dense layers (n×numbers) can be read; choose another layer")
+        raise CatsDogsError(
+            f"layer {name} puts out {shape_text(out)}: only units of maps (n×channels×h×w) "
+            "and of dense layers (n×numbers) can be read; choose another layer")
 
 def check_place(name, place, sides):
     "`sides` of the layer's maps; none for a dense layer"
     if place is None: return
     if not len(sides):
-        raise CatsDogsError(f"layer {name} is dense, its units have no places: leave out place={place!r}")
+        raise CatsDogsError(
+            f"layer {name} is dense, its units have no places: leave out place={place!r}")
     if place in ("centre", "max"): return
-    if isinstance(place, str) or len(place) != 2: raise CatsDogsError(f"place {place!r}: give (row, column), \"centre\" or \"max\"")
+    if isinstance(place, str) or len(place) != 2:
+        raise CatsDogsError(f"place {place!r}: give (row, column), \"centre\" or \"max\"")
     row, column = place
     if not (0 <= row < sides[0] and 0 <= column < sides[1]):
-        raise CatsDogsError(f"place ({row}, {column}) is outside the maps of {name}, which are {sides[0]}×{sides[1]}")
+        raise CatsDogsError(
+            f"place ({row}, {column}) is outside the maps "
+            f"of {name}, which are {sides[0]}×{sides[1]}")
 
 # %% ../../nbs/library/models/hooks.ipynb #e1a0c002
 def class_logits(
-    out # what a network puts out for n pictures: n×1, n or n×(number of classes); of several tensors the first counts
+    # what a network puts out for n pictures: n×1, n or n×(number of classes); of several tensors
+    # the first counts
+    out
 ) -> Tensor: # n×(number of classes): the evidence for each class; one logit z counts as the pair (-z, z)
     "One form for networks with one logit and with many; raises `CatsDogsError` for a network that does not classify pictures"
     out = first_tensor(out)
     if out.ndim == 1: out = out[:, None]
     if out.ndim != 2:
-        raise CatsDogsError(f"the network puts out {shape_text(out)}, not one row of logits for each picture: "
-                            "ask for one of its units, `Unit(layer, channel)`")
+        raise CatsDogsError(
+            f"the network puts out {shape_text(out)}, not one row of logits for "
+            "each picture: ask for one of its units, `Unit(layer, channel)`")
     return torch.cat([-out, out], 1) if out.shape[1] == 1 else out
 
 def class_names(
@@ -215,7 +250,9 @@ def class_names(
     k:int   # how many classes it has
 ) -> list[str]:
     "The names of a model's classes: its own, or else cat and dog for two, or else numbers"
-    names = getattr(model, "classes", None) or getattr(getattr(model, "dls", None), "vocab", None) or ()
+    names = (
+        getattr(model, "classes", None) or getattr(getattr(model, "dls", None), "vocab", None) or ()
+    )
     if len(names) == k: return [str(name) for name in names]
     return ["cat", "dog"] if k == 2 else [str(i) for i in range(k)]
 
@@ -228,7 +265,8 @@ def class_number(
     names = class_names(model, k)
     if isinstance(label, str) and label in names: return names.index(label)
     if not isinstance(label, str) and int(label) == label and 0 <= label < k: return int(label)
-    raise CatsDogsError(f"no class {label!r}: choose one of {', '.join(names[:12])}, or a number from 0 to {k - 1}")
+    raise CatsDogsError(
+        f"no class {label!r}: choose one of {', '.join(names[:12])}, or a number from 0 to {k - 1}")
 
 # %% ../../nbs/library/models/hooks.ipynb #a4fee713
 @contextmanager
@@ -236,14 +274,27 @@ def no_gradients(model, fast=False):
     "Without gradients; `fast`: in bfloat16 where the machine can"
     device = next(as_module(model).parameters(), torch.empty(0)).device
     settings = speed_settings(device=device)
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast and settings.precision == "bfloat16"): yield device
+    with (
+        torch.no_grad(),
+        torch.autocast(
+            device.type, torch.bfloat16, enabled=fast and settings.precision == "bfloat16")):
+        yield device
 
 def by_unit(name, out):
     "A layer's output as n×units×places"
-    if out.ndim not in (2, 4): raise CatsDogsError(f"{name} puts out {'×'.join(map(str, out.shape))}: units are counted in layers that put out n×units or n×units×h×w; leave it out of `layers`")
+    if out.ndim not in (2, 4):
+        raise CatsDogsError(
+            f"{name} puts out {'×'.join(map(str, out.shape))}: units are counted in "
+            "layers that put out n×units or n×units×h×w; leave it out of `layers`")
     return out.flatten(2) if out.ndim == 4 else out[..., None]
 
 def computing_layers(model, layers):
     "The layers to look at: those asked for, or all but the ones that only pass numbers on in evaluation mode"
     found = find_layers(model, layers)
-    return list(found) if layers is not None else [n for n, m in found.items() if not isinstance(m, (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity))]
+    return (
+        list(found)
+        if layers is not None
+        else [
+            n
+            for n, m in found.items()
+            if not isinstance(m, (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity))])

@@ -29,7 +29,8 @@ def _pieces(*tensors):
 def _hand_down(gradient, first, second, to_first, to_second):
     "Give the gradient of the larger of two numbers to the larger one; to the first if they are equal"
     torch.mul(gradient, torch.gt(second, first, out=torch.empty_like(gradient)), out=to_second)
-    torch.sub(gradient, to_second, out=to_first)        # as integers: x - 0 is x and x - x is 0, whatever bits they are
+    # as integers: x - 0 is x and x - x is 0, whatever bits they are
+    torch.sub(gradient, to_second, out=to_first)
 
 class _PoolReLU(torch.autograd.Function):
     "See `pool_relu`"
@@ -40,7 +41,8 @@ class _PoolReLU(torch.autograd.Function):
         out = torch.empty(n, c, h // 2, w // 2, dtype=x.dtype, memory_format=torch.channels_last)
         for b, o in _pieces(_windowed(x), _bits(out)):
             wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
-            F.threshold_(torch.maximum(wide[:, 0::2], wide[:, 1::2], out=o), -128, 0)  # -128 is minus infinity; from -127 to -1 lies what is no number, and must not become 0
+            # -128 is minus infinity; from -127 to -1 lies what is no number, and must not become 0
+            F.threshold_(torch.maximum(wide[:, 0::2], wide[:, 1::2], out=o), -128, 0)
         ctx.save_for_backward(x, out)
         return out
 
@@ -54,7 +56,9 @@ class _PoolReLU(torch.autograd.Function):
         for b, o, g, to_b in _pieces(_windowed(x), _bits(out), _bits(gradient), _windowed(to_x)):
             wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
             to_wide = torch.empty_like(wide)
-            _hand_down(g * torch.gt(o, 0, out=torch.empty_like(o)), wide[:, 0::2], wide[:, 1::2], to_wide[:, 0::2], to_wide[:, 1::2])
+            _hand_down(
+                g * torch.gt(o, 0, out=torch.empty_like(o)), wide[:, 0::2], wide[:, 1::2],
+                to_wide[:, 0::2], to_wide[:, 1::2])
             _hand_down(to_wide, b[:, :, 0::2], b[:, :, 1::2], to_b[:, :, 0::2], to_b[:, :, 1::2])
         return to_x
 
@@ -62,7 +66,11 @@ def pool_relu(
     x:Tensor    # n×c×h×w, h and w 2 or more
 ) -> Tensor: # n×c×⌊h/2⌋×⌊w/2⌋
     "2×2 max pooling, then ReLU; on a CPU, bfloat16 in channels-last order is compared as integers: the same result to the bit, gradients too, but that what is no number is passed over beside a positive one"
-    if x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last): return _PoolReLU.apply(x)
+    if (
+        x.dtype == torch.bfloat16
+        and x.device.type == "cpu"
+        and x.is_contiguous(memory_format=torch.channels_last)):
+        return _PoolReLU.apply(x)
     return F.relu(F.max_pool2d(x, 2), inplace=True)
 
 # %% ../../nbs/library/models/layers.ipynb #6b7b927a
@@ -70,8 +78,12 @@ def _pools(layers):
     "Are these 2×2 max pooling and ReLU, and does nobody listen to them?"
     if [type(m) for m in layers] != [nn.MaxPool2d, nn.ReLU]: return False
     pool = layers[0]
-    plain = (pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, pool.return_indices) == (2, 2, 0, 1, False, False)
-    return plain and not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in layers)
+    plain = (
+        pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode,
+        pool.return_indices) == (2, 2, 0, 1, False, False)
+    return plain and not any(
+        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
+        for m in layers)
 
 class ConvBlock(nn.Sequential):
     "An `nn.Sequential` that does its pooling and ReLU at once if it is made of convolution, 2×2 max pooling and ReLU, see `pool_relu`"
@@ -92,7 +104,9 @@ def blur_pool() -> nn.Sequential: # n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)
     return nn.Sequential(nn.AvgPool2d(2, 1), nn.AvgPool2d(2, 2, ceil_mode=True))
 
 # %% ../../nbs/library/models/layers.ipynb #7ab0c827
-def conv_bn(n_in, n_out, kernel, stride=1): return nn.Sequential(nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(n_out))
+def conv_bn(n_in, n_out, kernel, stride=1):
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(n_out))
 
 class ResidualBlock(nn.Module):
     "Half the sides, more channels: a blurred short cut plus convolution, blur, convolution; n×n_in×h×w → n×n_out×⌈(h-1)/2⌉×⌈(w-1)/2⌉"
@@ -101,7 +115,8 @@ class ResidualBlock(nn.Module):
         n_out:int   # channels out
     ):
         super().__init__()
-        self.main = nn.Sequential(*conv_bn(n_in, n_out, 3), nn.ReLU(inplace=True), blur_pool(), *conv_bn(n_out, n_out, 3))
+        self.main = nn.Sequential(
+            *conv_bn(n_in, n_out, 3), nn.ReLU(inplace=True), blur_pool(), *conv_bn(n_out, n_out, 3))
         self.short_cut = nn.Sequential(blur_pool(), *conv_bn(n_in, n_out, 1))
         self.relu = nn.ReLU(inplace=True)
 
@@ -117,7 +132,8 @@ class Standardize(nn.Module):
         std:tuple   # their standard deviations
     ):
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1)); self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
 
     def forward(self, x:Tensor) -> Tensor:
         "n×3×h×w → n×3×h×w"

@@ -40,7 +40,8 @@ def _padding(text):
     if text not in ("same", ""): raise ValueError(text)
     return text
 
-TIMM_OPTIONS = {"drop_rate": _share, "drop_path_rate": _share, "pad_type": _padding, "img_size": _side}
+TIMM_OPTIONS = {
+    "drop_rate": _share, "drop_path_rate": _share, "pad_type": _padding, "img_size": _side}
 _TIMM_NAME = re.compile(r"timm:[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 
 def check_timm(
@@ -54,9 +55,11 @@ def check_timm(
     for option, text in options.items():
         try: options[option] = TIMM_OPTIONS[option](text)
         except KeyError as e:
-            raise CatsDogsError(f"model {name!r}: {option!r} is not one of the options that are let "
-                                f"through: {', '.join(TIMM_OPTIONS)}") from e
-        except ValueError as e: raise CatsDogsError(f"model {name!r}: {text!r} makes no sense as its {option}") from e
+            raise CatsDogsError(
+                f"model {name!r}: {option!r} is not one of the options "
+                f"that are let through: {', '.join(TIMM_OPTIONS)}") from e
+        except ValueError as e:
+            raise CatsDogsError(f"model {name!r}: {text!r} makes no sense as its {option}") from e
     return family.removeprefix("timm:"), options
 
 def timm_model(
@@ -78,41 +81,68 @@ def mismatch(
 ) -> str: # empty if they fit
     "How the weights in a file differ from those that a network needs, in words: the first of each kind, and how many"
     shape = lambda t: "×".join(map(str, t.shape)) or "one number"
-    other = [f"{k} is {shape(have[k])} in the file and {shape(need[k])} in the network" for k in need if k in have and have[k].shape != need[k].shape]
-    missing, more = [f"{k} is not in the file" for k in need if k not in have], [f"{k} is not in the network" for k in have if k not in need]
-    kinds = [found[0] + (f" ({len(found) - 1} more such)" if len(found) > 1 else "") for found in (other, missing, more) if found]
+    other = [
+        f"{k} is {shape(have[k])} in the file and {shape(need[k])} in the network"
+        for k in need
+        if k in have and have[k].shape != need[k].shape]
+    missing = [f"{k} is not in the file" for k in need if k not in have]
+    more = [f"{k} is not in the network" for k in have if k not in need]
+    kinds = [
+        found[0] + (f" ({len(found) - 1} more such)" if len(found) > 1 else "")
+        for found in (other, missing, more)
+        if found]
     return "; ".join(kinds)
 
 def load_backbone(
     model:nn.Module,            # from `build_model("timm:NAME", …)`; changed in place
-    weights:str|Path="download" # a file (safetensors, or a torch state dict), or "download": from timm's hub
+    # a file (safetensors, or a torch state dict), or "download": from timm's hub
+    weights:str|Path="download"
 ) -> nn.Module: # `model`
     "Give a timm model its pretrained weights, and zeros to the last layer, which has yet to learn; raises `CatsDogsError` if they do not fit, or cannot be had"
-    if not (isinstance(model, nn.Sequential) and hasattr(model[-1], "default_cfg")): raise CatsDogsError("pretrained weights are for models of timm: choose --model timm:NAME")
+    if not (isinstance(model, nn.Sequential) and hasattr(model[-1], "default_cfg")):
+        raise CatsDogsError("pretrained weights are for models of timm: choose --model timm:NAME")
     net, have = model[-1], _read_weights(model[-1], weights)
     head = net.default_cfg.get("classifier") or "fc"
     heads = tuple(f"{h}." for h in ([head] if isinstance(head, str) else head))
     need = {k: v for k, v in net.state_dict().items() if not k.startswith(heads)}
-    if wrong := mismatch(need, {k: have[k] for k in need if k in have}): raise CatsDogsError(f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
+    if wrong := mismatch(need, {k: have[k] for k in need if k in have}):
+        raise CatsDogsError(
+            f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
     net.load_state_dict({k: have[k] for k in need}, strict=False)
-    for p in net.get_classifier().parameters(): nn.init.zeros_(p)       # timm draws it for a thousand classes: for one output its numbers are so large that the first loss is 40, not 0.69
+    # timm draws it for a thousand classes: for one output its numbers are so large that the first
+    # loss is 40, not 0.69
+    for p in net.get_classifier().parameters(): nn.init.zeros_(p)
     return model
 
 def _read_weights(net, weights):
     if weights == "download":
         import timm
         try: return timm.create_model(net.default_cfg["architecture"], pretrained=True).state_dict()
-        except Exception as e: raise CatsDogsError(f"the weights of {net.default_cfg['architecture']} cannot be downloaded ({type(e).__name__}); offline, give a file: --weights FILE") from e
+        except Exception as e:
+            raise CatsDogsError(
+                f"the weights of {net.default_cfg['architecture']} cannot be "
+                f"downloaded ({type(e).__name__}); offline, give a file: --weights FILE") from e
     if not Path(weights).is_file(): raise CatsDogsError(f"{weights}: no such file with weights")
     try:
         if str(weights).endswith(".safetensors"):
             from safetensors.torch import load_file
             return load_file(weights)
-        with warnings.catch_warnings(): warnings.simplefilter("ignore"); state = torch.load(weights, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(weights, map_location="cpu", weights_only=True)
         state = state.get("state_dict", state)
-        if not all(isinstance(v, Tensor) for v in state.values()): raise TypeError("not all of it is tensors")
+        if not all(isinstance(v, Tensor) for v in state.values()):
+            raise TypeError("not all of it is tensors")
         return state
     except pickle.UnpicklingError as e:
-        if "nsupported" not in str(e): raise CatsDogsError(f"{weights}: damaged, or not a safetensors file or a torch state dict") from e
-        raise CatsDogsError(f"{weights}: refused, because it holds more than tensors: a pickle can run any program when it is opened. Get the weights as safetensors, or as a plain state dict") from e
-    except Exception as e: raise CatsDogsError(f"{weights}: damaged, or not a safetensors file or a torch state dict ({type(e).__name__})") from e
+        if "nsupported" not in str(e):
+            raise CatsDogsError(
+                f"{weights}: damaged, or not a safetensors file or a torch state dict") from e
+        raise CatsDogsError(
+            f"{weights}: refused, because it holds more than tensors: a pickle can run any "
+            "program when it is opened. Get the weights as safetensors, or as a plain state dict"
+        ) from e
+    except Exception as e:
+        raise CatsDogsError(
+            f"{weights}: damaged, or not a safetensors file "
+            f"or a torch state dict ({type(e).__name__})") from e

@@ -18,12 +18,16 @@ from torch.overrides import TorchFunctionMode
 
 from ..core import CatsDogsError
 from .convolution import geometry
-from .hooks import activations, as_batch, as_module, capture_outputs, check_maps, check_place
+from .hooks import (
+    activations, as_batch, as_module, capture_outputs, check_maps, check_place)
 from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
 
 # %% ../../nbs/library/models/receptive_field.ipynb #c016
-_PIXELWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
-_SLIDING, _GLOBAL = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d), (nn.Flatten, nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+_PIXELWISE = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid,
+    nn.Tanh, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
+_SLIDING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+_GLOBAL = (nn.Flatten, nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 @dataclass(frozen=True)
 class FieldRow:
@@ -38,12 +42,18 @@ class FieldRow:
 def _chain(model, name="") -> Iterator[tuple[str, nn.Module]]:
     "A model's layers with their names, in the order of computation"
     if isinstance(model, nn.Sequential):
-        for n, layer in model._modules.items(): yield from _chain(layer, f"{name}.{n}" if name else n)     # `named_children` would leave out a layer's second use
-    elif list(model.children()): raise CatsDogsError(f"{type(model).__name__} is no plain chain of layers, so its receptive field is no simple sum: use receptive_field_of")
+        # `named_children` would leave out a layer's second use
+        for n, layer in model._modules.items():
+            yield from _chain(layer, f"{name}.{n}" if name else n)
+    elif list(model.children()):
+        raise CatsDogsError(
+            f"{type(model).__name__} is no plain chain of layers, so its "
+            "receptive field is no simple sum: use receptive_field_of")
     else: yield name, model
 
 def receptive_field(
-    model:nn.Module,    # nn.Sequential, also nested, in prediction mode (batch norm would see the whole batch)
+    # nn.Sequential, also nested, in prediction mode (batch norm would see the whole batch)
+    model:nn.Module,
     axis:int=0          # 0: down, 1: across; they differ only for layers that are not square
 ) -> list[FieldRow]: # one for each layer
     "Receptive field after each layer; raises `CatsDogsError` for models with branches and for layers it does not know"
@@ -55,20 +65,26 @@ def receptive_field(
             kernel, stride, padding, dilation = (pair[axis] for pair in geometry(layer))
             if size is not None: size += dilation * (kernel - 1) * jump
             start, jump = start - padding * jump, jump * stride
-        elif not isinstance(layer, _PIXELWISE): raise CatsDogsError(f"layer {names[id(layer)]} ({type(layer).__name__}): its receptive field is unknown; use receptive_field_of")
+        elif not isinstance(layer, _PIXELWISE):
+            raise CatsDogsError(
+                f"layer {names[id(layer)]} ({type(layer).__name__}): "
+                "its receptive field is unknown; use receptive_field_of")
         rows.append(FieldRow(names[id(layer)], path, type(layer).__name__, size, jump, start))
     return rows
 
 def effective_receptive_field(
     model:nn.Module,        # gives maps, n×c×h'×w'
-    x:Tensor,               # n×c×h×w; the more and the more random the pictures, the fuller the field
+    x:Tensor,  # n×c×h×w; the more and the more random the pictures, the fuller the field
     row:int, column:int     # which number of the maps
 ) -> Tensor: # h×w: mean absolute gradient of that number (all maps together) for each pixel
     "How much each pixel of the input matters to one place of the maps (Luo et al., 2016); raises `CatsDogsError` if there is no such place"
     x, training = x.detach().clone().requires_grad_(), model.training
     try:
         maps = model.eval()(x)
-        if maps.ndim != 4: raise CatsDogsError(f"the model gives {maps.ndim} sides, not maps (4): cut it before it flattens, as model[:-2]")
+        if maps.ndim != 4:
+            raise CatsDogsError(
+                f"the model gives {maps.ndim} sides, not maps "
+                "(4): cut it before it flattens, as model[:-2]")
         check_place("the model", (row, column), maps.shape[2:])
         return torch.autograd.grad(maps[:, :, row, column].sum(), x)[0].abs().mean((0, 1))
     finally: model.train(training)
@@ -81,7 +97,8 @@ class ReceptiveField:
     size: tuple # pixels that one place sees
     jump: tuple # from what one place sees to what its neighbour sees
     start: tuple # the first pixel that place (0, 0) sees; negative: padding
-    whole: bool = False # each place sees all of the picture besides, through a gate or a dense layer
+    # each place sees all of the picture besides, through a gate or a dense layer
+    whole: bool = False
 
     def window(self,
         place:tuple # row and column
@@ -97,7 +114,8 @@ class ReceptiveField:
     ) -> tuple: # a number for each row, and one for each column
         "Where the places lie in the picture: the middle of what each of them sees, 0 for the middle of the first pixel"
         axes = zip(self.start, self.size, self.jump, sides)
-        return tuple(start + (size - 1) / 2 + jump * torch.arange(n) for start, size, jump, n in axes)
+        return tuple(
+            start + (size - 1) / 2 + jump * torch.arange(n) for start, size, jump, n in axes)
 
     def place(self,
         maps:Tensor,            # n×c×h×w
@@ -123,16 +141,20 @@ exp sqrt rsqrt pow square neg dropout dropout1d dropout2d feature_dropout alpha_
 type clone detach clip threshold logsigmoid""".split())
 _JOIN = set("""add iadd radd sub isub rsub mul imul rmul div idiv truediv itruediv rtruediv true_divide
 maximum minimum cat concat""".split())
-_SHARE = set("mean sum amax amin max min norm chunk split getitem unbind narrow".split())           # of channels, where the places stay
+# of channels, where the places stay
+_SHARE = set("mean sum amax amin max min norm chunk split getitem unbind narrow".split())
 _NORMS = set("layer_norm group_norm instance_norm rms_norm normalize".split())
-_MIX = set("softmax matmul bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward".split())
+_MIX = set(
+    "softmax matmul bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward".split()
+)
 _POOLS = set("max_pool2d max_pool2d_with_indices avg_pool2d".split())
 
 class _Trail(TorchFunctionMode):
     "While it is on, notes of each tensor which of its sides go down and across the picture, and where its places look"
     def __init__(self, x):
         super().__init__()
-        self.kept, self.found = [], {}      # all tensors stay alive, so that no two have the same id
+        # all tensors stay alive, so that no two have the same id
+        self.kept, self.found = [], {}
         self.note(x, ((2, 3), ReceptiveField(tuple(x.shape[2:]), (1, 1), (1, 1), (0, 0))))
 
     def note(self, tensor, what):
@@ -160,7 +182,9 @@ class _Trail(TorchFunctionMode):
         if others: return None
         if name in _KEEP: return axes, field
         if name in _SHARE: return (axes, field) if _same_sides(x, out, axes) else None
-        if name in _NORMS: return axes, (replace(field, whole=True) if _mixes_places(name, x, axes, args) else field)
+        if name in _NORMS:
+            return axes, (
+                replace(field, whole=True) if _mixes_places(name, x, axes, args) else field)
         if name == "linear": return None if x.ndim - 1 in axes else (axes, field)
         if name in ("permute", "transpose"): return _turned(name, x, axes, args, kwargs), field
         if name in ("view", "reshape"): return _reshaped(x, axes, out, field)
@@ -171,12 +195,14 @@ class _Trail(TorchFunctionMode):
     def join(self, placed, unknown, out):
         "A sum, a product, or tensors side by side: a place sees what all of them see"
         axes, fields = placed[0][1], [field for _, _, field in placed]
-        same = all(a == axes and t.ndim == out.ndim and _same_sides(t, out, axes) for t, a, _ in placed)
+        same = all(
+            a == axes and t.ndim == out.ndim and _same_sides(t, out, axes) for t, a, _ in placed)
         if not same or len({f.jump for f in fields}) > 1: return None
         start = tuple(min(f.start[i] for f in fields) for i in (0, 1))
         end = tuple(max(f.start[i] + f.size[i] for f in fields) for i in (0, 1))
         size = tuple(e - s for s, e in zip(start, end))
-        return axes, replace(fields[0], size=size, start=start, whole=unknown or any(f.whole for f in fields))
+        return axes, replace(
+            fields[0], size=size, start=start, whole=unknown or any(f.whole for f in fields))
 
 def _tensors(values):
     "All tensors among values, also those in lists"
@@ -186,7 +212,8 @@ def _tensors(values):
         elif isinstance(value, (list, tuple)): found.extend(_tensors(value))
     return found
 
-def _same_sides(x, out, axes): return x.ndim == out.ndim and all(x.shape[a] == out.shape[a] for a in axes)
+def _same_sides(x, out, axes):
+    return x.ndim == out.ndim and all(x.shape[a] == out.shape[a] for a in axes)
 
 def _mixes_places(name, x, axes, args):
     "Whether a normalisation takes its mean over places"
@@ -215,7 +242,8 @@ def _pair(n):
 
 def _window(name, x, out, args, kwargs):
     "Kernel, stride, padding and dilation of a function that slides a window, each down and across; None for others"
-    def option(position, key, default): return args[position] if len(args) > position else kwargs.get(key, default)
+    def option(position, key, default):
+        return args[position] if len(args) > position else kwargs.get(key, default)
     if name == "conv2d":
         kernel, stride = option(1, "weight", None).shape[2:], _pair(option(3, "stride", 1))
         padding, dilation = option(4, "padding", 0), _pair(option(5, "dilation", 1))
@@ -225,7 +253,11 @@ def _window(name, x, out, args, kwargs):
     if name in _POOLS:
         kernel = _pair(option(1, "kernel_size", None))
         dilation = _pair(option(4, "dilation", 1)) if name.startswith("max") else (1, 1)
-        return kernel, _pair(option(2, "stride", None) or kernel), _pair(option(3, "padding", 0)), dilation
+        return (
+            kernel,
+            _pair(option(2, "stride", None) or kernel),
+            _pair(option(3, "padding", 0)),
+            dilation)
     if name == "pad":
         left, right, top, bottom = (*option(1, "pad", ()), 0, 0)[:4]
         return (1, 1), (1, 1), (top, left), (1, 1)
@@ -237,9 +269,11 @@ def _window(name, x, out, args, kwargs):
 
 def _seen_through(field, kernel, stride, padding, dilation):
     "The field after a sliding window"
-    size = tuple(s + d * (k - 1) * j for s, d, k, j in zip(field.size, dilation, kernel, field.jump))
+    size = tuple(
+        s + d * (k - 1) * j for s, d, k, j in zip(field.size, dilation, kernel, field.jump))
     start = tuple(s - p * j for s, p, j in zip(field.start, padding, field.jump))
-    return replace(field, size=size, start=start, jump=tuple(j * s for j, s in zip(field.jump, stride)))
+    return replace(
+        field, size=size, start=start, jump=tuple(j * s for j, s in zip(field.jump, stride)))
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c103
 def receptive_field_of(
@@ -253,8 +287,9 @@ def receptive_field_of(
     field = _field(model, module, outputs[name], trail, size)
     if field is None:
         shape = shape_text(outputs[name])
-        raise CatsDogsError(f"{name} has no maps: its output, {shape}, does not move along with the picture, "
-                            "as in a transformer; choose another layer")
+        raise CatsDogsError(
+            f"{name} has no maps: its output, {shape}, does not move along "
+            "with the picture, as in a transformer; choose another layer")
     return field
 
 def map_layers(
@@ -264,7 +299,8 @@ def map_layers(
     "The layers of a model whose outputs are maps of the picture with more than one place"
     size, layers = _both(size), list_layers(model)
     outputs, trail = _follow(model, list(layers), size)
-    maps = {name: out for name, out in outputs.items() if out.ndim == 4 and out.shape[2:].numel() > 1}
+    maps = {
+        name: out for name, out in outputs.items() if out.ndim == 4 and out.shape[2:].numel() > 1}
     fields = {name: _field(model, layers[name], out, trail, size) for name, out in maps.items()}
     return {name: field for name, field in fields.items() if field}
 
@@ -287,9 +323,12 @@ def _follow(model, names, size):
     if failed and missing:
         reason = (str(failed).splitlines() or [type(failed).__name__])[0]
         sides = f"{size[0]}×{size[1]}"
-        raise CatsDogsError(f"the model cannot take pictures of {sides}: give them the size it was made for ({reason})")
+        raise CatsDogsError(
+            f"the model cannot take pictures of {sides}: "
+            f"give them the size it was made for ({reason})")
     if len(names) == 1 and missing:
-        raise CatsDogsError(f"layer {names[0]} is in the model, but is not used when it looks at a picture")
+        raise CatsDogsError(
+            f"layer {names[0]} is in the model, but is not used when it looks at a picture")
     return outputs, trail
 
 def _field(model, module, out, trail, size):
@@ -298,13 +337,16 @@ def _field(model, module, out, trail, size):
     if what:
         axes, field = what
         return field if axes == (2, 3) else None
-    if sides.numel() == 1: return ReceptiveField(size, size, size, (0, 0), whole=True)      # dense, or pooled globally
+    # dense, or pooled globally
+    if sides.numel() == 1: return ReceptiveField(size, size, size, (0, 0), whole=True)
     if what is False or len(out) != 1 or out.ndim != 4: return None
     if not .5 < (sides[0] / sides[1]) / (size[0] / size[1]) < 2: return None
     return _measured_field(as_module(model), module, size)
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c105
-_SMOOTH = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU)
+_SMOOTH = (
+    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.ReLU, nn.ReLU6, nn.LeakyReLU,
+    nn.PReLU, nn.ELU)
 _SMOOTH += (nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Dropout2d)
 
 def _nothing_cancels(model):
@@ -312,8 +354,10 @@ def _nothing_cancels(model):
     net = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
     for parent in list(net.modules()):
         for name, m in list(parent.named_children()):
-            if isinstance(m, _SMOOTH) and not list(m.children()): setattr(parent, name, nn.Identity())
-            elif isinstance(m, nn.modules.batchnorm._BatchNorm): m.reset_parameters()       # timm's, with a ReLU inside
+            if isinstance(m, _SMOOTH) and not list(m.children()):
+                setattr(parent, name, nn.Identity())
+            # timm's, with a ReLU inside
+            elif isinstance(m, nn.modules.batchnorm._BatchNorm): m.reset_parameters()
             if isinstance(m, nn.MaxPool2d):
                 setattr(parent, name, nn.AvgPool2d(m.kernel_size, m.stride, m.padding, m.ceil_mode))
     for m in net.modules():
@@ -326,20 +370,25 @@ def _measured_field(model, module, size):
     "The field of a layer from the gradients of a few places of its maps; None if they do not move along with the picture"
     path = next(path for path, m in model.named_modules() if m is module)
     net, kept = _nothing_cancels(model), []
-    net.get_submodule(path).register_forward_hook(lambda layer, inputs, out: kept.append(first_tensor(out)))
+    net.get_submodule(path).register_forward_hook(
+        lambda layer, inputs, out: kept.append(first_tensor(out)))
     x = _blank(net, size).double().requires_grad_()
     with torch.enable_grad():
         try: net(x)
-        except (RuntimeError, ValueError, AssertionError): pass         # after the layer: `_follow` has reached it
+        # after the layer: `_follow` has reached it
+        except (RuntimeError, ValueError, AssertionError): pass
     out = kept[-1]
     if out.ndim != 4 or not out.requires_grad: return None
     sides, lines = out.shape[2:], []
     for axis in (0, 1):
-        seen = {p: _pixels_seen(out, x, axis, p) for p in sorted({q % sides[axis] for q in (0, 1, -2, -1)})}
+        seen = {
+            p: _pixels_seen(out, x, axis, p)
+            for p in sorted({q % sides[axis] for q in (0, 1, -2, -1)})}
         if not _moves_along(seen, axis): return None
         lines.append(_line({p: _ends(s.sum(1 - axis)) for p, s in seen.items()}))
     if None not in lines: return ReceptiveField(size, *zip(*lines))
-    tiles = tuple(n / m for n, m in zip(size, sides))                   # every place sees beyond the borders: as if the places were tiles
+    # every place sees beyond the borders: as if the places were tiles
+    tiles = tuple(n / m for n, m in zip(size, sides))
     return ReceptiveField(size, tiles, tiles, (0, 0), whole=True)
 
 def _pixels_seen(out, x, axis, p):
@@ -367,7 +416,8 @@ def _ends(line):
 def _line(span):
     "size, jump, start from {place: (first, last pixel seen)}, using only ends that the picture's border does not cut; None if there are too few"
     border = min(a for a, b in span.values()), max(b for a, b in span.values())
-    firsts, lasts = ([(p, ab[i]) for p, ab in sorted(span.items()) if ab[i] != border[i]] for i in (0, 1))
+    firsts, lasts = (
+        [(p, ab[i]) for p, ab in sorted(span.items()) if ab[i] != border[i]] for i in (0, 1))
     if len(span) == 1 or not (firsts and lasts) or len(firsts) < 2 > len(lasts): return None
     (p, u), (q, v) = firsts[-2:] if len(firsts) > 1 else lasts[:2]
     jump = (v - u) // (q - p)
@@ -393,7 +443,9 @@ def plot_field(
     for color, width in (("black", 3.), ("#F0E442", 1.5)):
         corner, sides = (left - .5, top - .5), (right - left, bottom - top)
         ax.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=color, lw=width))
-    ax.set(xlim=(min(left, 0) - 1.5, max(right, w) + .5), ylim=(max(bottom, h) + .5, min(top, 0) - 1.5))
+    ax.set(
+        xlim=(min(left, 0) - 1.5, max(right, w) + 0.5),
+        ylim=(max(bottom, h) + 0.5, min(top, 0) - 1.5))
     ax.axis("off")
     ax.set_title(f"{name} ({row}, {column}): {bottom - top}×{right - left}", fontsize=9)
     return ax

@@ -40,11 +40,17 @@ def layer_table(
     names = {id(m): name for name, m in list_layers(model).items()}
     def note(path):
         def hook(layer, inputs, out):
-            rows.append(LayerRow(names.get(id(layer), path), path, type(layer).__name__, tuple(out.shape[1:]), sum(p.numel() for p in layer.parameters()), _multiplications(layer, out)))
+            rows.append(
+                LayerRow(
+                    names.get(id(layer), path), path, type(layer).__name__, tuple(out.shape[1:]),
+                    sum(p.numel() for p in layer.parameters()), _multiplications(layer, out)))
         return hook
     training = model.training
     try:
-        hooks += [m.register_forward_hook(note(n)) for n, m in model.named_modules() if n in whole and not any(n.startswith(f"{w}.") for w in whole)]
+        hooks += [
+            m.register_forward_hook(note(n))
+            for n, m in model.named_modules()
+            if n in whole and not any(n.startswith(f"{w}.") for w in whole)]
         model.eval()
         with torch.no_grad(): model(torch.zeros(1, 3, size, size, device=device))
     finally:
@@ -56,15 +62,28 @@ def format_table(
     rows:list[LayerRow] # from `layer_table`
 ) -> str: # aligned text, with totals
     "A layer table as text"
-    total = LayerRow("total", "", "", (), sum(r.params for r in rows), sum(r.multiplications for r in rows))
-    lines = [f"{'layer':<12}{'path':<8}{'kind':<12}{'output':>14}{'parameters':>14}{'multiplications':>18}"]
+    total = LayerRow(
+        "total", "", "", (), sum(r.params for r in rows), sum(r.multiplications for r in rows))
+    lines = [
+        f"{'layer':<12}{'path':<8}{'kind':<12}{'output':>14}{'parameters':>14}{'multiplications':>18}"
+    ]
     for r in [*rows, total]:
         shape = "×".join(map(str, r.shape))
-        lines.append(f"{r.name:<12}{r.path:<8}{r.kind:<12}{shape:>14}{r.params:>14,}{r.multiplications:>18,}")
+        lines.append(
+            f"{r.name:<12}{r.path:<8}{r.kind:<12}{shape:>14}{r.params:>14,}{r.multiplications:>18,}"
+        )
     return "\n".join(lines)
 
 # %% ../../nbs/library/models/summary.ipynb #7bcfe14e
-_BOXES = {"Conv2d": "#0072B2", "MaxPool2d": "#56B4E9", "AvgPool2d": "#56B4E9", "ResidualBlock": "#009E73", "AdaptiveAvgPool2d": "#56B4E9", "Flatten": "#999999", "Linear": "#E69F00"}
+_BOXES = {
+    "Conv2d": "#0072B2",
+    "MaxPool2d": "#56B4E9",
+    "AvgPool2d": "#56B4E9",
+    "ResidualBlock": "#009E73",
+    "AdaptiveAvgPool2d": "#56B4E9",
+    "Flatten": "#999999",
+    "Linear": "#E69F00",
+}
 
 def plot_model(
     model:nn.Module,    # a chain of layers
@@ -73,11 +92,26 @@ def plot_model(
 ):
     "Draw what each layer puts out as a box with its shape; ReLU, batch normalisation and dropout, which keep the shape, are left out; returns the axes"
     from matplotlib.patches import Rectangle
-    boxes = [("photo", (3, size, size), "#cccccc"), *((r.kind, r.shape, _BOXES[r.kind]) for r in layer_table(model, size, stop=(ResidualBlock,)) if r.kind in _BOXES)]
-    words = {"ResidualBlock": "residual\nblock", "MaxPool2d": "max\npooling", "AdaptiveAvgPool2d": "average\npooling", "Conv2d": "convo-\nlution", "Linear": "dense"}
+    boxes = [
+        ("photo", (3, size, size), "#cccccc"),
+        *(
+            (r.kind, r.shape, _BOXES[r.kind])
+            for r in layer_table(model, size, stop=(ResidualBlock,))
+            if r.kind in _BOXES),
+    ]
+    words = {
+        "ResidualBlock": "residual\nblock", "MaxPool2d": "max\npooling",
+        "AdaptiveAvgPool2d": "average\npooling", "Conv2d": "convo-\nlution", "Linear": "dense"}
     for i, (kind, shape, color) in enumerate(boxes):
-        w, h = (.08 + .8 * (shape[0] / 300)**.5, (shape[1] / size)**.5) if len(shape) == 3 else (.1, .04 + min(1., (shape[0] / 20000)**.5))
-        ax.add_patch(Rectangle((i - w / 2, .5 - h / 2), w, h, facecolor=color, edgecolor="black", lw=.6))
-        ax.text(i, -.08, f"{words.get(kind, kind.lower())}\n" + "×".join(f"{n:,}" for n in shape), ha="center", va="top", fontsize=6.5)
-    ax.set(xlim=(-.6, max(len(boxes), 11) - .4), ylim=(-.55, 1.05)); ax.axis("off")
+        w, h = (
+            (0.08 + 0.8 * (shape[0] / 300) ** 0.5, (shape[1] / size) ** 0.5)
+            if len(shape) == 3
+            else (0.1, 0.04 + min(1.0, (shape[0] / 20000) ** 0.5)))
+        ax.add_patch(
+            Rectangle((i - w / 2, 0.5 - h / 2), w, h, facecolor=color, edgecolor="black", lw=0.6))
+        ax.text(
+            i, -0.08, f"{words.get(kind, kind.lower())}\n" + "×".join(f"{n:,}" for n in shape),
+            ha="center", va="top", fontsize=6.5)
+    ax.set(xlim=(-.6, max(len(boxes), 11) - .4), ylim=(-.55, 1.05))
+    ax.axis("off")
     return ax

@@ -16,16 +16,26 @@ from .pretrained import check_timm, split_options, timm_model
 def _glorot(model):
     "Keras' first weights: Glorot-uniform, biases zero"
     for m in model.modules():
-        if isinstance(m, (nn.Conv2d, nn.Linear)): nn.init.xavier_uniform_(m.weight); nn.init.zeros_(m.bias)
+        if isinstance(m, (nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(m.weight)
+            nn.init.zeros_(m.bias)
     return model
 
 def _cnn(size, n_out, filters, hidden):
     "`conv_block`s, then flatten and two dense layers"
-    side, smallest = size, 3 * 2**len(filters) - 2      # one pixel is left: before a block of s pixels there were 2s+2
-    if size < smallest: raise CatsDogsError(f"size {size} is too small for {len(filters)} blocks of convolution and pooling: use at least {smallest}")
+    # one pixel is left: before a block of s pixels there were 2s+2
+    side, smallest = size, 3 * 2**len(filters) - 2
+    if size < smallest:
+        raise CatsDogsError(
+            f"size {size} is too small for {len(filters)} blocks "
+            f"of convolution and pooling: use at least {smallest}")
     for _ in filters: side = (side - 2) // 2
     blocks = [conv_block(a, b) for a, b in zip((3, *filters), filters)]
-    head = [nn.Flatten(), nn.Linear(filters[-1] * side * side, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, n_out)]
+    head = [
+        nn.Flatten(),
+        nn.Linear(filters[-1] * side * side, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, n_out)]
     return _glorot(nn.Sequential(*blocks, *head))
 
 def _scaled(width, *counts): return [max(1, round(n * width)) for n in counts]
@@ -55,11 +65,16 @@ def dense_net(
 ) -> nn.Module: # n×3×size×size → n×n_out logits
     "No convolution: every pixel connected to 512 units. The baseline"
     hidden, = _scaled(width, 512)
-    return _glorot(nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, n_out)))
+    return _glorot(
+        nn.Sequential(
+            nn.Flatten(), nn.Linear(3 * size * size, hidden), nn.ReLU(inplace=True),
+            nn.Linear(hidden, n_out)))
 
 # %% ../../nbs/library/models/zoo.ipynb #be6136b2
 def petnet(
-    size:int,       # side of the photos, pixels; 32 or more, and any other size from 32 can be given to the network later
+    # side of the photos, pixels; 32 or more, and any other size from 32 can be given to the network
+    # later
+    size:int,
     n_out:int=1,    # outputs: 1 for two classes, else one for each class
     width:float=1.  # factor for the numbers of channels
 ) -> nn.Module: # n×3×h×w → n×n_out logits
@@ -67,7 +82,9 @@ def petnet(
     if size < 32: raise CatsDogsError(f"size {size} is too small for petnet: use at least 32")
     channels = _scaled(width, 32, 64, 128, 256)
     blocks = [ResidualBlock(a, b) for a, b in zip(channels, channels[1:])]
-    return nn.Sequential(*conv_bn(3, channels[0], 5, 2), nn.ReLU(inplace=True), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(.2), nn.Linear(channels[-1], n_out))
+    return nn.Sequential(
+        *conv_bn(3, channels[0], 5, 2), nn.ReLU(inplace=True), *blocks, nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Dropout(0.2), nn.Linear(channels[-1], n_out))
 
 # %% ../../nbs/library/models/zoo.ipynb #b0a09610
 MODELS = Registry("model", {
@@ -94,7 +111,9 @@ def check_model(
     return family
 
 def build_model(
-    name:str,   # one of `MODELS`, also with a width, as "codelab,width=0.5"; or "timm:" and a name that timm knows
+    # one of `MODELS`, also with a width, as "codelab,width=0.5"; or "timm:" and a name that timm
+    # knows
+    name:str,
     size:int,   # side of the photos, pixels
     n_out:int=1 # outputs: 1 for two classes, else one for each class
 ) -> nn.Module: # n×3×size×size, numbers from 0 to 1 → n×n_out logits

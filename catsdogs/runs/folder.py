@@ -33,7 +33,9 @@ from ..models.zoo import build_model, check_model, n_outputs
 
 # %% ../../nbs/library/runs/folder.ipynb #e647e467
 def read_value(
-    kind,       # the type that a field declares: a plain one, a list or dict of such, a dataclass, or any of these or None
+    # the type that a field declares: a plain one, a list or dict of such, a dataclass, or any of
+    # these or None
+    kind,
     value,      # what JSON made of the file's text
     where:str   # where it stands, for the message
 ) -> Any: # the value, of this type
@@ -44,15 +46,23 @@ def read_value(
     if origin is list and isinstance(value, list):
         return [read_value(inner[0], v, f"{where}[{i}]") for i, v in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {read_value(str, k, where): read_value(inner[1], v, f"{where}.{k}") for k, v in value.items()}
-    if not _is_plain(kind, value): raise CatsDogsError(f"{where} must be {_in_words(kind)}, not {_shortened(value)}")
+        return {
+            read_value(str, k, where): read_value(inner[1], v, f"{where}.{k}")
+            for k, v in value.items()}
+    if not _is_plain(kind, value):
+        raise CatsDogsError(f"{where} must be {_in_words(kind)}, not {_shortened(value)}")
     return float(value) if kind is float else value
 
 def _is_plain(kind, value):
     "Is this a text, a whole number, a finite number, or true or false, as `kind` asks?"
     if kind is str: return isinstance(value, str) and _has_utf8(value)
     if kind is int: return type(value) is int and abs(value) < 2**63
-    if kind is float: return type(value) is int and abs(value) < 2**63 or type(value) is float and math.isfinite(value)
+    if kind is float:
+        return (
+            type(value) is int
+            and abs(value) < 2**63
+            or type(value) is float
+            and math.isfinite(value))
     return kind is bool and type(value) is bool
 
 def _has_utf8(text):
@@ -83,14 +93,17 @@ def _read_union(kinds, value, where):
 
 def _read_record(kind, value, where):
     "A dataclass from the object that `asdict` made of it"
-    if not isinstance(value, dict): raise CatsDogsError(f"{where} must be an object, not {_shortened(value)}")
+    if not isinstance(value, dict):
+        raise CatsDogsError(f"{where} must be an object, not {_shortened(value)}")
     known = {f.name: f for f in fields(kind)}
     if unknown := sorted(set(value) - set(known)):
         raise CatsDogsError(f"{where} has the unknown field {_shortened(unknown[0])}")
-    needed = [name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
+    needed = [
+        name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in value]:
         raise CatsDogsError(f"{where} lacks {', '.join(missing)}")
-    values = {name: read_value(known[name].type, v, f"{where}: {name}") for name, v in value.items()}
+    values = {
+        name: read_value(known[name].type, v, f"{where}: {name}") for name, v in value.items()}
     try: return kind(**values)
     except CatsDogsError as e: raise CatsDogsError(f"{where}: {e}") from e
 
@@ -118,7 +131,8 @@ class RunData:
     left_out: dict[str, str] = field(default_factory=dict) # photo → why it could not be read
 
 RUN_FORMAT = 1
-RUN_STATES = ("training", "trained", "finished") # "trained": the weights are there, the report is not
+# "trained": the weights are there, the report is not
+RUN_STATES = ("training", "trained", "finished")
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -128,9 +142,11 @@ class RunInfo:
     size: int # side of the photos, pixels
     method: str = "squash" # how they become square, one of `RESIZE_METHODS`
     flip_tta: bool = False # answer with the mean over a photo and its mirror image
-    temperature: float|None = None # logits are divided by it, see `calibrate`; None: none was fitted
+    # logits are divided by it, see `calibrate`; None: none was fitted
+    temperature: float|None = None
     state: str = "finished" # one of `RUN_STATES`
-    recipe: dict[str, bool|int|float|str|None|dict[str, int|float|str]]|None = None # the fields of the `Recipe`; a policy of one's own as an object
+    # the fields of the `Recipe`; a policy of one's own as an object
+    recipe: dict[str, bool|int|float|str|None|dict[str, int|float|str]]|None = None
     seed: int|None = None # first weights, shuffling, augmentation
     fast: bool|None = None # were the speed settings of the machine used?
     speed: dict[str, bool|str]|None = None # which these were
@@ -141,16 +157,19 @@ class RunInfo:
     kept_epoch: int|None = None # the one whose weights were kept, from 0
     diverged: bool = False # did the loss become infinite or NaN after that?
     scores: Scores|None = None # on its validation photos
-    confidence_limit: float|None = None # 95% of the validation photos are answered with more confidence than this
+    # 95% of the validation photos are answered with more confidence than this
+    confidence_limit: float|None = None
     format: int = RUN_FORMAT # of this record
 
     def __post_init__(self):
         if self.format != RUN_FORMAT:
-            raise CatsDogsError(f"format {self.format} is not the one that this catsdogs reads, "
-                                f"{RUN_FORMAT}; train the run again, or get the catsdogs that wrote it")
+            raise CatsDogsError(
+                f"format {self.format} is not the one that this catsdogs reads, "
+                f"{RUN_FORMAT}; train the run again, or get the catsdogs that wrote it")
         check_model(self.model)
         _check_classes(self.classes)
-        if not 8 <= self.size <= 2048: raise CatsDogsError(f"size {self.size} is outside 8 to 2048 pixels")
+        if not 8 <= self.size <= 2048:
+            raise CatsDogsError(f"size {self.size} is outside 8 to 2048 pixels")
         for name, allowed in (("method", RESIZE_METHODS), ("state", RUN_STATES)):
             if getattr(self, name) not in allowed:
                 raise CatsDogsError(f"unknown {name} {_shortened(getattr(self, name))}: choose one "
@@ -170,14 +189,18 @@ class RunInfo:
     ) -> "RunInfo":
         "Read what `to_json` wrote; raises `CatsDogsError`, which names what is wrong"
         try: value = json.loads(text)
-        except (ValueError, RecursionError) as e: raise CatsDogsError(f"{where}: not valid JSON ({e})") from e
+        except (ValueError, RecursionError) as e:
+            raise CatsDogsError(f"{where}: not valid JSON ({e})") from e
         return read_value(cls, value, where)
 
 def _check_classes(classes):
-    if len(classes) < 2: raise CatsDogsError(f"a network needs two classes or more, not {len(classes)}")
-    if len(set(classes)) < len(classes): raise CatsDogsError("two of its classes have the same name")
+    if len(classes) < 2:
+        raise CatsDogsError(f"a network needs two classes or more, not {len(classes)}")
+    if len(set(classes)) < len(classes):
+        raise CatsDogsError("two of its classes have the same name")
     odd = next((name for name in classes if any(ord(letter) < 32 for letter in name)), None)
-    if odd is not None: raise CatsDogsError(f"the class {_shortened(odd)} has a control character in its name")
+    if odd is not None:
+        raise CatsDogsError(f"the class {_shortened(odd)} has a control character in its name")
 
 # %% ../../nbs/library/runs/folder.ipynb #b473ebd6
 INFO_FILE, MODEL_FILE, OOD_FILE = "run.json", "model.safetensors", "ood.safetensors"
@@ -211,7 +234,8 @@ class Run:
         "Find a run on disk; raises `CatsDogsError` if the folder is none"
         file = Path(path)/INFO_FILE
         if not file.is_file():
-            raise CatsDogsError(f"{path}: not a run folder (it has no {INFO_FILE}); `catsdogs train` makes one")
+            raise CatsDogsError(
+                f"{path}: not a run folder (it has no {INFO_FILE}); `catsdogs train` makes one")
         return cls(Path(path), RunInfo.from_json(_read_text(file), str(file)))
 
     @classmethod
@@ -239,11 +263,13 @@ class Run:
         with explain_os_errors(f"writing into {self.path}"): write_atomic(self.path/name, data)
 
     def _save_tensors(self, name, tensors):
-        with explain_os_errors(f"writing into {self.path}"), atomic_path(self.path/name) as tmp: save_file(tensors, tmp)
+        with explain_os_errors(f"writing into {self.path}"), atomic_path(self.path / name) as tmp:
+            save_file(tensors, tmp)
 
     def save(self,
         model:nn.Module,    # as `build_model` makes it for this run
-        half:bool=False,    # write the weights as float16: half the bytes, and about three digits of each
+        # write the weights as float16: half the bytes, and about three digits of each
+        half:bool=False,
         **changes           # fields of `RunInfo` that change with them
     ) -> None:
         "Write the weights"
@@ -261,7 +287,8 @@ class Run:
         weights = _read_tensors(file)
         n_out = n_outputs(len(info.classes))
         if not info.model.startswith("timm:"):          # timm's networks need memory to be built
-            with torch.device("meta"): _check_weights(build_model(info.model, info.size, n_out), weights, self)
+            with torch.device("meta"):
+                _check_weights(build_model(info.model, info.size, n_out), weights, self)
         model = build_model(info.model, info.size, n_out)
         _check_weights(model, weights, self)
         model.load_state_dict(weights)
@@ -275,7 +302,8 @@ class Run:
         from catsdogs.runs.predict import Predictor
         return Predictor(self, device, fast)
 
-    def history(self) -> list[dict]: # `HISTORY_COLUMNS` → number, an epoch a row; empty before the first one
+    # `HISTORY_COLUMNS` → number, an epoch a row; empty before the first one
+    def history(self) -> list[dict]:
         "What each epoch came to; raises `CatsDogsError` for a damaged table"
         file = self.path/HISTORY_FILE
         rows = _read_table(file, HISTORY_COLUMNS) if file.is_file() else []
@@ -285,12 +313,17 @@ class Run:
         rows:list[dict] # a dict with `HISTORY_COLUMNS` for each epoch
     ) -> None:
         "Replace `history.csv`"
-        texts = [[f"{v:.6g}" if isinstance(v, float) else v for v in map(row.get, HISTORY_COLUMNS)] for row in rows]
+        texts = [
+            [f"{v:.6g}" if isinstance(v, float) else v for v in map(row.get, HISTORY_COLUMNS)]
+            for row in rows]
         self._write(HISTORY_FILE, _table(HISTORY_COLUMNS, texts))
 
-    def split(self) -> dict[tuple, str]: # (file name, class, bytes) → "train" or "valid"; empty if nobody knows
+    # (file name, class, bytes) → "train" or "valid"; empty if nobody knows
+    def split(self) -> dict[tuple, str]:
         "Which photo was on which side; raises `CatsDogsError` for a damaged table"
-        file = next((f for f in (self.path/SPLIT_FILE, self.path/f"{SPLIT_FILE}.gz") if f.is_file()), None)
+        file = next(
+            (f for f in (self.path / SPLIT_FILE, self.path / f"{SPLIT_FILE}.gz") if f.is_file()),
+            None)
         rows = _read_table(file, _SPLIT_COLUMNS, "surrogateescape") if file else []
         return dict(_split_row(row, i, file) for i, row in enumerate(rows))
 
@@ -309,10 +342,12 @@ class Run:
     ) -> list[Photo]:
         "The run's own photos of one side; raises `CatsDogsError` if they are no longer where they were"
         if self.info.data is None or not self.info.data.source:
-            raise CatsDogsError(f"{self}: does not say which photos it was trained on; give photos to judge it on")
+            raise CatsDogsError(
+                f"{self}: does not say which photos it was trained on; give photos to judge it on")
         sides, source = self.split(), self.info.data.source
         try: photos = list_photos(source, classes=self.info.data.settings.classes)
-        except (OSError, ValueError) as e: raise CatsDogsError(f"{_shortened(source)}: cannot be listed ({e})") from e
+        except (OSError, ValueError) as e:
+            raise CatsDogsError(f"{_shortened(source)}: cannot be listed ({e})") from e
         return [p for p in photos if sides.get((p.name, p.label, p.size)) == side]
 
     def detector(self) -> MahalanobisDetector|None: # None if the run has none
@@ -325,13 +360,15 @@ class Run:
         if shapes != dict(means=(c, d), precision=(d, d), limit=()):
             raise CatsDogsError(f"{file}: damaged (it does not hold {c} means, a precision and a "
                                 "limit); delete it, and the run answers without saying neither")
-        return MahalanobisDetector(tensors["means"].float(), tensors["precision"].float(), tensors["limit"].item())
+        return MahalanobisDetector(
+            tensors["means"].float(), tensors["precision"].float(), tensors["limit"].item())
 
     def save_detector(self,
         detector:MahalanobisDetector # from `fit_detector`
     ) -> None:
         "Write down what is familiar: from now on the run can answer neither"
-        tensors = dict(means=detector.means, precision=detector.precision, limit=torch.tensor(detector.limit))
+        tensors = dict(
+            means=detector.means, precision=detector.precision, limit=torch.tensor(detector.limit))
         self._save_tensors(OOD_FILE, {name: t.contiguous() for name, t in tensors.items()})
 
 def as_run(
@@ -353,10 +390,12 @@ def _read_table(file, columns, errors="strict"):
     "The rows of a CSV file with these columns, as lists of texts"
     try: rows = list(csv.reader(io.StringIO(_read_text(file, errors), newline=""), strict=True))
     except csv.Error as e: raise CatsDogsError(f"{file}: not a table ({e})") from e
-    if not rows or tuple(rows[0]) != columns: raise CatsDogsError(f"{file}: its first line must be {','.join(columns)}")
+    if not rows or tuple(rows[0]) != columns:
+        raise CatsDogsError(f"{file}: its first line must be {','.join(columns)}")
     wrong = next((i for i, row in enumerate(rows) if len(row) != len(columns)), None)
     if wrong is not None:
-        raise CatsDogsError(f"{file}, line {wrong + 1}: has {len(rows[wrong])} values, not {len(columns)}")
+        raise CatsDogsError(
+            f"{file}, line {wrong + 1}: has {len(rows[wrong])} values, not {len(columns)}")
     return rows[1:]
 
 def _table(columns, rows):
@@ -370,7 +409,8 @@ def _history_row(row, i, file):
     try: epoch, *numbers = int(row[0]), *map(float, row[1:])
     except ValueError: epoch, numbers = None, []
     if epoch != i or not all(map(math.isfinite, numbers)):
-        raise CatsDogsError(f"{file}, line {i + 2}: {_shortened(','.join(row))} is not what epoch {i} came to")
+        raise CatsDogsError(
+            f"{file}, line {i + 2}: {_shortened(','.join(row))} is not what epoch {i} came to")
     return dict(zip(HISTORY_COLUMNS, (epoch, *numbers)))
 
 def _split_row(row, i, file):
@@ -395,8 +435,12 @@ def _check_weights(model, weights, run):
     differ = {k for k in need if k not in weights or weights[k].shape != need[k].shape}
     if set(weights) == set(need) and differ <= set(list(need)[-2:]):
         names = ", ".join(info.classes)
-        wrong = f"it was made for another number of classes than {len(info.classes)} ({names}); {wrong}"
-    raise CatsDogsError(f"{run.path/MODEL_FILE}: does not fit a {info.model!r} model at size {info.size}: {wrong}")
+        wrong = (
+            f"it was made for another number of classes than {len(info.classes)} ({names}); {wrong}"
+        )
+    raise CatsDogsError(
+        f"{run.path / MODEL_FILE}: does not fit a {info.model!r} model at size {info.size}: {wrong}"
+    )
 
 # %% ../../nbs/library/runs/folder.ipynb #6987d6c8
 def shipped_run() -> Run: # read-only

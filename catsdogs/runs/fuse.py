@@ -23,9 +23,11 @@ class _Blur(nn.Module):
 
     def forward(self, x):
         (h, w), channels = x.shape[2:], x.shape[1]
-        with torch.autocast(x.device.type, enabled=False):                  # which would pad in float32
+        # which would pad in float32
+        with torch.autocast(x.device.type, enabled=False):
             if h % 2 == 0 or w % 2 == 0: x = F.pad(x, (0, 1 - w % 2, 0, 1 - h % 2), "reflect")
-            return F.conv2d(x, self.kernel.to(x.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
+            return F.conv2d(
+                x, self.kernel.to(x.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
 
 def fuse_layers(
     model:nn.Module # in evaluation mode; changed in place
@@ -35,8 +37,10 @@ def fuse_layers(
     for chain in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
         layers = list(chain.named_children())
         for (a, first), (b, second) in zip(layers, layers[1:]):
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d): one = fuse_conv_bn_eval(first, second)
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                one = fuse_conv_bn_eval(first, second)
             elif [repr(first), repr(second)] == blur: one = _Blur()
             else: continue
-            setattr(chain, a, one); setattr(chain, b, nn.Identity())
+            setattr(chain, a, one)
+            setattr(chain, b, nn.Identity())
     return model

@@ -43,19 +43,23 @@ class Prediction:
 class Predictor:
     "A run's model, ready to answer; made once, used often"
     def __init__(self,
-        run:Run|str|Path|None=None, # a run, or the path of its folder; None: the network that comes with the package
+        # a run, or the path of its folder; None: the network that comes with the package
+        run:Run|str|Path|None=None,
         device=None,        # a `torch.device`; the default is `pick_device()`
-        fast:bool=False     # see `fuse_layers`, and bfloat16 where the machine can: twice as fast, less than 0.01 off
+        # see `fuse_layers`, and bfloat16 where the machine can: twice as fast, less than 0.01 off
+        fast:bool=False
     ):
         run = shipped_run() if run is None else as_run(run)
         model, self.info = run.model(), run.info
         if fast: model = fuse_layers(model)
         self.device = device or pick_device()
-        speed = speed_settings(True, self.device)                           # the allocator's settings change no number
+        # the allocator's settings change no number
+        speed = speed_settings(True, self.device)
         self.bfloat16 = fast and speed.precision == "bfloat16"
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.last = [m for m in self.model.modules() if isinstance(m, nn.Linear)][-1:]
-        self.flip_tta = self.info.flip_tta                                      # answer with the mean over a photo and its mirror image
+        # answer with the mean over a photo and its mirror image
+        self.flip_tta = self.info.flip_tta
         self.classes, self.size, self.method = self.info.classes, self.info.size, self.info.method
         self.temperature = self.info.temperature or 1.                      # see `calibrate`
         self.familiar = run.detector()
@@ -72,20 +76,27 @@ class Predictor:
 
     def batch(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×3×size×size, numbers from 0 to 1, on the device"
-        x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device).permute(0, 3, 1, 2)
+        x = (
+            torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+            .to(self.device)
+            .permute(0, 3, 1, 2))
         return x.float() * (1 / 255)
 
     @torch.no_grad()
     def look(self, pixels:np.ndarray) -> tuple[Tensor, Tensor]:
         "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, and the n×d numbers that the last dense layer gets (the logits, if there is none); on the CPU"
         xb, seen = self.batch(pixels), []
-        hooks = [m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1))) for m in self.last]
+        hooks = [
+            m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1)))
+            for m in self.last]
         try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16): logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.flip_tta else [xb])]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+                logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.flip_tta else [xb])]
         finally:
             for h in hooks: h.remove()
         mean = lambda tensors: sum(tensors) / len(tensors)
-        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(seen or logits).float().cpu()
+        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(
+            seen or logits).float().cpu()
 
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"
@@ -94,21 +105,26 @@ class Predictor:
     def answer(self, pixels:np.ndarray) -> list[tuple]:
         "n×size×size×3 uint8 → for each picture its probabilities, and whether it is of neither class; never, if the run has not learned what is familiar"
         probabilities, features = self.look(pixels)
-        neither = self.familiar.distance(features) > self.familiar.limit if self.familiar else torch.zeros(len(features), dtype=torch.bool)
+        neither = (
+            self.familiar.distance(features) > self.familiar.limit
+            if self.familiar
+            else torch.zeros(len(features), dtype=torch.bool))
         return list(zip(probabilities.tolist(), neither.tolist()))
 
 def _check_detector(detector, last, run):
     "Raise an error if the detector was made for another network"
     if detector is None or not last or detector.means.shape[1] == last[0].in_features: return
-    raise CatsDogsError(f"{run.path/OOD_FILE}: was made for another network; delete it, and the run "
-                        "answers without saying neither")
+    raise CatsDogsError(
+        f"{run.path / OOD_FILE}: was made for another network; "
+        "delete it, and the run answers without saying neither")
 
 # %% ../../nbs/library/runs/predict.ipynb #7d58dba4
 def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
     bs:int=128,                 # photos in a batch
-    cache:PhotoCache|None=None  # with all of these photos at the run's size: nothing is decoded then
+    # with all of these photos at the run's size: nothing is decoded then
+    cache:PhotoCache|None=None
 ) -> Iterator[Prediction]: # in the order of `photos`
     "Predict photos batch by batch; unreadable ones are answered with their error"
     def look(photo):
@@ -118,7 +134,9 @@ def predict_photos(
     batch = []
     for item in items:
         batch.append(item)
-        if len(batch) == bs: yield from _answers(predictor, batch); batch = []
+        if len(batch) == bs:
+            yield from _answers(predictor, batch)
+            batch = []
     yield from _answers(predictor, batch)
 
 def _cached(photos, cache, bs):

@@ -24,7 +24,9 @@ class Range:
     log: bool = False # draw their logarithms evenly: 0.001 to 0.01 as often as 0.01 to 0.1
 
     def __post_init__(self):
-        if not self.low < self.high or self.log and self.low <= 0: raise CatsDogsError(f"no range: {self.low} to {self.high}{' on a logarithmic scale' * self.log}")
+        if not self.low < self.high or self.log and self.low <= 0:
+            raise CatsDogsError(
+                f"no range: {self.low} to {self.high}{' on a logarithmic scale' * self.log}")
 
 def study_fields() -> dict[str, type]: # name → `Recipe` or `DataSettings`
     "What a study can vary"
@@ -35,16 +37,25 @@ def check_fields(values):
     for name, some in values.items():
         if name not in known:
             near = get_close_matches(name, known, 3, .5)
-            raise CatsDogsError(f"unknown field {name!r}: {'did you mean ' + ' or '.join(near) if near else 'choose one of ' + ', '.join(known)}?")
-        if not isinstance(some, Range) and (isinstance(some, str) or not len(some)): raise CatsDogsError(f"an empty grid: give {name} at least one value, as in {name}=[…]")
-    if not values: raise CatsDogsError("an empty grid: name at least one field and its values, as in dropout=[0, 0.5]")
+            raise CatsDogsError(
+                f"unknown field {name!r}: "
+                f"{'did you mean ' + ' or '.join(near) if near else 'choose one of ' + ', '.join(known)}?"
+            )
+        if not isinstance(some, Range) and (isinstance(some, str) or not len(some)):
+            raise CatsDogsError(f"an empty grid: give {name} at least one value, as in {name}=[…]")
+    if not values:
+        raise CatsDogsError(
+            "an empty grid: name at least one field and its values, as in dropout=[0, 0.5]")
 
 def full_grid(
     **values # field → list of values
 ) -> list[dict]: # every combination; the first holds the first value of each field
     "All combinations of some fields' values; raises `CatsDogsError` for an unknown field or an empty list"
     check_fields(values)
-    if ranges := [k for k, v in values.items() if isinstance(v, Range)]: raise CatsDogsError(f"a grid needs values, and {ranges[0]} has a range: list some of it, or use `random_sample`")
+    if ranges := [k for k, v in values.items() if isinstance(v, Range)]:
+        raise CatsDogsError(
+            f"a grid needs values, and {ranges[0]} has a "
+            "range: list some of it, or use `random_sample`")
     return [dict(zip(values, combination)) for combination in itertools.product(*values.values())]
 
 def one_at_a_time(
@@ -64,7 +75,11 @@ def random_sample(
     from optuna.distributions import CategoricalDistribution, FloatDistribution
     check_fields(values)
     if n < 1: raise CatsDogsError(f"a sample of {n} configurations is empty: draw at least one")
-    kinds = {k: FloatDistribution(v.low, v.high, log=v.log) if isinstance(v, Range) else CategoricalDistribution(list(v)) for k, v in values.items()}
+    kinds = {
+        k: FloatDistribution(v.low, v.high, log=v.log)
+        if isinstance(v, Range)
+        else CategoricalDistribution(list(v))
+        for k, v in values.items()}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
     return [study.ask(kinds).params for _ in range(n)]
@@ -83,12 +98,16 @@ def read_fields(
     fields = {}
     for text in texts:
         name, equals, values = text.partition("=")
-        if not equals or not values: raise CatsDogsError(f"{text!r}: write FIELD=VALUE,VALUE, as in dropout=0,0.5")
+        if not equals or not values:
+            raise CatsDogsError(f"{text!r}: write FIELD=VALUE,VALUE, as in dropout=0,0.5")
         low, dots, high = (_value(v) for v in values.partition(".."))
-        if dots and all(isinstance(v, (int, float)) for v in (low, high)): fields[name] = Range(low, high, _is_logarithmic(name)); continue
+        if dots and all(isinstance(v, (int, float)) for v in (low, high)):
+            fields[name] = Range(low, high, _is_logarithmic(name))
+            continue
         parts = []
         for part in values.split(","):
-            if "=" in part and parts: parts[-1] += f",{part}"            # an option of a model: codelab,width=0.5
+            # an option of a model: codelab,width=0.5
+            if "=" in part and parts: parts[-1] += f",{part}"
             else: parts.append(part)
         fields[name] = [_value(p) for p in parts]
     check_fields(fields)

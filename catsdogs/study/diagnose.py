@@ -21,18 +21,29 @@ from ..plotting import COLORS
 @dataclass(frozen=True)
 class Verdict:
     "What a history says about a training"
-    name: str # "underfitting", "overfitting", "good fit", "still learning", "diverged" or "cannot tell"
+    # "underfitting", "overfitting", "good fit", "still learning", "diverged" or "cannot tell"
+    name: str
     evidence: str # in one sentence
     remedies: tuple # what to try next, as options of `catsdogs train`
     best_epoch: int|None # the one with the lowest validation loss, from 0; None if there is none
 
-ADVICE = {"underfitting": ("a larger network: --model codelab,width=2, or petnet", "less of what holds it back: --augment none, --dropout 0, --l1 0, --l2 0", "another learning rate: three times as large, or a third"),
-            "overfitting": ("--augment standard", "--dropout 0.5", "more photos", "a pretrained network: --model timm:NAME --weights FILE", "stop earlier: --patience 5"),
-            "still learning": ("more epochs: --epochs, twice as many",),
-            "good fit": ("more photos, or more epochs together with more augmentation", "a larger network with the same remedies"),
-            "diverged": ("a smaller learning rate: --lr, a tenth", "full precision: --no-fast"),
-            "cannot tell": ("measure the loss on training photos without augmentation, MixUp, dropout and label smoothing, and give it as clean_loss",
-                            "`catsdogs study` measures it for each run (train_loss, train_accuracy)")}
+ADVICE = {
+    "underfitting": (
+        "a larger network: --model codelab,width=2, or petnet",
+        "less of what holds it back: --augment none, --dropout 0, --l1 0, --l2 0",
+        "another learning rate: three times as large, or a third"),
+    "overfitting": (
+        "--augment standard", "--dropout 0.5", "more photos",
+        "a pretrained network: --model timm:NAME --weights FILE", "stop earlier: --patience 5"),
+    "still learning": ("more epochs: --epochs, twice as many",),
+    "good fit": (
+        "more photos, or more epochs together with more augmentation",
+        "a larger network with the same remedies"),
+    "diverged": ("a smaller learning rate: --lr, a tenth", "full precision: --no-fast"),
+    "cannot tell": (
+        "measure the loss on training photos without augmentation, "
+        "MixUp, dropout and label smoothing, and give it as clean_loss",
+        "`catsdogs study` measures it for each run (train_loss, train_accuracy)")}
 
 DIVERGED = 4.        # training loss, in units of knowing nothing
 RISEN = 1.1          # late validation loss over the lowest one
@@ -91,25 +102,44 @@ def _large_gap(c):
 def _hardly_learned(c): return c.learned > HARDLY_LEARNED * c.ignorance
 
 RULES = (
-    Rule("overfitting", _rises, lambda c:
-        f"since epoch {c.best + 1} the validation loss has risen from {c.valid[c.best]:.3f} "
-        f"to {c.late_valid:.3f} while the training loss went on falling to {c.late_train:.3f}"),
-    Rule("still learning", _still_falls, lambda c:
-        f"the last quarter of the epochs brought the validation loss from {c.earlier_best:.3f} "
-        f"to {c.valid[c.best]:.3f}, and the best epoch is {c.best + 1} of {len(c.valid)}"),
-    Rule("cannot tell", _hides_gap, lambda c:
-        f"the training loss was made harder by {', '.join(c.disturbed)}, the validation loss was not, "
-        "so their distance says nothing about overfitting"),
-    Rule("overfitting", _large_gap, lambda c:
-        f"the loss is {c.learned:.3f} on photos that it learned from, and {c.unseen:.3f} "
-        f"on validation photos, {c.unseen / max(c.learned, 1e-9):.1f} times as large"),
-    Rule("underfitting", _hardly_learned, lambda c:
-        f"the training loss ends at {c.learned:.3f}, hardly below the {c.ignorance:.2f} "
-        "of knowing nothing, and no longer falls"),
-    Rule("good fit", lambda c: True, lambda c:
-        f"the training loss ({c.learned:.3f}) and the validation loss ({c.unseen:.3f}) "
-        "are near each other, and neither rises"),
-)
+    Rule(
+        "overfitting",
+        _rises,
+        lambda c: (
+            f"since epoch {c.best + 1} the validation loss has risen from {c.valid[c.best]:.3f} "
+            f"to {c.late_valid:.3f} while the training loss went on falling to {c.late_train:.3f}"
+        )),
+    Rule(
+        "still learning",
+        _still_falls,
+        lambda c: (
+            "the last quarter of the epochs brought the validation "
+            f"loss from {c.earlier_best:.3f} to {c.valid[c.best]:.3f}, "
+            f"and the best epoch is {c.best + 1} of {len(c.valid)}")),
+    Rule(
+        "cannot tell",
+        _hides_gap,
+        lambda c: (
+            f"the training loss was made harder by {', '.join(c.disturbed)}, the "
+            "validation loss was not, so their distance says nothing about overfitting")),
+    Rule(
+        "overfitting",
+        _large_gap,
+        lambda c: (
+            f"the loss is {c.learned:.3f} on photos that it learned from, and {c.unseen:.3f} "
+            f"on validation photos, {c.unseen / max(c.learned, 1e-9):.1f} times as large")),
+    Rule(
+        "underfitting",
+        _hardly_learned,
+        lambda c: (
+            f"the training loss ends at {c.learned:.3f}, hardly below the "
+            f"{c.ignorance:.2f} of knowing nothing, and no longer falls")),
+    Rule(
+        "good fit",
+        lambda c: True,
+        lambda c: (
+            f"the training loss ({c.learned:.3f}) and the validation loss "
+            f"({c.unseen:.3f}) are near each other, and neither rises")))
 
 def _columns(history):
     "Training loss and validation loss by epoch, from rows or from a run folder"
@@ -135,13 +165,16 @@ def _divergence(train, valid, ignorance):
     bad = ~(np.isfinite(train) & np.isfinite(valid))
     if bad.any(): return f"after {int(np.argmax(bad))} epochs the loss was no number"
     if len(train) and train[-1] > DIVERGED * ignorance:
-        return f"the training loss ended at {train[-1]:.3g}, and knowing nothing costs {ignorance:.2f}"
+        return (
+            f"the training loss ended at {train[-1]:.3g}, and knowing nothing costs {ignorance:.2f}"
+        )
     return None
 
 def diagnose(
     history:list|str|Path,       # rows with `train_loss` and `valid_loss`, or a run folder
     n_classes:int=2,             # knowing nothing costs log(n_classes)
-    clean_loss:float|None=None,  # of the kept weights on clean training photos: a study's `train_loss`
+    # of the kept weights on clean training photos: a study's `train_loss`
+    clean_loss:float|None=None,
     recipe:dict|None=None        # fields of a `Recipe`; None: those of the run folder, if it is one
 ) -> Verdict: # raises `CatsDogsError` for fewer than three epochs, unless they are no numbers
     "Read a training's history; judges the gap on clean training photos, or says that it cannot be told"
@@ -149,7 +182,8 @@ def diagnose(
     ignorance = math.log(n_classes)
     if said := _divergence(train, valid, ignorance): return _verdict("diverged", said, valid)
     if len(train) < 3:
-        raise CatsDogsError(f"a history of {len(train)} epochs says nothing yet: train for at least three")
+        raise CatsDogsError(
+            f"a history of {len(train)} epochs says nothing yet: train for at least three")
     curves = Curves(train, valid, ignorance, clean_loss, _disturbances(history, recipe))
     rule = next(r for r in RULES if r.when(curves))
     return _verdict(rule.name, rule.says(curves), valid)
@@ -168,10 +202,18 @@ def plot_diagnosis(
     "Draw both losses, shade the gap between them, mark the best epoch; the title is the verdict; returns the axes"
     (train, valid), verdict = _columns(history), diagnose(history, n_classes, **kwargs)
     epochs = np.arange(1, len(train) + 1)
-    ax.fill_between(epochs, train, valid, where=valid > train, interpolate=True, color=COLORS["valid"], alpha=.15, lw=0)
-    ax.plot(epochs, train, color=COLORS["train"], label="training"); ax.plot(epochs, valid, color=COLORS["valid"], label="validation")
+    ax.fill_between(
+        epochs, train, valid, where=valid > train, interpolate=True, color=COLORS["valid"],
+        alpha=0.15, lw=0)
+    ax.plot(epochs, train, color=COLORS["train"], label="training")
+    ax.plot(epochs, valid, color=COLORS["valid"], label="validation")
     ax.axhline(math.log(n_classes), color=COLORS["neutral"], lw=1, ls="--")
-    if verdict.best_epoch is not None: ax.plot(verdict.best_epoch + 1, valid[verdict.best_epoch], "o", color=COLORS["valid"], mec="white", ms=7, zorder=3)
+    if verdict.best_epoch is not None:
+        ax.plot(
+            verdict.best_epoch + 1, valid[verdict.best_epoch], "o", color=COLORS["valid"],
+            mec="white", ms=7, zorder=3)
     top = np.nanmax(np.where(np.isfinite([train, valid]), [train, valid], np.nan))
-    ax.set(title=verdict.name.capitalize(), xlabel="epoch", ylim=(0, min(1.1 * top, 4 * math.log(n_classes))))
+    ax.set(
+        title=verdict.name.capitalize(), xlabel="epoch",
+        ylim=(0, min(1.1 * top, 4 * math.log(n_classes))))
     return ax

@@ -38,12 +38,16 @@ def t_interval(
     "Student's 95% interval for a mean (Student, 1908); raises `CatsDogsError` for no values"
     from scipy.stats import t
     v = np.asarray(list(values), float)
-    if not len(v): raise CatsDogsError("no finished runs to compare: the seeds of the two sides have none in common")
+    if not len(v):
+        raise CatsDogsError(
+            "no finished runs to compare: the seeds of the two sides have none in common")
     half = t.ppf(.975, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v)) if len(v) > 1 else math.inf
     return Interval(float(v.mean()), float(v.mean() - half), float(v.mean() + half), len(v))
 
-_OUTCOME = {"run", "seed", "outcome", "photos", "kept_epoch", "epochs_run", "seconds", "accuracy", "valid_loss", "last_accuracy", "train_accuracy", "train_loss", "zero_weights",
-            "train_losses", "valid_losses", "accuracies", "cpu", "threads"}
+_OUTCOME = {
+    "run", "seed", "outcome", "photos", "kept_epoch", "epochs_run", "seconds", "accuracy",
+    "valid_loss", "last_accuracy", "train_accuracy", "train_loss", "zero_weights", "train_losses",
+    "valid_losses", "accuracies", "cpu", "threads"}
 
 def varied_fields(
     rows:list[dict] # of a study
@@ -98,13 +102,19 @@ def main_effects(
         starts = [configuration for configuration in scores if configuration[i] == first]
         for value in others:
             found = []
-            for start in starts: found += _contrast(scores, {start: -1, _changed(start, {i: value}): 1})
-            if found: effects.append(Effect(f"{field} {_say(first)} → {_say(value)}", _over_seeds(found)))
+            for start in starts:
+                found += _contrast(scores, {start: -1, _changed(start, {i: value}): 1})
+            if found:
+                effects.append(Effect(f"{field} {_say(first)} → {_say(value)}", _over_seeds(found)))
     return effects
 
 def _beyond_the_sum(scores, start, one, other):
     "What two changes bring together beyond the sum of what each brings alone; a change: {position: value}"
-    weights = {start: 1, _changed(start, one): -1, _changed(start, other): -1, _changed(start, one | other): 1}
+    weights = {
+        start: 1,
+        _changed(start, one): -1,
+        _changed(start, other): -1,
+        _changed(start, one | other): 1}
     return _contrast(scores, weights)
 
 def interactions(
@@ -154,7 +164,9 @@ def describe_configuration(
     reference:dict      # what goes without saying
 ) -> str:
     "A configuration in words: what differs"
-    return ", ".join(f"{k}={_say(v)}" for k, v in configuration.items() if v != reference.get(k)) or "as is"
+    return (
+        ", ".join(f"{k}={_say(v)}" for k, v in configuration.items() if v != reference.get(k))
+        or "as is")
 
 def ranking(
     rows:list[dict],    # of a study
@@ -164,10 +176,13 @@ def ranking(
     "The configurations in order, each with its distance to the best"
     fields = varied_fields(rows)
     scores = _scores(rows, fields, of)
-    if not scores: raise CatsDogsError("no run of this study has finished: there is nothing to rank")
+    if not scores:
+        raise CatsDogsError("no run of this study has finished: there is nothing to rank")
     order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=best is max)
     leader, reference = scores[order[0]], {field: values[0] for field, values in fields.items()}
-    return [_rank(dict(zip(fields, c)), scores[c], leader, reference, 1 if best is max else -1) for c in order]
+    return [
+        _rank(dict(zip(fields, c)), scores[c], leader, reference, 1 if best is max else -1)
+        for c in order]
 
 _NO_PAIRS = Interval(math.nan, -math.inf, math.inf, 0)
 
@@ -181,10 +196,20 @@ def format_ranking(
     ranks:list[Rank] # from `ranking`
 ) -> str: # aligned text
     "A ranking as text, with \"cannot tell\" where it is so"
-    def tail(r): return "best" if r is ranks[0] else f"{-100 * r.behind.mean:+.1f} points" + ("   cannot tell apart from the best" if r.tied else "")
+    def tail(r):
+        return (
+            "best"
+            if r is ranks[0]
+            else f"{-100 * r.behind.mean:+.1f} points"
+            + ("   cannot tell apart from the best" if r.tied else ""))
     width = max(len(r.name) for r in ranks)
-    def between(i): return f"[{max(0, i.low):.1%}, {min(1, i.high):.1%}]  {i.n} seeds" if i.n > 1 else "one seed: no interval"
-    return "\n".join(f"{r.name:<{width}}  {r.score.mean:6.1%}  {between(r.score)}  {tail(r)}" for r in ranks)
+    def between(i):
+        return (
+            f"[{max(0, i.low):.1%}, {min(1, i.high):.1%}]  {i.n} seeds"
+            if i.n > 1
+            else "one seed: no interval")
+    return "\n".join(
+        f"{r.name:<{width}}  {r.score.mean:6.1%}  {between(r.score)}  {tail(r)}" for r in ranks)
 
 def format_answers(
     rows:list[dict] # of a study
@@ -192,9 +217,14 @@ def format_answers(
     "Ranking, effects and interactions of a study as text, and how many runs diverged"
     effects = main_effects(rows) + interactions(rows)
     def between(i): return f"[{100 * i.low:+.1f}, {100 * i.high:+.1f}]" if i.n > 1 else "(one seed)"
-    def line(e): return f"{100 * e.change.mean:+6.1f} points  {between(e.change)}  {e.name}" + ("" if e.change.clear else "   cannot tell from nothing")
+    def line(e):
+        return f"{100 * e.change.mean:+6.1f} points  {between(e.change)}  {e.name}" + (
+            "" if e.change.clear else "   cannot tell from nothing")
     diverged = sum(r["outcome"] == "diverged" for r in rows)
-    parts = ["accuracy on new photos", format_ranking(ranking(rows))] + ["", "what each change brings, and each pair beyond its sum", *map(line, effects)] * bool(effects)
+    parts = ["accuracy on new photos", format_ranking(ranking(rows))] + [
+        "",
+        "what each change brings, and each pair beyond its sum",
+        *map(line, effects)] * bool(effects)
     return "\n".join(parts + [f"{diverged} of {len(rows)} runs diverged"] * (diverged > 0))
 
 # %% ../../nbs/library/study/effects.ipynb #8e52e9b5
@@ -217,7 +247,8 @@ def size_to_match(
     points = [(n, i.mean) for n, i in curve.items()]
     if points[0][1] >= target: return float(points[0][0])
     for (a, ya), (b, yb) in zip(points, points[1:]):
-        if ya < target <= yb: return math.exp(math.log(a) + (target - ya) / (yb - ya) * math.log(b / a))
+        if ya < target <= yb:
+            return math.exp(math.log(a) + (target - ya) / (yb - ya) * math.log(b / a))
     return None
 
 # %% ../../nbs/library/study/effects.ipynb #2b22de7a
@@ -228,9 +259,13 @@ def plot_effects(
     "Each effect with its interval, in points; those whose interval leaves out zero in colour; returns the axes"
     for i, e in enumerate(effects):
         color = COLORS["valid"] if e.change.clear else COLORS["neutral"]
-        ax.plot([100 * e.change.low, 100 * e.change.high], [i, i], color=color, lw=1.5); ax.plot(100 * e.change.mean, i, "o", color=color)
+        ax.plot([100 * e.change.low, 100 * e.change.high], [i, i], color=color, lw=1.5)
+        ax.plot(100 * e.change.mean, i, "o", color=color)
     ax.axvline(0, color="black", lw=.8)
-    ax.set(ylim=(len(effects) - .4, -.6), yticks=range(len(effects)), yticklabels=[e.name for e in effects], xlabel="points", title="Effects, 95% intervals over seeds")
+    ax.set(
+        ylim=(len(effects) - 0.4, -0.6), yticks=range(len(effects)),
+        yticklabels=[e.name for e in effects], xlabel="points",
+        title="Effects, 95% intervals over seeds")
     return ax
 
 def plot_gap(
@@ -244,9 +279,14 @@ def plot_gap(
     for i, key in enumerate(valid):
         t, v = (100 * np.mean(list(scores[key].values())) for scores in (train, valid))
         ax.plot([v, t], [i, i], color=COLORS["neutral"], lw=2, alpha=.5)
-        ax.plot(t, i, "o", color=COLORS["train"], label="training" if i == 0 else None); ax.plot(v, i, "o", color=COLORS["valid"], label="validation" if i == 0 else None)
-    ax.invert_yaxis(); ax.legend(fontsize=8)
-    ax.set(yticks=range(len(valid)), yticklabels=[describe_configuration(dict(zip(fields, k)), reference) for k in valid], xlabel="accuracy, %", title="The gap")
+        ax.plot(t, i, "o", color=COLORS["train"], label="training" if i == 0 else None)
+        ax.plot(v, i, "o", color=COLORS["valid"], label="validation" if i == 0 else None)
+    ax.invert_yaxis()
+    ax.legend(fontsize=8)
+    ax.set(
+        yticks=range(len(valid)),
+        yticklabels=[describe_configuration(dict(zip(fields, k)), reference) for k in valid],
+        xlabel="accuracy, %", title="The gap")
     return ax
 
 def plot_learning_curves(
@@ -258,9 +298,16 @@ def plot_learning_curves(
         n, mean = list(curve), np.array([100 * i.mean for i in curve.values()])
         several = [(k, i) for k, i in curve.items() if i.n > 1]
         ax.plot(n, mean, "o-", ms=4, color=color, label=name)
-        ax.vlines([k for k, _ in several], [100 * i.low for _, i in several], [100 * i.high for _, i in several], color=color, lw=1.2, alpha=.6)
-    ax.set(xscale="log", xlabel="training photos", ylabel="validation accuracy, %", title="More photos"); ax.legend(fontsize=8)
-    ticks = sorted({k for c in curves.values() for k in c}); ax.set_xticks(ticks, [f"{k:,}" for k in ticks], fontsize=8); ax.minorticks_off()
+        ax.vlines(
+            [k for k, _ in several], [100 * i.low for _, i in several],
+            [100 * i.high for _, i in several], color=color, lw=1.2, alpha=0.6)
+    ax.set(
+        xscale="log", xlabel="training photos", ylabel="validation accuracy, %", title="More photos"
+    )
+    ax.legend(fontsize=8)
+    ticks = sorted({k for c in curves.values() for k in c})
+    ax.set_xticks(ticks, [f"{k:,}" for k in ticks], fontsize=8)
+    ax.minorticks_off()
     return ax
 
 # %% ../../nbs/library/study/effects.ipynb #0d50a940
@@ -276,17 +323,22 @@ class KeepFilters(Callback):
 
     def after_epoch(self):
         "One more"
-        self.weights = np.concatenate([self.weights, self.layer.weight.detach().float().cpu().clone()[None]])
+        self.weights = np.concatenate(
+            [self.weights, self.layer.weight.detach().float().cpu().clone()[None]])
 
 def plot_kernels(
     weights,        # filters×3×height×width
     ax,             # matplotlib axes to draw on
-    largest=None    # the weight that gets full colour; None: the largest one. Share it where filters are compared
+    # the weight that gets full colour; None: the largest one. Share it where filters are compared
+    largest=None
 ):
     "Filters of a first layer as colours, side by side; mid-grey is zero; returns the axes"
     w = np.asarray(weights, float).transpose(0, 2, 3, 1)
-    tiles = np.pad(.5 + .5 * w / (largest or abs(w).max() or 1), ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=1)
+    tiles = np.pad(
+        0.5 + 0.5 * w / (largest or abs(w).max() or 1), ((0, 0), (0, 0), (0, 1), (0, 0)),
+        constant_values=1)
     ax.imshow(np.concatenate(list(tiles), 1).clip(0, 1), interpolation="nearest", aspect="equal")
-    ax.set(xticks=[], yticks=[]); ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
     for side in ax.spines.values(): side.set_visible(False)
     return ax

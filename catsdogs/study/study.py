@@ -33,8 +33,12 @@ class StudySettings:
     keep_models: bool = False # keep every run's weights; a codelab CNN at 150 pixels has 38 MB
 
     def __post_init__(self):
-        if not len(self.configurations): raise CatsDogsError("an empty study: give at least one configuration")
-        if self.seeds < 1: raise CatsDogsError(f"a study needs at least one seed, not {self.seeds}; with three there are intervals")
+        if not len(self.configurations):
+            raise CatsDogsError("an empty study: give at least one configuration")
+        if self.seeds < 1:
+            raise CatsDogsError(
+                f"a study needs at least one seed, not {self.seeds}; with three there are intervals"
+            )
         for c in self.configurations: configure(self.base, c, 0)
 
 def configure(
@@ -45,7 +49,8 @@ def configure(
     "A run's settings with some fields changed; raises `CatsDogsError` for an unknown field or a value that makes no sense"
     if configuration: check_fields({k: [v] for k, v in configuration.items()})
     try: recipe, data = (replace(old, **{k: v for k, v in configuration.items() if k in old.__dataclass_fields__}) for old in (base.recipe, base.data))
-    except TypeError as e: raise CatsDogsError(f"a value in {configuration} is of the wrong kind ({e})") from e
+    except TypeError as e:
+        raise CatsDogsError(f"a value in {configuration} is of the wrong kind ({e})") from e
     return RunSettings(recipe, data, seed, base.fast)
 
 def settings_of(
@@ -55,7 +60,9 @@ def settings_of(
     "Where a study of a run starts from; raises `CatsDogsError` if it is not a run of `catsdogs train`, or starts from pretrained weights that `changes` does not name"
     run = as_run(run)
     settings = recorded_settings(run, changes.get("weights"))
-    return run.info.data.source, replace(settings, recipe=replace(settings.recipe, **{k: v for k, v in changes.items() if v is not None}))
+    return run.info.data.source, replace(
+        settings,
+        recipe=replace(settings.recipe, **{k: v for k, v in changes.items() if v is not None}))
 
 def _filled(settings):
     "Each configuration with all fields that any of them names, without doubles"
@@ -67,40 +74,60 @@ def _filled(settings):
 # %% ../../nbs/library/study/study.ipynb #de80e336
 def _definition(source, settings):
     "What makes two studies the same: photos, settings to start from, configurations. The number of seeds may grow"
-    photos = sorted((str(p.label), p.name, p.size) for p in list_photos(source, classes=settings.base.data.classes))
+    photos = sorted(
+        (str(p.label), p.name, p.size)
+        for p in list_photos(source, classes=settings.base.data.classes))
     data = asdict(settings.base.data)
     if data["classes"] is None: del data["classes"]      # studies of old have no such setting
     base = dict(recipe=asdict(settings.base.recipe), data=data, fast=settings.base.fast)
-    return dict(photos=hashlib.blake2b(json.dumps(photos).encode(), digest_size=12).hexdigest(), base=base, configurations=_filled(settings))
+    return dict(
+        photos=hashlib.blake2b(json.dumps(photos).encode(), digest_size=12).hexdigest(), base=base,
+        configurations=_filled(settings))
 
 def _storage(folder):
     "Optuna's journal, under a lock that a killed process cannot leave behind; a line that a kill cut short is taken out"
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-    class Lock(JournalFileOpenLock):                    # Optuna's own lock is a file that stays behind
+    # Optuna's own lock is a file that stays behind
+    class Lock(JournalFileOpenLock):
         def __init__(self): self.lock = FileLock(folder/"journal.lock")
-        def acquire(self): self.lock.acquire(); return True
+        def acquire(self):
+            self.lock.acquire()
+            return True
         def release(self): self.lock.release()
     file = folder/"journal.log"
-    if file.exists() and not (text := file.read_bytes()).endswith(b"\n"): write_atomic(file, text[:text.rfind(b"\n") + 1])
+    if file.exists() and not (text := file.read_bytes()).endswith(b"\n"):
+        write_atomic(file, text[: text.rfind(b"\n") + 1])
     return JournalStorage(JournalFileBackend(str(file), lock_obj=Lock()))
 
 def _open_study(folder, definition, seeds):
     "The Optuna study in `folder`, made now if there is none, with a waiting trial for every run that it does not have yet"
     import optuna
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if folder.exists() and any(folder.iterdir()) and not (folder/"journal.log").exists(): raise CatsDogsError(f"{folder}: is not empty and holds no study; choose another folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "journal.log").exists():
+        raise CatsDogsError(f"{folder}: is not empty and holds no study; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder/"claim.lock"):
-        study = optuna.create_study(storage=_storage(folder), sampler=optuna.samplers.RandomSampler(0), study_name="catsdogs", direction="maximize", load_if_exists=True)
+        study = optuna.create_study(
+            storage=_storage(folder), sampler=optuna.samplers.RandomSampler(0),
+            study_name="catsdogs", direction="maximize", load_if_exists=True)
         old = study.user_attrs.get("definition")
         if old is None: study.set_user_attr("definition", definition)
         elif old != json.loads(json.dumps(definition)):
-            other = next(k for k in definition if old.get(k) != json.loads(json.dumps(definition[k])))
-            raise CatsDogsError(f"{folder}: holds another study (its {dict(base='settings to start from').get(other, other)} differ); choose another folder, or repeat that study's options")
-        there = [(t.user_attrs["configuration"], t.user_attrs["seed"]) for t in study.get_trials(deepcopy=False)]
+            other = next(
+                k for k in definition if old.get(k) != json.loads(json.dumps(definition[k])))
+            raise CatsDogsError(
+                f"{folder}: holds another study (its "
+                f"{dict(base='settings to start from').get(other, other)} "
+                "differ); choose another folder, or repeat that study's options")
+        there = [
+            (t.user_attrs["configuration"], t.user_attrs["seed"])
+            for t in study.get_trials(deepcopy=False)]
         for seed, configuration in itertools.product(range(seeds), definition["configurations"]):
-            if (configuration, seed) not in there: study.enqueue_trial({**configuration, "seed": seed}, user_attrs=dict(configuration=configuration, seed=seed))
+            if (configuration, seed) not in there:
+                study.enqueue_trial(
+                    {**configuration, "seed": seed},
+                    user_attrs=dict(configuration=configuration, seed=seed))
     return study
 
 def _claim(study, folder, kinds):
@@ -123,7 +150,9 @@ def _locked(folder, number):
 def _kinds(configurations, seeds):
     "Optuna's distributions of the varied fields"
     from optuna.distributions import CategoricalDistribution, IntDistribution
-    return {k: CategoricalDistribution(list(dict.fromkeys(c[k] for c in configurations))) for k in configurations[0]} | {"seed": IntDistribution(0, 2**31 - 1)}
+    return {
+        k: CategoricalDistribution(list(dict.fromkeys(c[k] for c in configurations)))
+        for k in configurations[0]} | {"seed": IntDistribution(0, 2**31 - 1)}
 
 def _finish(study, folder, number, row):
     "Tell Optuna how a run ended"
@@ -138,10 +167,17 @@ def _score_training(run, source, settings, n=1000):
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
     photos = evenly_spaced(list(dls.train_ds.items), n)
     predictor, number = run.predictor(), {c: i for i, c in enumerate(dls.vocab)}
-    predictor.temperature = 1.                          # as the history's losses, with which this one is compared
-    p = np.concatenate([predictor.probabilities(dls.cache.pixels[[dls.cache.rows[q] for q in photos[i:i + 100]]]) for i in range(0, len(photos), 100)])
+    # as the history's losses, with which this one is compared
+    predictor.temperature = 1.
+    p = np.concatenate(
+        [
+            predictor.probabilities(
+                dls.cache.pixels[[dls.cache.rows[q] for q in photos[i : i + 100]]])
+            for i in range(0, len(photos), 100)])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))
-    return dict(train_accuracy=s.accuracy, train_loss=s.log_loss, zero_weights=sparsity(predictor.model)["all"])
+    return dict(
+        train_accuracy=s.accuracy, train_loss=s.log_loss,
+        zero_weights=sparsity(predictor.model)["all"])
 
 def _series(rows, column): return " ".join(f"{float(r[column]):.4g}" for r in rows)
 
@@ -150,21 +186,31 @@ def _do_run(source, out, settings, keep_model, on_epoch):
     if (out/"row.json").exists(): return json.loads((out/"row.json").read_text(encoding="utf8"))
     try:
         run = train_run(source, out, settings, resume=True, on_epoch=on_epoch)
-        row = dict(outcome="diverged" if run.info.diverged else "finished", photos=run.info.data.train, kept_epoch=run.info.kept_epoch)
-    except Diverged: run, row = Run.open(out), dict(outcome="diverged", photos=None, kept_epoch=None)
+        row = dict(
+            outcome="diverged" if run.info.diverged else "finished", photos=run.info.data.train,
+            kept_epoch=run.info.kept_epoch)
+    except Diverged:
+        run, row = Run.open(out), dict(outcome="diverged", photos=None, kept_epoch=None)
     rows, hardware = run.history(), run.info.hardware
-    row |= dict(epochs_run=len(rows), seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in rows), 1))
+    row |= dict(
+        epochs_run=len(rows),
+        seconds=round(sum(r["train_seconds"] + r["valid_seconds"] for r in rows), 1))
     if row["kept_epoch"] is not None:
         kept = rows[row["kept_epoch"]]
-        row |= dict(accuracy=kept["accuracy"], valid_loss=kept["valid_loss"], last_accuracy=rows[-1]["accuracy"]) | _score_training(run, source, settings)
-    row |= dict(train_losses=_series(rows, "train_loss"), valid_losses=_series(rows, "valid_loss"), accuracies=_series(rows, "accuracy"), cpu=hardware["cpu"], threads=hardware["threads"])
+        row |= dict(
+            accuracy=kept["accuracy"], valid_loss=kept["valid_loss"],
+            last_accuracy=rows[-1]["accuracy"]) | _score_training(run, source, settings)
+    row |= dict(
+        train_losses=_series(rows, "train_loss"), valid_losses=_series(rows, "valid_loss"),
+        accuracies=_series(rows, "accuracy"), cpu=hardware["cpu"], threads=hardware["threads"])
     write_atomic(out/"row.json", json.dumps(row))
     if not keep_model: (out/MODEL_FILE).unlink(missing_ok=True)
     return row
 
 def run_study(
     source:str|Path,            # photos: whatever `list_photos` reads
-    folder:str|Path,            # the study's folder: new, or with the same study in it, unfinished or in work elsewhere
+    # the study's folder: new, or with the same study in it, unfinished or in work elsewhere
+    folder:str|Path,
     settings:StudySettings,     # what to try
     on_row:Callable|None=None   # called with each run's row
 ) -> list[dict]: # a row for each run that is done, whoever did it; also in `results.csv`
@@ -172,22 +218,28 @@ def run_study(
     folder, definition = Path(folder), _definition(source, settings)
     with explain_os_errors(f"writing the study {folder}"):
         study = _open_study(folder, definition, settings.seeds)
-        epochs = {t.number: configure(settings.base, t.user_attrs["configuration"], 0).recipe.epochs for t in study.get_trials(deepcopy=False)}
+        epochs = {
+            t.number: configure(settings.base, t.user_attrs["configuration"], 0).recipe.epochs
+            for t in study.get_trials(deepcopy=False)}
         bar = progress(None, "study", total=sum(epochs.values()))
-        bar.n = bar.initial = sum(epochs[r["run"]] for r in study_rows(folder)); bar.refresh()
+        bar.n = bar.initial = sum(epochs[r["run"]] for r in study_rows(folder))
+        bar.refresh()
         kinds = _kinds(definition["configurations"], settings.seeds)
         while claimed := _claim(study, folder, kinds):
             number, lock = claimed
             try:
                 about = study.get_trials(deepcopy=False)[number].user_attrs
                 run_settings = configure(settings.base, about["configuration"], about["seed"])
-                row = dict(run=number, **about["configuration"], seed=about["seed"]) | _do_run(source, folder/"runs"/f"{number:04}", run_settings, settings.keep_models, lambda _: bar.update())
+                row = dict(run=number, **about["configuration"], seed=about["seed"]) | _do_run(
+                    source, folder / "runs" / f"{number:04}", run_settings, settings.keep_models,
+                    lambda _: bar.update())
                 write_atomic(folder/"runs"/f"{number:04}"/"row.json", json.dumps(row))
                 _finish(study, folder, number, row)
             finally: lock.release()
             write_results(folder)
             if on_row: on_row(row)
-            bar.n = sum(epochs[r["run"]] for r in study_rows(folder)); bar.refresh()
+            bar.n = sum(epochs[r["run"]] for r in study_rows(folder))
+            bar.refresh()
         bar.close()
     return study_rows(folder)
 
@@ -195,7 +247,9 @@ def study_rows(
     folder:str|Path # a study's folder
 ) -> list[dict]: # in the order of the runs
     "What the finished runs of a study scored"
-    rows = [json.loads(f.read_text(encoding="utf8")) for f in sorted(Path(folder).glob("runs/*/row.json"))]
+    rows = [
+        json.loads(f.read_text(encoding="utf8"))
+        for f in sorted(Path(folder).glob("runs/*/row.json"))]
     return [r for r in rows if "run" in r]
 
 def write_results(
@@ -204,8 +258,10 @@ def write_results(
     "Write the rows of all finished runs as a table"
     rows, out = study_rows(folder), io.StringIO()
     columns = list(dict.fromkeys(k for r in rows for k in r))
-    writer = csv.DictWriter(out, columns, lineterminator="\n"); writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
     return write_atomic(Path(folder)/"results.csv", out.getvalue())
 
 def read_results(
@@ -215,4 +271,9 @@ def read_results(
     def value(text):
         try: return json.loads(text)
         except ValueError: return text or None
-    with open(file, newline="", encoding="utf8") as f: return [{k: v if k in ("train_losses", "valid_losses", "accuracies") else value(v) for k, v in r.items()} for r in csv.DictReader(f)]
+    with open(file, newline="", encoding="utf8") as f:
+        return [
+            {
+                k: v if k in ("train_losses", "valid_losses", "accuracies") else value(v)
+                for k, v in r.items()}
+            for r in csv.DictReader(f)]

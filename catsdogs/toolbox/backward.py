@@ -21,7 +21,8 @@ class _Trail:
     weights: dict # name → numbers that are known beforehand
     nodes: list = field(default_factory=list)
     constants: dict = field(default_factory=dict) # name → array
-    came: dict = field(default_factory=dict) # tensor of the forward graph → gradients that came back to it
+    # tensor of the forward graph → gradients that came back to it
+    came: dict = field(default_factory=dict)
 
     def add(self, kind, *inputs, **options):
         "Write one step; returns the name of its output"
@@ -69,21 +70,27 @@ def _options(node):
 def _sides(trail, node, kernel):
     "How the windows of a step lie: a dict of strides, dilations and pads for a transposed convolution"
     options = _options(node)
-    if options.get("auto_pad", b"NOTSET") != b"NOTSET": raise NoWayBack(f"{node.op_type} with automatic padding")
+    if options.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise NoWayBack(f"{node.op_type} with automatic padding")
     inside, outside = (trail.shapes[name][2:] for name in (node.input[0], node.output[0]))
     dims = len(kernel)
     strides, dilations = options.get("strides", [1] * dims), options.get("dilations", [1] * dims)
     begin = options.get("pads", [0] * 2 * dims)[:dims]
-    reach = [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in zip(strides, outside, dilations, kernel, strict=True)]
+    reach = [
+        s * (n - 1) + d * (k - 1) + 1
+        for s, n, d, k in zip(strides, outside, dilations, kernel, strict=True)]
     excess = [r - b - side for r, b, side in zip(reach, begin, inside, strict=True)]
-    return dict(strides=strides, dilations=dilations, kernel_shape=list(kernel),
-                pads=[*begin, *[max(e, 0) for e in excess]], output_padding=[max(-e, 0) for e in excess])
+    return dict(
+        strides=strides, dilations=dilations, kernel_shape=list(kernel),
+        pads=[*begin, *[max(e, 0) for e in excess]], output_padding=[max(-e, 0) for e in excess])
 
 def _conv(trail, node, gradient):
     "Conv: a transposed convolution"
     kernel = trail.shapes[node.input[1]][2:]
     group = _options(node).get("group", 1)
-    return [trail.add("ConvTranspose", gradient, node.input[1], group=group, **_sides(trail, node, kernel))]
+    return [
+        trail.add(
+            "ConvTranspose", gradient, node.input[1], group=group, **_sides(trail, node, kernel))]
 
 def _window_counts(side, n, kernel, stride, pads, padding_counts):
     "How many numbers are in each of n windows along a side"
@@ -98,7 +105,9 @@ def _average_pool(trail, node, gradient):
     outside, pads = trail.shapes[node.output[0]][2:], options.get("pads", [0] * 4)
     windows = zip(inside, outside, sides["kernel_shape"], sides["strides"], strict=True)
     padding_counts = options.get("count_include_pad", 0)
-    counts = [_window_counts(*window, pads[axis::2], padding_counts) for axis, window in enumerate(windows)]
+    counts = [
+        _window_counts(*window, pads[axis::2], padding_counts)
+        for axis, window in enumerate(windows)]
     share = trail.constant((1 / np.outer(*counts)).astype(np.float32)[None, None])
     ones = trail.constant(np.ones((channels, 1, *sides["kernel_shape"]), np.float32))
     shared = trail.add("Mul", gradient, share)
@@ -109,11 +118,13 @@ def _max_pool(trail, node, gradient):
     "MaxPool: each gradient goes to the place of the largest number"
     from onnx import helper
     places = f"back/places/{node.output[0]}"
-    again = helper.make_node("MaxPool", [node.input[0]], [f"{places}/values", places], **_options(node))
+    again = helper.make_node(
+        "MaxPool", [node.input[0]], [f"{places}/values", places], **_options(node))
     trail.nodes.append(again)
     size = int(np.prod(trail.shapes[node.input[0]]))
     nothing = trail.add("ConstantOfShape", trail.whole(size))
-    flat, where = trail.add("Reshape", gradient, trail.whole(-1)), trail.add("Reshape", places, trail.whole(-1))
+    flat = trail.add("Reshape", gradient, trail.whole(-1))
+    where = trail.add("Reshape", places, trail.whole(-1))
     spread = trail.add("ScatterElements", nothing, where, flat, axis=0, reduction="add")
     return [trail.shaped(spread, node.input[0])]
 
@@ -132,7 +143,10 @@ def _gathered(trail, gradient, tensor, spread_shape):
     "The gradient of a tensor that may have been spread to a larger shape: its copies are added up"
     shape = trail.shapes[tensor]
     padded = [1] * (len(spread_shape) - len(shape)) + list(shape)
-    axes = [axis for axis, (small, large) in enumerate(zip(padded, spread_shape, strict=True)) if small < large]
+    axes = [
+        axis
+        for axis, (small, large) in enumerate(zip(padded, spread_shape, strict=True))
+        if small < large]
     if axes: gradient = trail.add("ReduceSum", gradient, trail.whole(*axes), keepdims=1)
     return trail.shaped(gradient, tensor) if axes or len(shape) < len(spread_shape) else gradient
 
@@ -150,7 +164,8 @@ def _mul(trail, node, gradient):
     "Mul: to each, times the other"
     shape = trail.shapes[node.output[0]]
     pairs = zip(node.input, reversed(node.input), strict=True)
-    return [_gathered(trail, trail.add("Mul", gradient, other), name, shape) for name, other in pairs]
+    return [
+        _gathered(trail, trail.add("Mul", gradient, other), name, shape) for name, other in pairs]
 
 def _div(trail, node, gradient):
     "Div by numbers that are known beforehand"
@@ -162,14 +177,16 @@ def _batch_norm(trail, node, gradient):
     "BatchNormalization: a factor for each channel"
     scale, variance = trail.weight(node.input[1]), trail.weight(node.input[4])
     factor = scale / np.sqrt(variance + _options(node).get("epsilon", 1e-5))
-    return [trail.add("Mul", gradient, trail.constant(factor.astype(np.float32).reshape(1, -1, 1, 1)))]
+    return [
+        trail.add("Mul", gradient, trail.constant(factor.astype(np.float32).reshape(1, -1, 1, 1)))]
 
 def _gemm(trail, node, gradient):
     "Gemm: times the weights, the other way round"
     options = _options(node)
     if options.get("transA", 0): raise NoWayBack("Gemm with a turned input")
     turned = 1 - options.get("transB", 0)
-    return [trail.add("Gemm", gradient, node.input[1], alpha=options.get("alpha", 1.), transB=turned)]
+    return [
+        trail.add("Gemm", gradient, node.input[1], alpha=options.get("alpha", 1.0), transB=turned)]
 
 def _matmul(trail, node, gradient):
     "MatMul with a matrix of weights"
@@ -214,10 +231,10 @@ def _sigmoid(trail, node, gradient):
     return [trail.add("Mul", gradient, slope)]
 
 _RULES = dict(
-    Conv=_conv, AveragePool=_average_pool, MaxPool=_max_pool, Relu=_relu, Add=_add, Sub=_sub, Mul=_mul, Div=_div,
-    BatchNormalization=_batch_norm, Gemm=_gemm, MatMul=_matmul, ReduceMean=_mean, GlobalAveragePool=_mean,
-    Reshape=_reshape, Flatten=_reshape, Squeeze=_reshape, Unsqueeze=_reshape, Gather=_gather,
-    Identity=_pass, Dropout=_pass, Sigmoid=_sigmoid)
+    Conv=_conv, AveragePool=_average_pool, MaxPool=_max_pool, Relu=_relu, Add=_add, Sub=_sub,
+    Mul=_mul, Div=_div, BatchNormalization=_batch_norm, Gemm=_gemm, MatMul=_matmul,
+    ReduceMean=_mean, GlobalAveragePool=_mean, Reshape=_reshape, Flatten=_reshape, Squeeze=_reshape,
+    Unsqueeze=_reshape, Gather=_gather, Identity=_pass, Dropout=_pass, Sigmoid=_sigmoid)
 
 # %% ../../nbs/library/toolbox/backward.ipynb #3a0f0662
 def _facts(model):
@@ -226,7 +243,8 @@ def _facts(model):
     graph = shape_inference.infer_shapes(model).graph
     weights = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Constant": weights[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        if node.op_type == "Constant":
+            weights[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
     values = [*graph.input, *graph.output, *graph.value_info]
     shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in values}
     shapes |= {name: numbers.shape for name, numbers in weights.items()}
@@ -241,7 +259,8 @@ def _walk(trail, nodes, seen):
         gradient = trail.total(node.output[0])
         if gradient is None: continue
         if node.op_type not in _RULES: raise NoWayBack(node.op_type)
-        gradients = _RULES[node.op_type](trail, node, gradient)     # of the first inputs; the others are weights
+        # of the first inputs; the others are weights
+        gradients = _RULES[node.op_type](trail, node, gradient)
         for name, back in zip(node.input, gradients, strict=False):
             if name in seen: trail.came.setdefault(name, []).append(back)
     if trail.total("image") is None: raise NoWayBack("nothing comes back to the picture")
@@ -265,7 +284,9 @@ def _way_back(model, start, shapes, weights, seen):
     value = lambda name, shape: helper.make_tensor_value_info(name, _FLOAT, shape)
     inputs = [value("seed", shapes[start]), value("lowest", [1]), value("open", [1])]
     made = {name for node in trail.nodes for name in node.output}
-    known = [name for name in ("image", *[o.name for o in model.graph.output]) if f"grad/{name}" in made]
+    known = [
+        name for name in ("image", *[o.name for o in model.graph.output]) if f"grad/{name}" in made]
     outputs = [value(f"grad/{name}", shapes[name]) for name in known]
-    constants = [numpy_helper.from_array(numbers, name) for name, numbers in trail.constants.items()]
+    constants = [
+        numpy_helper.from_array(numbers, name) for name, numbers in trail.constants.items()]
     return helper.make_graph(trail.nodes, "way", inputs, outputs, constants)

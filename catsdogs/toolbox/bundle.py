@@ -33,7 +33,8 @@ class Network:
     size: int # side of the pictures, pixels
     title: str # what to call the network on the screen
     method: str = "squash" # how pictures become square: squash, crop, pad
-    mean: tuple = (0., 0., 0.) # of red, green, blue; subtracted from the pixels, which go from 0 to 1
+    # of red, green, blue; subtracted from the pixels, which go from 0 to 1
+    mean: tuple = (0., 0., 0.)
     std: tuple = (1., 1., 1.) # what they are divided by after that
     temperature: float = 1. # what the logits are divided by
     mirror: bool = False # does the answer count a picture's mirror image, too?
@@ -61,7 +62,9 @@ def _from_learner(learner):
     batch = learner.dls.valid.one_batch()[0]
     mean, std = _normalization(learner.dls)
     classes = [str(c) for c in learner.dls.vocab]
-    return Network(_plain(learner.model), classes, batch.shape[-1], type(learner.model).__name__, "squash", mean, std)
+    return Network(
+        _plain(learner.model), classes, batch.shape[-1], type(learner.model).__name__, "squash",
+        mean, std)
 
 def _answer_of(module, size):
     "What a module says of a black picture; raises `CatsDogsError` if it cannot take one, or gives no row of logits"
@@ -69,26 +72,33 @@ def _answer_of(module, size):
         with torch.no_grad(): logits = module(torch.zeros(1, 3, size, size))
     except (RuntimeError, TypeError) as e:
         reason = str(e).splitlines()[0]
-        said = f"the network cannot take a colour picture of {size}×{size}: give its size ({reason})"
+        said = (
+            f"the network cannot take a colour picture of {size}×{size}: give its size ({reason})")
         raise CatsDogsError(said) from e
     if not isinstance(logits, Tensor) or logits.ndim != 2:
-        raise CatsDogsError("the toolbox shows networks that put out one row of logits for a picture; this one does not")
+        raise CatsDogsError(
+            "the toolbox shows networks that put out one "
+            "row of logits for a picture; this one does not")
     return logits
 
 def _from_module(module, size, classes):
     "The facts of a bare `nn.Module`, with the two that only its owner knows"
     if size is None:
-        raise CatsDogsError("a bare network does not know the size of its pictures: say size=128, for example")
+        raise CatsDogsError(
+            "a bare network does not know the size of its pictures: say size=128, for example")
     module = _plain(module)
     n_logits = _answer_of(module, size).shape[1]
     n_classes = max(n_logits, 2)
-    classes = [f"class {i}" for i in range(n_classes)] if classes is None else [str(c) for c in classes]
+    classes = (
+        [f"class {i}" for i in range(n_classes)] if classes is None else [str(c) for c in classes])
     if len(classes) != n_classes:
-        raise CatsDogsError(f"the network tells {n_classes} classes apart, but {len(classes)} names were given")
+        raise CatsDogsError(
+            f"the network tells {n_classes} classes apart, but {len(classes)} names were given")
     return Network(module, classes, size, type(module).__name__)
 
 def read_network(
-    source,             # a run folder, `Predictor`, fastai `Learner` or `nn.Module`; a `Network` is returned as it is
+    # a run folder, `Predictor`, fastai `Learner` or `nn.Module`; a `Network` is returned as it is
+    source,
     size:int|None=None, # side of the pictures, pixels; only for an `nn.Module`
     classes=None        # their names; only for an `nn.Module`
 ) -> Network:
@@ -98,13 +108,17 @@ def read_network(
         return _from_predictor(Predictor(source, torch.device("cpu")), Path(source).name)
     if isinstance(source, Predictor): return _from_predictor(source, source.info.model)
     if isinstance(source, nn.Module): return _from_module(source, size, classes)
-    if hasattr(source, "dls") and isinstance(getattr(source, "model", None), nn.Module): return _from_learner(source)
+    if hasattr(source, "dls") and isinstance(getattr(source, "model", None), nn.Module):
+        return _from_learner(source)
     kind = type(source).__name__
-    raise CatsDogsError(f"{kind} is not a network: give a run folder, a Predictor, a Learner or an nn.Module")
+    raise CatsDogsError(
+        f"{kind} is not a network: give a run folder, a Predictor, a Learner or an nn.Module")
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #74e90ef5
 _PASSING = (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity)
-_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid, nn.Tanh)
+_ACTIVATIONS = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Sigmoid,
+    nn.Tanh)
 
 def _asked_layers(module, layers):
     "The layers to show by name; all that compute something, if none are asked for"
@@ -142,7 +156,8 @@ def layer_table(
     asked = _asked_layers(network.module, layers)
     outputs = _layer_outputs(network.module, list(asked), _probe(network))
     rows = [_layer_row(network, name, asked[name], out) for name, out in outputs.items()]
-    if not rows: raise CatsDogsError("none of these layers puts out maps or a row of numbers: choose others")
+    if not rows:
+        raise CatsDogsError("none of these layers puts out maps or a row of numbers: choose others")
     activations = [row for row in rows if isinstance(asked[row["name"]], _ACTIVATIONS)]
     for row in rows: row["main"] = not activations or row in activations or row is rows[-1]
     return rows
@@ -150,7 +165,9 @@ def layer_table(
 def _probe(network):
     "A few pictures as the network wants them: two drawings and noise, the same ones every time"
     side = min(max(network.size, 16), 1024)
-    drawings = [draw_pet(species, 0, side).resize((network.size, network.size)) for species in ("cat", "dog")]
+    drawings = [
+        draw_pet(species, 0, side).resize((network.size, network.size))
+        for species in ("cat", "dog")]
     noise = torch.rand(1, 3, network.size, network.size, generator=torch.Generator().manual_seed(0))
     return _normalize(network, torch.cat([as_batch(drawings), noise]))
 
@@ -185,7 +202,8 @@ def _forget_sources(graph):
 def _export_graph(network, names):
     "The network as an ONNX model with outputs `logits` and then the layers by name"
     if not (find_spec("onnx") and find_spec("onnxscript")):
-        raise CatsDogsError("onnx and onnxscript are needed to write a bundle: pip install 'catsdogs[toolbox]'")
+        raise CatsDogsError(
+            "onnx and onnxscript are needed to write a bundle: pip install 'catsdogs[toolbox]'")
     image = torch.zeros(1, 3, network.size, network.size)
     quiet = io.StringIO()
     labels = dict(input_names=["image"], output_names=["logits", *names])
@@ -196,7 +214,9 @@ def _export_graph(network, names):
         try: program = torch.onnx.export(wrapped, (image,), dynamo=True, verbose=False, **labels)
         except Exception as e:
             reason = str(e).strip().splitlines()[0]
-            raise CatsDogsError(f"{network.title} has no form as ONNX, so a browser cannot run it ({reason})") from e
+            raise CatsDogsError(
+                f"{network.title} has no form as ONNX, so a browser cannot run it ({reason})"
+            ) from e
     model = program.model_proto
     del model.metadata_props[:], model.functions[:]
     return model
@@ -237,7 +257,9 @@ class Bundle:
     "A network as a browser can run it"
     graph: bytes # ONNX: `image`, 1×3×size×size from 0 to 1 → `logits` and every layer by its name
     info: dict # what the page must know, as it goes into JSON
-    ways: dict # layer → ONNX graph of the way back from it to the pixels, to be put behind `graph`; also for `logits`
+    # layer → ONNX graph of the way back from it to the pixels, to be put behind `graph`; also for
+    # `logits`
+    ways: dict
 
     @property
     def json(self) -> str:
@@ -255,8 +277,8 @@ def make_bundle(
     n_weights = sum(p.numel() for p in network.module.parameters())
     if n_weights > _MOST_WEIGHTS:
         raise CatsDogsError(
-            f"{network.title} has {n_weights:,} weights; a browser is given at most {_MOST_WEIGHTS:,}: "
-            "choose a smaller network")
+            f"{network.title} has {n_weights:,} weights; a browser is "
+            f"given at most {_MOST_WEIGHTS:,}: choose a smaller network")
     rows, cost = layer_table(network, layers), half_cost(network)
     half = cost == 0 if half is None else half
     names = [row["name"] for row in rows]
@@ -265,7 +287,10 @@ def make_bundle(
     _forget_sources(model.graph)
     if half: _halve(model)
     info = dict(
-        format=1, title=network.title, classes=network.classes, size=network.size, method=network.method,
-        temperature=network.temperature, mirror=network.mirror, n_weights=n_weights,
-        weights="float16" if half else "float32", half_cost=cost if half else 0., layers=rows)
-    return Bundle(model.SerializeToString(), info, {name: way.SerializeToString() for name, way in ways.items()})
+        format=1, title=network.title, classes=network.classes, size=network.size,
+        method=network.method, temperature=network.temperature, mirror=network.mirror,
+        n_weights=n_weights, weights="float16" if half else "float32",
+        half_cost=cost if half else 0.0, layers=rows)
+    return Bundle(
+        model.SerializeToString(), info,
+        {name: way.SerializeToString() for name, way in ways.items()})

@@ -58,23 +58,24 @@ def join_modules(
     sources:list[str] # ES modules; each imports only from those before it, on lines of their own
 ) -> str:
     "Several ES modules as one"
-    without_imports = [re.sub(r"^import .*\n", "", source, flags=re.MULTILINE) for source in sources]
-    return "\n".join(re.sub(r"^export ", "", source, flags=re.MULTILINE) for source in without_imports)
+    without_imports = [
+        re.sub(r"^import .*\n", "", source, flags=re.MULTILINE) for source in sources]
+    return "\n".join(
+        re.sub(r"^export ", "", source, flags=re.MULTILINE) for source in without_imports)
 
 # %% ../../nbs/library/toolbox/page.ipynb #d3244c5b
 def _policy(script):
     "What the browser may do for this page: run this script and workers that the script makes, fetch nothing"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; worker-src blob:; "
-            "style-src 'unsafe-inline'; img-src data: blob:; media-src blob: mediastream:; "
-            "base-uri 'none'; form-action 'none'")
+    return f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; img-src data: blob:; media-src blob: mediastream:; base-uri 'none'; form-action 'none'"
 
 def _table(name, table):
     "A table as JSON inside the page"
     text = json.dumps(table, ensure_ascii=False).replace("<", "\\u003c")
     return f'<script type="application/json" id="asset-{name}">{text}</script>'
 
-def _bytes(name, data): return f'<script type="text/plain" id="asset-{name}">{to_base85(data)}</script>'
+def _bytes(name, data):
+    return f'<script type="text/plain" id="asset-{name}">{to_base85(data)}</script>'
 
 # %% ../../nbs/library/toolbox/page.ipynb #de41a7a5
 def example_pictures(
@@ -113,13 +114,17 @@ def make_page(
     worker = join_modules([_static(f"{name}.js") for name in _WORKER])
     ways, table = join_ways(bundle.ways)
     assets = [
-        _table("bundle", bundle.info | dict(ways=table)), _table("drawings", example_pictures(bundle.info["size"])),
-        _bytes("engine", worker.encode()), _bytes("script", engine["script"]), _bytes("wasm", engine["wasm"]),
-        _bytes("graph", gzip.compress(bundle.graph, 9, mtime=0)), _bytes("ways", gzip.compress(ways, 9, mtime=0)),
+        _table("bundle", bundle.info | dict(ways=table)),
+        _table("drawings", example_pictures(bundle.info["size"])),
+        _bytes("engine", worker.encode()),
+        _bytes("script", engine["script"]),
+        _bytes("wasm", engine["wasm"]),
+        _bytes("graph", gzip.compress(bundle.graph, 9, mtime=0)),
+        _bytes("ways", gzip.compress(ways, 9, mtime=0)),
         _bytes("units", gzip.compress(json.dumps(facts).encode(), 9, mtime=0))]
     parts = dict(
-        policy=html.escape(_policy(script)), style=_static("toolbox.css"), licence=_static("LICENSE.onnxruntime-web"),
-        assets="\n".join(assets), script=script)
+        policy=html.escape(_policy(script)), style=_static("toolbox.css"),
+        licence=_static("LICENSE.onnxruntime-web"), assets="\n".join(assets), script=script)
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _static("page.html"))
 
 class Toolbox:
@@ -134,13 +139,15 @@ class Toolbox:
         self.layers = layers
 
     def page(self,
-        half:bool|None=None,    # weights as float16? None: where that changes nothing, or makes a large page small
+        # weights as float16? None: where that changes nothing, or makes a large page small
+        half:bool|None=None,
         photos:bool=False       # may the page show photos of the run, as top images?
     ) -> str: # HTML
         "The page as text; raises `CatsDogsError` if the engine has not been fetched, or the network does not export"
         engine = read_engine()
         bundle = make_bundle(self.network, self.layers, half)
-        if half is None and len(bundle.graph) > _LARGE_GRAPH: bundle = make_bundle(self.network, self.layers, True)
+        if half is None and len(bundle.graph) > _LARGE_GRAPH:
+            bundle = make_bundle(self.network, self.layers, True)
         run = self.source if isinstance(self.source, Run) else None
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
         shown = run_pictures(run) if run and photos else None
@@ -148,7 +155,8 @@ class Toolbox:
 
     def save(self,
         path:str|Path,      # the file to write
-        half:bool|None=None # weights as float16? None: where that changes nothing, or makes a large page small
+        # weights as float16? None: where that changes nothing, or makes a large page small
+        half:bool|None=None
     ) -> Path: # `path`
         "Write one HTML file that stays live without Python, a server or a connection"
         page = self.page(half)

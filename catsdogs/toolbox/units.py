@@ -58,7 +58,9 @@ def _top_table(top, row):
     name, width = row["name"], row["shape"][2]
     places = top.places[name][..., 0] * width + top.places[name][..., 1]
     values = [float(f"{value:.3g}") for value in top.values[name].flatten().tolist()]
-    return dict(pictures=top.images[name].flatten().tolist(), places=places.flatten().tolist(), values=values)
+    return dict(
+        pictures=top.images[name].flatten().tolist(), places=places.flatten().tolist(),
+        values=values)
 
 def part_names(
     network,                    # as `read_network` makes it
@@ -70,14 +72,18 @@ def part_names(
     if not names: return {}
     try: found = dissect(_with_pixels_from_0_to_1(network), drawn[:half], drawn[half:], names, step=4)
     except CatsDogsError: return {}
-    return {name: [[n.part, round(n.iou, 2), n.detects] for n in found.names(name)] for name in found.layers}
+    return {
+        name: [[n.part, round(n.iou, 2), n.detects] for n in found.names(name)]
+        for name in found.layers}
 
 def _sheet(pixels, most=160):
     "All pictures side by side as one JPEG: its address, the side of a picture in it, and how many are in a row"
     side, columns = min(pixels.shape[1], most), int(np.ceil(len(pixels)**.5))
     sheet = Image.new("RGB", (columns * side, -(-len(pixels) // columns) * side))
     for i, picture in enumerate(pixels):
-        sheet.paste(Image.fromarray(picture).resize((side, side)), (i % columns * side, i // columns * side))
+        sheet.paste(
+            Image.fromarray(picture).resize((side, side)), (i % columns * side, i // columns * side)
+        )
     file = io.BytesIO()
     sheet.save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode(), side, columns
@@ -93,10 +99,13 @@ def unit_facts(
     drawn, main = drawn_pictures(network.size), [row for row in rows if row["main"]]
     numbers = [f"drawn {('cat', 'dog')[i % 2]}" for i in range(len(drawn))]
     pixels, names = photos or (drawn.pixels, numbers)
-    top = top_images(_with_pixels_from_0_to_1(network), pixels, [row["name"] for row in main], k=min(k, len(pixels)))
+    top = top_images(
+        _with_pixels_from_0_to_1(network), pixels, [row["name"] for row in main],
+        k=min(k, len(pixels)))
     address, side, columns = _sheet(pixels)
     to_name = [row["name"] for row in main if row["maps"] and row["field"]]
     return dict(
-        kind="photos" if photos else "drawings", names=names, sheet=address, side=side, columns=columns,
-        k=min(k, len(pixels)), layers={row["name"]: _top_table(top, row) for row in main},
+        kind="photos" if photos else "drawings", names=names, sheet=address, side=side,
+        columns=columns, k=min(k, len(pixels)),
+        layers={row["name"]: _top_table(top, row) for row in main},
         parts=part_names(network, to_name, drawn))

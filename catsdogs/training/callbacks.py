@@ -41,7 +41,8 @@ def backbone_splitter(
     model:nn.Module # from `build_model("timm:NAME", …)`
 ) -> list[list]: # three lists of parameters
     "A pretrained network's layers near the picture, those near the end, and the last one"
-    head = list(model[-1].get_classifier().parameters()); last = {id(p) for p in head}
+    head = list(model[-1].get_classifier().parameters())
+    last = {id(p) for p in head}
     body = [p for p in model.parameters() if id(p) not in last]
     return [body[:len(body) // 2], body[len(body) // 2:], head]
 
@@ -63,9 +64,12 @@ class Unfreeze(Callback):
 # %% ../../nbs/library/training/callbacks.ipynb #6be90947
 def unfreeze_schedule(
     epochs:int,         # of the whole training
-    freeze_epochs:int,  # epochs, from the first, in which only the last layer learns; at least 1, and fewer than `epochs`
+    # epochs, from the first, in which only the last layer learns; at least 1, and fewer than
+    # `epochs`
+    freeze_epochs:int,
     lr:float,           # largest learning rate of the last layer
-    backbone_lr:float   # largest one of the layers before it, once they learn; those near the picture get a tenth
+    # largest one of the layers before it, once they learn; those near the picture get a tenth
+    backbone_lr:float
 ) -> dict: # for fastai's `ParamScheduler`: learning rates of the three `backbone_splitter`, and momentum
     "One cycle for the last layer alone, then one for all layers"
     share = freeze_epochs / epochs
@@ -88,17 +92,23 @@ class ProgressiveResizing(Callback):
     ) -> int: # pixels
         "The pictures' side in an epoch"
         share = min(1, epoch / (epochs * 2 / 3))
-        return min(self.last, self.first + int(share * (self.last - self.first) / 16 + 1e-9) * 16) if share < 1 else self.last
+        return (
+            min(self.last, self.first + int(share * (self.last - self.first) / 16 + 1e-9) * 16)
+            if share < 1
+            else self.last)
     def before_batch(self):
         side = self.side(self.epoch, self.n_epoch)
         if self.training and side < self.x.shape[-1]:
-            self.learn.xb = (F.interpolate(self.x.as_subclass(Tensor), (side, side), mode="bilinear", antialias=True),)
+            self.learn.xb = (
+                F.interpolate(
+                    self.x.as_subclass(Tensor), (side, side), mode="bilinear", antialias=True),)
 
 # %% ../../nbs/library/training/callbacks.ipynb #966fa299
 class AverageWeights(Callback):
     "A running mean of the weights and of batch normalisation's statistics, in the model's place while it is judged and kept"
     order = -4                                          # in place before others look at the model
-    def __init__(self, share:float): self.share, self.average, self.raw, self.fits = share, None, None, False
+    def __init__(self, share: float):
+        self.share, self.average, self.raw, self.fits = share, None, None, False
 
     def before_fit(self):
         self.fits = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
@@ -107,25 +117,38 @@ class AverageWeights(Callback):
 
     def start(self) -> None:
         "Begin with the weights that the model has now"
-        def mix(mean, new, n): return mean.lerp(new, max(1 / self.steps, 9 / (10 + n))) if mean.is_floating_point() else new
+        def mix(mean, new, n):
+            return (
+                mean.lerp(new, max(1 / self.steps, 9 / (10 + n)))
+                if mean.is_floating_point()
+                else new)
         self.average, self.raw = AveragedModel(self.model, avg_fn=mix, use_buffers=True), None
         self.average.update_parameters(self.model)
 
     def after_step(self):
         if self.fits: self.average.update_parameters(self.model)
     def before_train(self):
-        if self.raw: self.model.load_state_dict(self.raw); self.raw = None
+        if self.raw:
+            self.model.load_state_dict(self.raw)
+            self.raw = None
     def before_validate(self):
-        if self.fits and self.raw is None: self.raw = {k: v.clone() for k, v in self.model.state_dict().items()}; self.model.load_state_dict(self.average.module.state_dict())
-    def after_fit(self): self.before_validate(); self.fits = False
+        if self.fits and self.raw is None:
+            self.raw = {k: v.clone() for k, v in self.model.state_dict().items()}
+            self.model.load_state_dict(self.average.module.state_dict())
+    def after_fit(self):
+        self.before_validate()
+        self.fits = False
 
     def state(self) -> dict:
         "All that is needed to go on"
         return dict(raw=self.raw or self.model.state_dict(), average=self.average.state_dict())
     def load(self, state:dict) -> None:
         "Go on from a `state`"
-        self.start(); self.average.load_state_dict(state["average"])
-        self.raw = state["raw"]; self.model.load_state_dict(self.average.module.state_dict())       # as after an epoch
+        self.start()
+        self.average.load_state_dict(state["average"])
+        # as after an epoch
+        self.raw = state["raw"]
+        self.model.load_state_dict(self.average.module.state_dict())
 
 # %% ../../nbs/library/training/callbacks.ipynb #31ca55e1
 class DeviceMixedPrecision(MixedPrecision):
@@ -133,7 +156,8 @@ class DeviceMixedPrecision(MixedPrecision):
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
     def before_fit(self):
         super().before_fit()
-        self.autocast = torch.autocast(next(self.model.parameters()).device.type, dtype=torch.bfloat16)
+        self.autocast = torch.autocast(
+            next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
 # %% ../../nbs/library/training/callbacks.ipynb #b600924b
 class SetGradNone(Callback):
@@ -150,7 +174,8 @@ class TrimMemory(Callback):
         if not self.training or self.train_iter % self.every: return
         now = resident_memory()
         if self.level is None: self.level = now
-        elif now > self.level + self.room: self.level, self.given_back = None, self.given_back + trim_malloc()
+        elif now > self.level + self.room:
+            self.level, self.given_back = None, self.given_back + trim_malloc()
 
 # %% ../../nbs/library/training/callbacks.ipynb #ac9ed4f1
 class SeedEpochs(Callback):
@@ -188,26 +213,41 @@ class WatchActivations(Callback):
 # %% ../../nbs/library/training/callbacks.ipynb #6a02e628
 class History(Callback):
     "One row for each epoch, in `.rows`; `train_loss` is the mean over the epoch's photos"
-    order = 55                                          # after the Recorder (50), before fastai's trackers (60)
+    order = 55  # after the Recorder (50), before fastai's trackers (60)
     def __init__(self,
         rows:list|None=None,            # the epochs before a resumed one
         on_epoch:Callable|None=None     # called with each new row
     ): self.rows, self.on_epoch, self.first = list(rows or []), on_epoch, len(rows or [])
 
-    def before_fit(self): self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+    def before_fit(self):
+        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
     def before_train(self): self.start, self.total, self.photos = time.perf_counter(), 0., 0
     def after_batch(self):
         if not self.training: return
-        self.total = self.total + self.loss.detach() * len(self.yb[0]); self.photos += len(self.yb[0])
-    def after_train(self): self.train_seconds, self.start = time.perf_counter() - self.start, time.perf_counter()
+        self.total = self.total + self.loss.detach() * len(self.yb[0])
+        self.photos += len(self.yb[0])
+    def after_train(self):
+        self.train_seconds, self.start = time.perf_counter() - self.start, time.perf_counter()
     def after_validate(self): self.valid_seconds = time.perf_counter() - self.start
 
     def after_epoch(self):
-        if self.epoch < self.first:                     # an epoch that a resumed run skips: fastai's trackers see what was recorded
-            self.recorder.values[-1] = L(self.rows[self.epoch][k] for k in ("train_loss", "valid_loss", "accuracy")); return
+        # an epoch that a resumed run skips: fastai's trackers see what was recorded
+        if self.epoch < self.first:
+            self.recorder.values[-1] = L(
+                self.rows[self.epoch][k] for k in ("train_loss", "valid_loss", "accuracy"))
+            return
         _, valid_loss, acc = self.recorder.values[-1][:3]
-        row = dict(zip(HISTORY_COLUMNS, (self.epoch, float(self.total) / self.photos, valid_loss, acc, self.train_seconds, self.valid_seconds,
-                                 self.photos / self.train_seconds)))
+        row = dict(
+            zip(
+                HISTORY_COLUMNS,
+                (
+                    self.epoch,
+                    float(self.total) / self.photos,
+                    valid_loss,
+                    acc,
+                    self.train_seconds,
+                    self.valid_seconds,
+                    self.photos / self.train_seconds)))
         self.rows.append(row)
         if self.on_epoch: self.on_epoch(row)
 
@@ -224,8 +264,11 @@ class Checkpoint(Callback):
     def after_epoch(self):
         if self.epoch < self.history.first or not self.history.run: return
         opt = self.opt.state_dict()
-        hypers = [{k: float(v) for k, v in h.items()} for h in opt["hypers"]]   # a schedule leaves NumPy numbers there
-        state = dict(rows=self.history.rows, model=self.model.state_dict(), opt=dict(state=opt["state"], hypers=hypers))
+        # a schedule leaves NumPy numbers there
+        hypers = [{k: float(v) for k, v in h.items()} for h in opt["hypers"]]
+        state = dict(
+            rows=self.history.rows, model=self.model.state_dict(),
+            opt=dict(state=opt["state"], hypers=hypers))
         if hasattr(self, "average_weights"): state["average"] = self.average_weights.state()
         with atomic_path(self.folder.path/CHECKPOINT_FILE) as tmp: torch.save(state, tmp)
         self.folder.save_history(self.history.rows)
@@ -237,7 +280,10 @@ def read_checkpoint(
     file = Path(folder)/CHECKPOINT_FILE
     if not file.exists(): return None
     try: return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as e: raise CatsDogsError(f"{file}: not a usable checkpoint ({type(e).__name__}); delete it to start again") from e
+    except Exception as e:
+        raise CatsDogsError(
+            f"{file}: not a usable checkpoint ({type(e).__name__}); delete it to start again"
+        ) from e
 
 def restore(
     learn:Learner,  # made as the run's was
@@ -248,7 +294,9 @@ def restore(
     if "average" in state: learn.average_weights.load(state["average"])
     device = next(learn.model.parameters()).device
     learn.create_opt()
-    opt = [{k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()} for s in state["opt"]["state"]]
+    opt = [
+        {k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()}
+        for s in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
 # %% ../../nbs/library/training/callbacks.ipynb #3403a289
@@ -260,13 +308,15 @@ class BestEpoch(SaveModelCallback):
         if self.new_best: self.kept = self.epoch
         if self.new_best and self.epoch >= self.history.first - 1: self._save(self.fname)
     def _save(self, name):
-        with atomic_path(self.learn.path/self.learn.model_dir/f"{name}.pth") as tmp: torch.save(self.model.state_dict(), tmp)
+        with atomic_path(self.learn.path / self.learn.model_dir / f"{name}.pth") as tmp:
+            torch.save(self.model.state_dict(), tmp)
     def after_fit(self):
         if self.kept is None: return
         try: self.learn.load(self.fname, with_opt=False, weights_only=True)
         except Exception as e:
-            raise CatsDogsError(f"{self.learn.path/self.fname}.pth: not the weights of this network "
-                                f"({type(e).__name__})") from e
+            raise CatsDogsError(
+                f"{self.learn.path / self.fname}.pth: not the "
+                f"weights of this network ({type(e).__name__})") from e
 
 class StopEarly(EarlyStoppingCallback):
     "fastai's `EarlyStoppingCallback`, silent"
@@ -283,7 +333,8 @@ class TerminateOnDivergence(Callback):
 
 class BatchBar(Callback):
     "A bar over the batches of each epoch, on a terminal"
-    def before_train(self): self.bar = progress(None, f"epoch {self.epoch + 1}", total=len(self.dls.train))
+    def before_train(self):
+        self.bar = progress(None, f"epoch {self.epoch + 1}", total=len(self.dls.train))
     def after_batch(self):
         if self.training: self.bar.update()
     def after_train(self): self.bar.close()

@@ -32,18 +32,21 @@ from ..models.pretrained import load_backbone
 from ..models.zoo import build_model, n_outputs
 from ..runs.predict import class_probabilities
 from ..speed import speed_settings, SpeedSettings
-from .callbacks import AverageWeights, TrimMemory, DeviceMixedPrecision, SetGradNone, ProgressiveResizing
+from .callbacks import (
+    AverageWeights, TrimMemory, DeviceMixedPrecision, SetGradNone, ProgressiveResizing)
 from .callbacks import backbone_splitter, FreezeBatchNorm, SeedEpochs
 from .optimizers import OPTIMIZERS
 from .recipes import find_recipe, Recipe, recipe_policy
-from .regularizers import insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels
+from .regularizers import (
+    insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels)
 
 # %% ../../nbs/library/training/learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
     "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
-    y_int = True                                        # lets fastai's MixUp and CutMix mix the losses of two labels
+    y_int = True  # lets fastai's MixUp and CutMix mix the losses of two labels
     label_smoothing = 0.                                # set by `SmoothLabels` while it trains
-    def __call__(self, inp:Tensor, targ:Tensor, **kwargs) -> Tensor: return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
+    def __call__(self, inp: Tensor, targ: Tensor, **kwargs) -> Tensor:
+        return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
     def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
     def decodes(self, x:Tensor) -> Tensor: return x.argmax(-1)
 
@@ -101,14 +104,17 @@ def _n_classes(dls):
 def _picture_size(xb):
     "The side of the loaders' pictures; None if they are not square"
     if xb.ndim != 4:
-        raise CatsDogsError(f"photo_learner needs batches of pictures, n×3×size×size, not of shape {tuple(xb.shape)}")
+        raise CatsDogsError(
+            "photo_learner needs batches of pictures, "
+            f"n×3×size×size, not of shape {tuple(xb.shape)}")
     return xb.shape[-1] if xb.shape[-1] == xb.shape[-2] else None
 
 def _check_one_class_each(dls, yb):
     one_each = len(yb) == 1 and yb[0].ndim == 1 and not yb[0].is_floating_point()
     if not (one_each and _n_classes(dls) > 1):
-        raise CatsDogsError("photo_learner needs loaders with one class for each picture and at least two classes; "
-                            "for other targets give a network of your own, loss_func=… and metrics=…")
+        raise CatsDogsError(
+            "photo_learner needs loaders with one class for each picture and at least two "
+            "classes; for other targets give a network of your own, loss_func=… and metrics=…")
 
 def _own_outputs(net, xb):
     "How many numbers a network of one's own answers for each picture"
@@ -117,7 +123,9 @@ def _own_outputs(net, xb):
     try:
         with torch.no_grad(): out = net.eval()(xb.to(weight.device))
     except Exception as e:
-        raise CatsDogsError(f"the network does not take pictures of {'×'.join(map(str, xb.shape[1:]))} ({e})") from e
+        raise CatsDogsError(
+            f"the network does not take pictures of {'×'.join(map(str, xb.shape[1:]))} ({e})"
+        ) from e
     finally: net.train(was_training)
     if not isinstance(out, Tensor) or out.ndim != 2:
         raise CatsDogsError("the network must answer n×(number of classes) logits; "
@@ -127,8 +135,9 @@ def _own_outputs(net, xb):
 def _loss_for(n_out, n_classes):
     if n_out == 1 and n_classes == 2: return OneLogitLoss()
     if n_out == n_classes: return CrossEntropyLossFlat()
-    raise CatsDogsError(f"the network answers {n_out} numbers for each picture, and the loaders have "
-                        f"{n_classes} classes: give it {n_classes} outputs{' (or one)' if n_classes == 2 else ''}")
+    raise CatsDogsError(
+        f"the network answers {n_out} numbers for each picture, and the loaders have {n_classes} "
+        f"classes: give it {n_classes} outputs{' (or one)' if n_classes == 2 else ''}")
 
 # %% ../../nbs/library/training/learner.ipynb #new147267823
 def _augmented(dls, policy):
@@ -137,13 +146,15 @@ def _augmented(dls, policy):
     if not wanted: return dls
     for dl in dls.loaders:
         if type(dl) not in (TfmdDL, CachedDL):
-            raise CatsDogsError(f"the recipe's augmentation cannot be added to a {type(dl).__name__}: give the loaders "
-                                "batch_tfms=augmentations(…), and the recipe augment=\"none\"")
+            raise CatsDogsError(
+                f"the recipe's augmentation cannot be added to a {type(dl).__name__}: give "
+                "the loaders batch_tfms=augmentations(…), and the recipe augment=\"none\"")
     there = [t.policy for t in dls.train.after_batch.fs if isinstance(t, Augment)]
     if there == [wanted[0].policy]: return dls
     if there:
-        raise CatsDogsError("the loaders augment already, and the recipe asks for another augmentation: "
-                            "leave out one of the two")
+        raise CatsDogsError(
+            "the loaders augment already, and the recipe asks "
+            "for another augmentation: leave out one of the two")
     loaders = [dl.new(after_batch=Pipeline([*dl.after_batch.fs, *wanted])) for dl in dls.loaders]
     copy = type(dls)(*loaders, path=dls.path, device=dls.device)
     return _with_notes(copy, dls)
@@ -178,7 +189,8 @@ class PhotoLearner(Learner):
             unfinished.replace(file)
         except (TypeError, AttributeError, ValueError, RuntimeError, PicklingError) as e:
             instead = 'keep its weights by learn.save("NAME"), or the network in a run folder by save_model'
-            if "RLock" in str(e): instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
+            if "RLock" in str(e):
+                instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
             raise CatsDogsError(f"{file}: this learner cannot be exported ({e}): {instead}") from e
         finally:
             self.dls = dls
@@ -189,8 +201,9 @@ def _network(dls, model, recipe, size):
     "The network: the named one with first or pretrained weights, or one's own"
     if isinstance(model, nn.Module): net = model
     elif size is None:
-        raise CatsDogsError("the loaders' pictures are not square: resize them, as by item_tfms=Resize(128), "
-                            "or give a network of your own")
+        raise CatsDogsError(
+            "the loaders' pictures are not square: resize them, as "
+            "by item_tfms=Resize(128), or give a network of your own")
     else: net = build_model(recipe.model, size, n_outputs(_n_classes(dls)))
     if recipe.weights: load_backbone(net, recipe.weights)
     if recipe.dropout: insert_dropout(net, recipe.dropout)
@@ -198,21 +211,27 @@ def _network(dls, model, recipe, size):
 
 def _optimizer_for(recipe, speed):
     optimizer = OPTIMIZERS[recipe.optimizer]
-    if recipe.optimizer == "muon" and speed.precision == "bfloat16": return partial(optimizer, dtype=torch.bfloat16)
+    if recipe.optimizer == "muon" and speed.precision == "bfloat16":
+        return partial(optimizer, dtype=torch.bfloat16)
     return optimizer
 
 def photo_learner(
-    dls:DataLoaders,                # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
-    model:str|nn.Module|None=None,  # one of `MODELS`, or your own: n×3×size×size → logits; None: the recipe's
-    recipe:str|Recipe|None=None,    # applied whole, but for `size` and `bs`, which are the loaders'; None: the model's
+    # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
+    dls:DataLoaders,
+    # one of `MODELS`, or your own: n×3×size×size → logits; None: the recipe's
+    model:str|nn.Module|None=None,
+    # applied whole, but for `size` and `bs`, which are the loaders'; None: the model's
+    recipe:str|Recipe|None=None,
     fast:bool=True,                 # the settings of `speed_settings`; False: plain float32
     seed:int|None=None,             # makes first weights, shuffling and augmentation repeatable
-    **kwargs                        # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
+    # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
+    **kwargs
 ) -> PhotoLearner:
     "A fastai `Learner` for photos of two or more classes; raises `CatsDogsError` if data, network, recipe do not fit"
     xb, yb = _peek(dls)
     if "loss_func" not in kwargs: _check_one_class_each(dls, yb)
-    size, changes = _picture_size(xb), {name: kwargs.pop(name) for name in ("lr", "wd") if name in kwargs}
+    size = _picture_size(xb)
+    changes = {name: kwargs.pop(name) for name in ("lr", "wd") if name in kwargs}
     recipe = _recipe_for(dls, model, recipe, size, changes)
     dls, extra = _augmented(dls, recipe_policy(recipe)), list(L(kwargs.pop("cbs", None)))
     if seed is not None: seed_everything(seed)
@@ -222,11 +241,13 @@ def photo_learner(
         kwargs["loss_func"] = _loss_for(n_out, _n_classes(dls))
     cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
     if seed is not None: cbs.append(SeedEpochs(seed))
-    if not any(isinstance(cb, (MixUp, CutMix)) for cb in extra): cbs += mix_callbacks(recipe_policy(recipe))
+    if not any(isinstance(cb, (MixUp, CutMix)) for cb in extra):
+        cbs += mix_callbacks(recipe_policy(recipe))
     chosen = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
     if recipe.model.startswith("timm:") and net is not model: chosen["splitter"] = backbone_splitter
     if recipe.freeze_epochs: chosen["train_bn"] = False
     learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **{**chosen, **kwargs})
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
-    if recipe.freeze_epochs: learn.freeze()         # as `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
+    # as `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
+    if recipe.freeze_epochs: learn.freeze()
     return learn

@@ -17,7 +17,9 @@ from ..core import Registry
 # %% ../../nbs/library/training/optimizers.ipynb #95124e57
 def _average(sqr_avg, grad, sqr_mom):
     "Bring a running mean of squares up to date, in place; the smallest it becomes is 10⁻³⁰"
-    return torch.add(torch.tensor(1e-30, device=grad.device), sqr_avg, alpha=sqr_mom, out=sqr_avg).addcmul_(grad, grad, value=1 - sqr_mom)
+    return torch.add(
+        torch.tensor(1e-30, device=grad.device), sqr_avg, alpha=sqr_mom, out=sqr_avg
+    ).addcmul_(grad, grad, value=1 - sqr_mom)
 
 def average_sqr_grad(
     p,              # a parameter with its gradient
@@ -26,7 +28,9 @@ def average_sqr_grad(
     **kwargs
 ):
     "The running mean of the squared gradient, as fastai's, kept from sinking into numbers that CPUs are slow at"
-    return {"sqr_avg": _average(torch.zeros_like(p.grad) if sqr_avg is None else sqr_avg, p.grad, sqr_mom)}
+    return {
+        "sqr_avg": _average(
+            torch.zeros_like(p.grad) if sqr_avg is None else sqr_avg, p.grad, sqr_mom)}
 
 def rms_step(
     p,              # a parameter with its gradient; changed in place
@@ -40,7 +44,8 @@ def rms_step(
     if sqr_avg is None: sqr_avg = torch.zeros_like(p.grad)
     whole = [torch.atleast_1d(t) for t in (p.data, p.grad, sqr_avg)]
     rows = max(1, 2**19 * len(whole[0]) // max(1, p.numel()))      # half a million numbers
-    for w, g, s in zip(*(t.split(rows) for t in whole)): w.addcdiv_(g, _average(s, g, sqr_mom).sqrt().add_(eps), value=-lr)
+    for w, g, s in zip(*(t.split(rows) for t in whole)):
+        w.addcdiv_(g, _average(s, g, sqr_mom).sqrt().add_(eps), value=-lr)
     return {"sqr_avg": sqr_avg}
 
 def KerasRMSProp(
@@ -88,7 +93,12 @@ def Muon(
     dtype=torch.float32         # for the matrix products, see `orthogonalize`
 ) -> Optimizer:
     "Muon (Jordan et al., 2024) for convolutions, whose filters become the rows of a matrix; Adam for vectors and dense layers"
-    steps = [weight_decay, partial(average_grad, dampening=True), average_sqr_grad, step_stat, partial(muon_step, dtype=dtype)]
+    steps = [
+        weight_decay,
+        partial(average_grad, dampening=True),
+        average_sqr_grad,
+        step_stat,
+        partial(muon_step, dtype=dtype)]
     return Optimizer(params, steps, lr=lr, wd=wd, mom=mom, sqr_mom=.99, eps=1e-5)
 
 OPTIMIZERS = Registry("optimizer", {

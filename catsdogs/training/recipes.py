@@ -29,52 +29,76 @@ class Recipe:
     epochs: int = setting(15, "passes over the training photos", above=0)
     bs: int = setting(100, "photos in a batch", above=0)
     lr: float = setting(1e-3, "learning rate; with one_cycle the largest one", above=0, log=True)
-    optimizer: str = setting("rmsprop", "how the weights move: {names}", names=_named("training.optimizers", "OPTIMIZERS"))
-    schedule: str = setting("constant", "of the learning rate: {names}; in one_cycle it rises and falls once",
+    optimizer: str = setting(
+        "rmsprop", "how the weights move: {names}",
+        names=_named("training.optimizers", "OPTIMIZERS"))
+    schedule: str = setting(
+        "constant", "of the learning rate: {names}; in one_cycle it rises and falls once",
         names=("constant", "one_cycle"))
     wd: float = setting(0., "weight decay, decoupled as in AdamW", low=0, log=True)
-    augment: "str|Policy" = setting("none", "how training pictures are changed: {names}; in Python also a `Policy` of your own",
+    augment: "str|Policy" = setting(
+        "none", "how training pictures are changed: {names}; in Python also a `Policy` of your own",
         names=_named("data.augment", "AUGMENTATIONS"))
-    patience: int|None = setting(None, "stop after so many epochs without a lower validation loss", low=1)
-    keep: str = setting("best", "weights of which epoch are kept: {names}; the best has the lowest validation loss",
+    patience: int | None = setting(
+        None, "stop after so many epochs without a lower validation loss", low=1)
+    keep: str = setting(
+        "best", "weights of which epoch are kept: {names}; the best has the lowest validation loss",
         names=("best", "last"))
     weights: str|None = setting(None, "pretrained weights for timm:NAME: a file, or download")
-    freeze_epochs: int = setting(0, "epochs, from the first, in which only a pretrained model's last layer learns",
-        low=0)
-    backbone_lr: float = setting(0., "largest learning rate of its other layers after that; the layers near "
-        "the picture get a tenth", low=0, log=True)
-    resize_from: int|None = setting(None, "side of the training pictures at first; they grow over two thirds "
-        "of the epochs", low=32)
-    resize_to: int|None = setting(None, "side that they grow to; without it `size`, at which the network answers",
-        low=32)
-    ema: float = setting(0., "judge and keep a running mean of the weights that reaches back over this share of the "
-        "training, as 0.05", low=0, below=1)
-    flip_tta: bool = setting(False, "answer with the mean over a photo and its mirror image")
-    dropout: float = setting(0., "share of the dense layers' inputs that each training step drops, as 0.5",
-        low=0, below=1)
-    l1: float = setting(0., "λ of λ·Σ|w|, by soft thresholding after each step: makes weights exactly zero",
+    freeze_epochs: int = setting(
+        0, "epochs, from the first, in which only a pretrained model's last layer learns", low=0)
+    backbone_lr: float = setting(
+        0.0,
+        "largest learning rate of its other layers after "
+        "that; the layers near the picture get a tenth",
         low=0, log=True)
-    l2: float = setting(0., "λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd", low=0, log=True)
-    label_smoothing: float = setting(0., "ε: labels are ε/2 and 1-ε/2 in the training loss, as 0.1", low=0, below=1)
-    mixup: float = setting(0., "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says",
-        low=0, high=100)
+    resize_from: int | None = setting(
+        None, "side of the training pictures at first; they grow over two thirds of the epochs",
+        low=32)
+    resize_to: int | None = setting(
+        None, "side that they grow to; without it `size`, at which the network answers", low=32)
+    ema: float = setting(
+        0.0,
+        "judge and keep a running mean of the weights that "
+        "reaches back over this share of the training, as 0.05",
+        low=0, below=1)
+    flip_tta: bool = setting(False, "answer with the mean over a photo and its mirror image")
+    dropout: float = setting(
+        0.0, "share of the dense layers' inputs that each training step drops, as 0.5", low=0,
+        below=1)
+    l1: float = setting(
+        0.0, "λ of λ·Σ|w|, by soft thresholding after each step: makes weights exactly zero", low=0,
+        log=True)
+    l2: float = setting(
+        0.0, "λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd", low=0, log=True)
+    label_smoothing: float = setting(
+        0.0, "ε: labels are ε/2 and 1-ε/2 in the training loss, as 0.1", low=0, below=1)
+    mixup: float = setting(
+        0.0, "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says", low=0,
+        high=100)
 
     def __post_init__(self):
         check_settings(self)
-        for rule in (_check_model, _check_augment, _check_weights, _check_freezing, _check_resizing): rule(self)
+        for rule in (
+            _check_model, _check_augment, _check_weights, _check_freezing, _check_resizing):
+            rule(self)
 
 # %% ../../nbs/library/training/recipes.ipynb #new870300408
 _PLAIN_NAME = re.compile(r"timm:[\w.]+")
 
 def _check_model(recipe):
-    if recipe.model in registered_names("models.zoo", "MODELS") or _PLAIN_NAME.fullmatch(recipe.model): return
-    from catsdogs.models.zoo import check_model         # knows the options of models, and needs PyTorch
+    if recipe.model in registered_names("models.zoo", "MODELS") or _PLAIN_NAME.fullmatch(
+        recipe.model):
+        return
+    # knows the options of models, and needs PyTorch
+    from catsdogs.models.zoo import check_model
     check_model(recipe.model)
 
 def _check_augment(recipe):
     known = registered_names("data.augment", "AUGMENTATIONS")
     if isinstance(recipe.augment, str) and recipe.augment in known: return
-    if isinstance(recipe.augment, str): raise CatsDogsError(unknown_name("augmentation", recipe.augment, known))
+    if isinstance(recipe.augment, str):
+        raise CatsDogsError(unknown_name("augmentation", recipe.augment, known))
     from catsdogs.data.augment import find_policy
     object.__setattr__(recipe, "augment", find_policy(recipe.augment))
 
@@ -86,40 +110,52 @@ def _check_weights(recipe):
 def _check_freezing(recipe):
     frozen = recipe.freeze_epochs
     if frozen and not recipe.weights:
-        raise CatsDogsError("freeze_epochs is for pretrained models, whose layers have learned something already: "
-                            "choose the model timm:NAME and give its weights")
+        raise CatsDogsError(
+            "freeze_epochs is for pretrained models, whose layers have learned "
+            "something already: choose the model timm:NAME and give its weights")
     if frozen > recipe.epochs:
-        raise CatsDogsError(f"freeze_epochs must be from 0 to the number of epochs, {recipe.epochs}, not {frozen}")
+        raise CatsDogsError(
+            f"freeze_epochs must be from 0 to the number of epochs, {recipe.epochs}, not {frozen}")
     if 0 < frozen < recipe.epochs and not (recipe.backbone_lr and recipe.schedule == "one_cycle"):
-        raise CatsDogsError("to go on with all layers after freeze_epochs, give backbone_lr and the schedule one_cycle")
+        raise CatsDogsError(
+            "to go on with all layers after freeze_epochs, "
+            "give backbone_lr and the schedule one_cycle")
 
 def _check_resizing(recipe):
     first, last, size = recipe.resize_from, recipe.resize_to, recipe.size
     if first is not None and first > size:
-        raise CatsDogsError(f"resize_from must be from 32 to the size of the photos, {size}, not {first}")
+        raise CatsDogsError(
+            f"resize_from must be from 32 to the size of the photos, {size}, not {first}")
     if last is not None and (first is None or not first <= last <= size):
-        raise CatsDogsError("resize_to goes with resize_from, and must be from it to the size of the photos, "
-                            f"{size}, not {last}")
+        raise CatsDogsError(
+            "resize_to goes with resize_from, and must be from "
+            f"it to the size of the photos, {size}, not {last}")
     if first is not None and recipe.model.split(",")[0] in ("codelab", "classic", "dense"):
         raise CatsDogsError(f"{recipe.model} takes photos of one size only: "
                             "pictures can grow for petnet and timm's models")
 
 
 # %% ../../nbs/library/training/recipes.ipynb #new106295040
-_RACE = Recipe("petnet", 112, epochs=50, bs=64, lr=4e-3, optimizer="muon", schedule="one_cycle", wd=.1, augment="race",
-               mixup=.2, resize_from=64, resize_to=96, ema=.05, flip_tta=True)
+_RACE = Recipe(
+    "petnet", 112, epochs=50, bs=64, lr=4e-3, optimizer="muon", schedule="one_cycle", wd=0.1,
+    augment="race", mixup=0.2, resize_from=64, resize_to=96, ema=0.05, flip_tta=True)
 
-RECIPES = Registry("recipe", {
-    "codelab": Recipe(),
-    "classic": Recipe("classic", 64, epochs=25, bs=32, optimizer="adam", augment="classic"),
-    "one_cycle": Recipe(epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05),
-    "petnet": Recipe("petnet", 128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=.05,
-                     augment="standard"),
-    "race": _RACE,
-    "race_small": replace(_RACE, epochs=60, bs=32),
-    "transfer": Recipe("timm:resnet18", 224, epochs=4, bs=32, lr=1e-2, optimizer="adam", schedule="one_cycle", wd=.05,
-                       augment="light", weights="download", freeze_epochs=1, backbone_lr=1e-4, flip_tta=True),
-})
+RECIPES = Registry(
+    "recipe",
+    {
+        "codelab": Recipe(),
+        "classic": Recipe("classic", 64, epochs=25, bs=32, optimizer="adam", augment="classic"),
+        "one_cycle": Recipe(
+            epochs=10, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle", wd=0.05),
+        "petnet": Recipe(
+            "petnet", 128, epochs=20, bs=64, lr=3e-3, optimizer="adam", schedule="one_cycle",
+            wd=0.05, augment="standard"),
+        "race": _RACE,
+        "race_small": replace(_RACE, epochs=60, bs=32),
+        "transfer": Recipe(
+            "timm:resnet18", 224, epochs=4, bs=32, lr=1e-2, optimizer="adam", schedule="one_cycle",
+            wd=0.05, augment="light", weights="download", freeze_epochs=1, backbone_lr=1e-4,
+            flip_tta=True)})
 
 def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
@@ -130,7 +166,8 @@ def find_recipe(
     known = [f.name for f in fields(Recipe)]
     unknown = [k for k in changes if k not in known]
     if unknown: raise CatsDogsError(unknown_name("field of a recipe", unknown[0], known))
-    name = name or (model if model in RECIPES else "transfer" if model.startswith("timm:") else "codelab")
+    name = name or (
+        model if model in RECIPES else "transfer" if model.startswith("timm:") else "codelab")
     return replace(RECIPES[name], **{k: v for k, v in changes.items() if v is not None})
 
 def recipe_policy(

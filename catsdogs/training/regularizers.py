@@ -24,8 +24,14 @@ def insert_dropout(
     "Drop inputs of the dense layers (Srivastava et al., 2014), but never pixels; raises `CatsDogsError` for a model without such layers"
     if not 0 <= p < 1: raise CatsDogsError(f"dropout must be at least 0 and below 1, not {p}")
     chain = list(model) if isinstance(model, nn.Sequential) else []
-    places = [i for i, m in enumerate(chain) if isinstance(m, nn.Linear) and any(len(list(c.parameters())) for c in chain[:i])]
-    if not places: raise CatsDogsError("dropout acts before the dense layers of a chain of layers, and this model has none; for a model of timm write its own option, as in timm:resnet18,drop_rate=0.2")
+    places = [
+        i
+        for i, m in enumerate(chain)
+        if isinstance(m, nn.Linear) and any(len(list(c.parameters())) for c in chain[:i])]
+    if not places:
+        raise CatsDogsError(
+            "dropout acts before the dense layers of a chain of layers, and this model has "
+            "none; for a model of timm write its own option, as in timm:resnet18,drop_rate=0.2")
     for i in places:
         last = chain[i - 1][-1] if isinstance(chain[i - 1], nn.Sequential) else chain[i - 1]
         if isinstance(last, nn.Dropout): last.p = p
@@ -77,8 +83,10 @@ def sparsity(
 ) -> dict[str, float]: # name of the weights → share of them that is exactly zero; "all": of all together
     "How many weights are exactly zero"
     weights = penalized_weights(model)
-    zeros, sizes = {k: int((w == 0).sum()) for k, w in weights.items()}, {k: w.numel() for k, w in weights.items()}
-    return {k: zeros[k] / sizes[k] for k in weights} | {"all": sum(zeros.values()) / sum(sizes.values())}
+    zeros = {k: int((w == 0).sum()) for k, w in weights.items()}
+    sizes = {k: w.numel() for k, w in weights.items()}
+    return {k: zeros[k] / sizes[k] for k in weights} | {
+        "all": sum(zeros.values()) / sum(sizes.values())}
 
 # %% ../../nbs/library/training/regularizers.ipynb #c30f0beb
 def smooth_targets(
@@ -97,8 +105,12 @@ class SmoothLabels(Callback):
     def before_fit(self):
         "Find the loss, before MixUp wraps it"
         loss = self.learn.loss_func
-        self.loss = next((o for o in (loss, getattr(loss, "func", None)) if hasattr(o, "label_smoothing")), None)
-        if self.loss is None: raise CatsDogsError(f"label smoothing: {type(loss).__name__} has no labels to smooth; use the loss of `photo_learner`")
+        self.loss = next(
+            (o for o in (loss, getattr(loss, "func", None)) if hasattr(o, "label_smoothing")), None)
+        if self.loss is None:
+            raise CatsDogsError(
+                f"label smoothing: {type(loss).__name__} has no "
+                "labels to smooth; use the loss of `photo_learner`")
 
     def before_train(self):
         "Smooth"
@@ -118,15 +130,17 @@ def undecided_loss(
 
 class OutlierExposure(Callback):
     "Shows pictures of no class beside each training batch, about which the network shall be undecided (Hendrycks et al., 2019); raises `CatsDogsError` for what is no batch of pictures"
-    order = 95                                          # after MixUp, so that nothing is mixed into a label
+    order = 95  # after MixUp, so that nothing is mixed into a label
     run_valid = False
     def __init__(self,
-        pictures:Tensor,    # n×3×h×w, as the network gets its pictures; of another size they are scaled
+        # n×3×h×w, as the network gets its pictures; of another size they are scaled
+        pictures:Tensor,
         share:float=.1,     # how many are shown, as a share of the batch
         weight:float=.3     # of their loss
     ):
         if pictures.ndim != 4 or pictures.shape[1] != 3:
-            raise CatsDogsError(f"outliers must be n×3×h×w numbers, not {'×'.join(map(str, pictures.shape))}")
+            raise CatsDogsError(
+                f"outliers must be n×3×h×w numbers, not {'×'.join(map(str, pictures.shape))}")
         self.pictures, self.share, self.weight = pictures, share, weight
 
     def before_batch(self):

@@ -28,7 +28,9 @@ from ..drawing.dataset import Variation
 from ..evaluation.report import finish_run
 from ..runs.folder import as_run, INFO_FILE, Run, RUN_FORMAT, RunData, RunInfo
 from ..speed import pick_device, speed_settings
-from .callbacks import BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore, TerminateOnDivergence, StopEarly
+from .callbacks import (
+    BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore,
+    TerminateOnDivergence, StopEarly)
 from .callbacks import Unfreeze, unfreeze_schedule
 from .learner import photo_learner
 from .recipes import Recipe, RECIPES
@@ -43,7 +45,11 @@ def fit_recipe(
     recipe, cbs = learn.recipe, list(cbs)
     thaws = 0 < recipe.freeze_epochs < recipe.epochs
     if recipe.freeze_epochs: cbs.append(Unfreeze(recipe.freeze_epochs))
-    if thaws: cbs.append(ParamScheduler(unfreeze_schedule(recipe.epochs, recipe.freeze_epochs, recipe.lr, recipe.backbone_lr)))
+    if thaws:
+        cbs.append(
+            ParamScheduler(
+                unfreeze_schedule(
+                    recipe.epochs, recipe.freeze_epochs, recipe.lr, recipe.backbone_lr)))
     fit = learn.fit_one_cycle if recipe.schedule == "one_cycle" and not thaws else learn.fit
     fit(recipe.epochs, recipe.lr, wd=recipe.wd, cbs=cbs, start_epoch=first_epoch)
 
@@ -56,7 +62,8 @@ class RunSettings:
     seed: int = 42 # first weights, shuffling, augmentation
     fast: bool = True # use the speed settings of this machine
 
-    def __post_init__(self): object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
+    def __post_init__(self):
+        object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 def data_fingerprint(
     train:list[Photo],  # those that a run learns from
@@ -69,9 +76,12 @@ def data_fingerprint(
 def _hardware(device):
     try: cpu = next(l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name"))
     except (OSError, StopIteration): cpu = platform.processor() or platform.machine()
-    return dict(device=torch.cuda.get_device_name() if device.type == "cuda" else device.type, cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads())
+    return dict(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else device.type, cpu=cpu,
+        cores=os.cpu_count(), threads=torch.get_num_threads())
 
-_log = logging.getLogger(__name__)                      # what was understood of the photos; the command shows it
+# what was understood of the photos; the command shows it
+_log = logging.getLogger(__name__)
 
 def _describe(source, settings, dls, speed):
     "What `run.json` says of a run before it starts"
@@ -80,17 +90,19 @@ def _describe(source, settings, dls, speed):
     data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), fingerprint,
                    None if isinstance(source, list) else str(Path(source).resolve()),
                    {printable(photo): printable(why) for photo, why in dls.left_out.items()})
-    versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(python=platform.python_version())
-    return RunInfo(recipe.model, list(dls.vocab), recipe.size, settings.data.method, recipe.flip_tta, state="training",
-                   recipe=asdict(recipe), seed=settings.seed, fast=settings.fast, speed=asdict(speed),
-                   data=data, versions=versions, hardware=_hardware(dls.device))
+    versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(
+        python=platform.python_version())
+    return RunInfo(
+        recipe.model, list(dls.vocab), recipe.size, settings.data.method, recipe.flip_tta,
+        state="training", recipe=asdict(recipe), seed=settings.seed, fast=settings.fast,
+        speed=asdict(speed), data=data, versions=versions, hardware=_hardware(dls.device))
 
 # %% ../../nbs/library/training/train.ipynb #8255653b
 def train_run(
     source:str|Path|list,               # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
     settings:RunSettings=RunSettings(), # when an interrupted run is resumed, its own are used
-    resume:bool=False,                  # go on where the run in `out` was interrupted; start it if there is none
+    resume:bool=False,  # go on where the run in `out` was interrupted; start it if there is none
     on_epoch:Callable|None=None,        # called with each row of the history
     chapters:Callable|None=None         # more figures for its report, see `finish_run`
 ) -> Run: # trained, judged, calibrated, with its report
@@ -104,11 +116,13 @@ def train_run(
     recipe = settings.recipe
     dls = photo_dataloaders(source, settings.data, bs=recipe.bs, device=pick_device())
     info = _describe(source, settings, dls, speed_settings(settings.fast, dls.device))
-    if old and old.info.data.fingerprint != info.data.fingerprint: raise CatsDogsError(_other_photos(source, out))
+    if old and old.info.data.fingerprint != info.data.fingerprint:
+        raise CatsDogsError(_other_photos(source, out))
     for line in filter(None, dls.understood): _log.info(line)
     learn = None
     if not (old and old.info.state == "trained"):
-        learn = photo_learner(dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
+        learn = photo_learner(
+            dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
     with explain_os_errors(f"writing the run folder {out}"), _alone_in(out):
         run = old or Run.create(out, info)
         run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
@@ -122,23 +136,31 @@ def _alone_in(out):
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out/".lock", timeout=0)
     try: lock.acquire()
-    except Timeout as e: raise CatsDogsError(f"{out}: another process is training into this folder; wait for it, or choose another folder") from e
+    except Timeout as e:
+        raise CatsDogsError(
+            f"{out}: another process is training into this "
+            "folder; wait for it, or choose another folder") from e
     try:
         for tmp in out.glob(".*.tmp"): tmp.unlink(missing_ok=True)
         yield
-    finally: lock.release(); (out/".lock").unlink(missing_ok=True)
+    finally:
+        lock.release()
+        (out/".lock").unlink(missing_ok=True)
 
 def _interrupted(out, resume):
     "The run in `out` that is to be resumed; None to start one"
-    if not out.exists() or (out.is_dir() and all(f.name.startswith(".") for f in out.iterdir())): return None
+    if not out.exists() or (out.is_dir() and all(f.name.startswith(".") for f in out.iterdir())):
+        return None
     if not out.is_dir(): raise CatsDogsError(f"{out}: is a file; choose another folder")
-    if not (out/INFO_FILE).exists(): raise CatsDogsError(f"{out}: is not empty and not a run folder; choose another")
-    if not resume: raise CatsDogsError(f"{out}: holds a run already; choose another folder, or go on with it by --resume")
+    if not (out / INFO_FILE).exists():
+        raise CatsDogsError(f"{out}: is not empty and not a run folder; choose another")
+    if not resume:
+        raise CatsDogsError(
+            f"{out}: holds a run already; choose another folder, or go on with it by --resume")
     return Run.open(out)
 
 def _other_photos(source, run):
-    return (f"{source}: not the photos that the run in {run} began with; train into another folder, or "
-            "restore them")
+    return f"{source}: not the photos that the run in {run} began with; train into another folder, or restore them"
 
 def _check_photos(source, run):
     "Raise `CatsDogsError` if these are not the photos of a finished run; nothing is decoded"
@@ -153,18 +175,26 @@ def _check_photos(source, run):
 
 def not_followed(
     run:Run|str|Path,   # the run that is resumed
-    given:dict          # what the new command asks for: fields of the recipe or of the data settings, `seed`, `fast`
+    # what the new command asks for: fields of the recipe or of the data settings, `seed`, `fast`
+    given:dict
 ) -> str: # one line; empty if all of it is followed
     "What of a new command a resumed run does not follow, since it goes on with its own settings"
     info = as_run(run).info
-    own = {**(info.recipe or {}), **(asdict(info.data.settings) if info.data else {}), "seed": info.seed,
-           "fast": info.fast}
-    differ = [f"{name} {own[name]}, not {value}" for name, value in given.items() if name in own and own[name] != value]
+    own = {
+        **(info.recipe or {}),
+        **(asdict(info.data.settings) if info.data else {}),
+        "seed": info.seed,
+        "fast": info.fast}
+    differ = [
+        f"{name} {own[name]}, not {value}"
+        for name, value in given.items()
+        if name in own and own[name] != value]
     return f"the run goes on with its own settings: {'; '.join(differ)}" if differ else ""
 
 def recorded_settings(
     run:Run,                # of `train_run`
-    weights:str|None=None   # pretrained weights to start from; those that the run names must be named here too
+    # pretrained weights to start from; those that the run names must be named here too
+    weights:str|None=None
 ) -> RunSettings:
     "The settings that a run was made with; raises `CatsDogsError` if it was not made by `train_run`"
     info = run.info
@@ -175,8 +205,9 @@ def recorded_settings(
     except (TypeError, CatsDogsError) as e:
         raise CatsDogsError(f"{run}: its recipe is none that this version knows ({e})") from e
     if recipe.weights not in (None, weights):
-        raise CatsDogsError(f"{run}: its recipe starts from pretrained weights ({recipe.weights}), "
-                            "which are not taken on a run folder's word; repeat the command that began it")
+        raise CatsDogsError(
+            f"{run}: its recipe starts from pretrained weights ({recipe.weights}), which "
+            "are not taken on a run folder's word; repeat the command that began it")
     return RunSettings(recipe, info.data.settings, info.seed, info.fast)
 
 class Diverged(CatsDogsError):
@@ -193,7 +224,8 @@ def _fit_run(learn, run, on_epoch):
     cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()]
     if recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
-    learn.add_cbs(cbs[:3])                              # these three stay: what they noted is read after the fit
+    # these three stay: what they noted is read after the fit
+    learn.add_cbs(cbs[:3])
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
     rows = learn.history.rows
     kept = rows and all(p.isfinite().all() for p in learn.model.parameters())
@@ -207,16 +239,23 @@ def _fit_run(learn, run, on_epoch):
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
 def drawn_run(
-    recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),  # how to train; its `size` is that of the drawings, pixels
-    n:int=2400,                                                                 # drawings, a fifth of them for validation
-    seed:int=42,                                                                # first weights, shuffling, augmentation
-    knobs:Variation=Variation()                                                         # how varied the drawings are
+    # how to train; its `size` is that of the drawings, pixels
+    recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),
+    n:int=2400,  # drawings, a fifth of them for validation
+    seed:int=42,  # first weights, shuffling, augmentation
+    knobs:Variation=Variation()  # how varied the drawings are
 ) -> Run: # finished; treat it as read-only
     "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
     photos = drawn_folder(n, recipe.size, knobs=knobs)
-    code = source_digest("models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
-    key = hashlib.blake2b(code + json.dumps([photos.name, asdict(recipe), seed, RUN_FORMAT]).encode(), digest_size=6).hexdigest()
-    run = cache_dir()/"runs"/f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}"
+    code = source_digest(
+        "models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
+    key = hashlib.blake2b(
+        code + json.dumps([photos.name, asdict(recipe), seed, RUN_FORMAT]).encode(), digest_size=6
+    ).hexdigest()
+    run = (
+        cache_dir()
+        / "runs"
+        / f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}")
     run.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(run.with_suffix(".lock")):
         return train_run(photos, run, RunSettings(recipe, seed=seed), resume=True)
