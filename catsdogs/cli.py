@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'main', 'demo', 'data', 'check', 'train', 'evaluate',
-           'predict', 'study', 'show', 'toolbox', 'submit']
+           'predict', 'study', 'show', 'toolbox', 'export', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, sys, time, warnings
@@ -139,16 +139,16 @@ def _need_run(run):
         raise CatsDogsError(
             f"{run}: not a run folder (it has no run.json); `catsdogs train` makes one")
 
-def _need_file(out):
+def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
     if out is None: return
     if out.is_dir():
         raise CatsDogsError(
-            f"--out {out}: is a folder; give the name of a file, as {out / 'page.html'}")
+            f"{option} {out}: is a folder; give the name of a file, as {out / example}")
     if not out.parent.is_dir():
-        raise CatsDogsError(f"--out {out}: there is no folder {out.parent}; make it first")
+        raise CatsDogsError(f"{option} {out}: there is no folder {out.parent}; make it first")
     if not os.access(out.parent, os.W_OK):
-        raise CatsDogsError(f"--out {out}: {out.parent} cannot be written into")
+        raise CatsDogsError(f"{option} {out}: {out.parent} cannot be written into")
 
 def _run_and_rest(paths):
     "The run folder, if the first path is one, and the other paths; None is the network that comes with the package"
@@ -753,6 +753,22 @@ def toolbox(
             import webbrowser
             webbrowser.open(address)
     serve_page(box.page(photos=True), tell)
+    return 0
+
+# %% ../nbs/library/app/cli.ipynb #e0a7c911
+@_command("take a network elsewhere, as ONNX", "catsdogs export runs/codelab --onnx codelab.onnx")
+def export(
+    run: Optional[Path] = typer.Argument(
+        None, help="A run folder.  [default: the PetNet that comes with the package]"),
+    onnx: Path = typer.Option(
+        ..., "--onnx", help="The file to write, for onnxruntime and other programs."),
+) -> int:
+    "Write a network as one ONNX file that answers as predict does, without PyTorch and without catsdogs."
+    _need_file(onnx, "--onnx", "network.onnx")
+    if run: _need_run(run)
+    from catsdogs.runs.export import export_onnx
+    file = export_onnx(run, onnx)
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #dd02a2e5

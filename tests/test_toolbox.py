@@ -1,5 +1,5 @@
 """The toolbox in a real browser: the saved page from file://, the served page, the webcam, keys, and the numbers of every layer."""
-import base64, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+import base64, copy, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from PIL import Image
 
 from catsdogs.drawing.dataset import draw_pet
 from catsdogs.interpret.attribution import attribute
-from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs
+from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, list_layers
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
@@ -137,8 +137,7 @@ def same_layers(visit, network, path):
     names = [row["name"] for row in visit.bundle()["layers"]]
     found = visit.layers(names)
     assert np.abs(found["numbers"] - pixels.numpy().ravel()).max() < 1e-6
-    xb = (pixels - torch.tensor(network.mean).view(3, 1, 1)) / torch.tensor(network.std).view(
-        3, 1, 1)
+    xb = _normalized(network, pixels)
     want = activations(network.module, xb, names)
     with torch.no_grad(): want["logits"] = network.module(xb)
     for name in ("logits", *names):
@@ -150,6 +149,86 @@ def same_layers(visit, network, path):
     for name in ("logits", *main):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     return len(names)
+
+def choose_unit(visit, layer, unit):
+    "Show a layer and choose a unit of it"
+    visit.page.locator(f"[data-layer={layer}]").click()
+    visit.page.locator(".units button").nth(unit).click()
+    visit.settle()
+
+def times(unit, strength):
+    "A hook that makes a unit answer more or less strongly"
+    def change(module, args, out):
+        out = out.clone()
+        out[:, unit] *= strength
+        return out
+    return change
+
+def same_changed_layers(visit, network):
+    "One unit is switched off, another is doubled, a number of a kernel is changed: every layer must equal PyTorch's"
+    rows = [row for row in visit.bundle()["layers"] if row["leads_on"] and row["main"]]
+    first, last = rows[0]["name"], rows[-1]["name"]
+    choose_unit(visit, last, 0)
+    before = visit.layers([])
+    visit.page.keyboard.press("0")
+    assert visit.page.locator("#switch-off").get_attribute("aria-pressed") == "true"
+    module = copy.deepcopy(network.module)
+    by_name = list_layers(module)
+    by_name[last].register_forward_hook(times(0, 0.))
+    choose_unit(visit, first, 1)
+    visit.page.locator("#strength").fill("2")
+    by_name[first].register_forward_hook(times(1, 2.))
+    kernels = next((m for m in by_name.values() if isinstance(m, torch.nn.Conv2d)), None)
+    visit.page.wait_for_timeout(200)                      # the kernels are asked for
+    has_kernel = visit.page.locator("#kernel").is_visible()
+    if has_kernel:
+        visit.page.locator("#kernel input").nth(1).fill("0.75")
+        visit.page.locator("#kernel input").nth(1).blur()
+        with torch.no_grad(): kernels.weight[1, 0, 0, 1] = .75
+    visit.settle()
+    count = 2 + has_kernel
+    assert visit.text("#changes-text").startswith(f"{count} changes")
+    names = [row["name"] for row in visit.bundle()["layers"]]
+    found = visit.layers(names)
+    xb = _normalized(network, torch.tensor(found["numbers"]).view(1, 3, network.size, network.size))
+    want = activations(module, xb, names)
+    with torch.no_grad(): want["logits"] = module(xb)
+    for name in ("logits", *names):
+        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
+    assert (found["logits"] != before["logits"]).any()
+    visit.page.keyboard.press("Escape")
+    visit.page.keyboard.press("r")
+    visit.settle()
+    assert np.abs(visit.layers([])["logits"] - before["logits"]).max() < 1e-6
+    assert not visit.page.locator("#changes").is_visible()
+    return has_kernel
+
+def _normalized(network, pixels):
+    "Pixels from 0 to 1 as the network was trained on them"
+    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (network.mean, network.std))
+    return (pixels - mean) / std
+
+def test_changes(visit):
+    "Units and kernels of the shipped network: layers as PyTorch has them, marks of the answer before, no way back"
+    network = Toolbox(shipped_run()).network
+    assert same_changed_layers(visit, network)
+    layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["leads_on"]]
+    choose_unit(visit, layers[2], 5)
+    visit.page.select_option("#view", "gradient")
+    before = visit.page.locator(".bar output").first.inner_text()
+    visit.page.locator("#switch-off").click()
+    visit.settle()
+    assert visit.page.locator(".track b").first.is_visible()
+    assert visit.page.locator(".track").first.get_attribute("title").startswith(before)
+    assert "no way back" in visit.text("#view-note") and visit.page.input_value("#view") == "map"
+    assert visit.page.locator(".units button").nth(5).get_attribute("data-strength") == "off"
+    assert "changed" in visit.page.locator(f"[data-layer={layers[2]}]").get_attribute("class")
+    visit.page.locator("#undo-changes").click()
+    visit.settle()
+    assert visit.page.locator(".bar output").first.inner_text() == before
+    assert not visit.page.locator(".track b").first.is_visible()
+    choose_unit(visit, visit.bundle()["layers"][-1]["name"], 0)
+    assert visit.page.locator("#strength").is_disabled()          # it is the answer itself
 
 def test_page_is_small(saved):
     assert saved.stat().st_size < 8e6
@@ -172,6 +251,7 @@ def test_layers_of_every_model(name, browser, engine, folder):
     draw_pet("cat", 4, 48).save(folder/"small.png")
     v = Visit(browser, page.as_uri())
     same_layers(v, box.network, folder/"small.png")
+    same_changed_layers(v, box.network)
     v.close()
 
 def test_keys(visit):

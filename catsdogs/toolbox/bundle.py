@@ -283,6 +283,8 @@ def make_bundle(
     half = cost == 0 if half is None else half
     names = [row["name"] for row in rows]
     model = _export_graph(network, names)
+    used = {name for step in model.graph.node for name in step.input}
+    for row in rows: row["leads_on"] = row["name"] in used
     ways = ways_back(model, ["logits", *names])
     _forget_sources(model.graph)
     if half: _halve(model)

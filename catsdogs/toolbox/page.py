@@ -48,7 +48,7 @@ def to_base85(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "network", "color", "geometry", "draw", "input", "ways", "units",
+    "assets", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel",
     "strip", "grid", "stage", "rate", "answer", "app")
 _WORKER = ("onnx", "engine")
 

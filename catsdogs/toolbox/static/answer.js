@@ -1,4 +1,5 @@
-// The answer as bars, one for each class. Names of classes are text, never HTML.
+// The answer as bars, one for each class, and a mark where each bar ended before the network was changed.
+// Names of classes are text, never HTML.
 
 const MOST = 10;
 
@@ -9,20 +10,23 @@ export function makeAnswer(holder, classes) {
     const name = document.createElement("span");
     const track = document.createElement("div");
     const bar = document.createElement("i");
+    const mark = document.createElement("b");
     const number = document.createElement("output");
     row.className = "bar";
     track.className = "track";
     track.setAttribute("role", "meter");
     track.setAttribute("aria-valuemin", "0");
     track.setAttribute("aria-valuemax", "100");
-    track.append(bar);
+    mark.hidden = true;
+    track.append(bar, mark);
     row.append(name, track, number);
     holder.append(row);
-    return { name, track, bar, number };
+    return { name, track, bar, mark, number };
   });
+  let order = [];
   return {
     show(likely) {
-      let order = classes.map((_, i) => i);
+      order = classes.map((_, i) => i);
       if (classes.length > MOST) order = order.sort((a, b) => likely[b] - likely[a]).slice(0, MOST);
       order.forEach((index, i) => {
         const { name, track, bar, number } = rows[i];
@@ -32,6 +36,15 @@ export function makeAnswer(holder, classes) {
         track.setAttribute("aria-label", classes[index]);
         track.setAttribute("aria-valuenow", percent);
         number.textContent = `${percent}%`;
+      });
+    },
+    /** Mark what the network answered before it was changed; null: no marks. */
+    compare(before) {
+      order.forEach((index, i) => {
+        const { track, mark } = rows[i];
+        mark.hidden = !before;
+        track.title = before ? `${(100 * before[index]).toFixed(1)}% before the change` : "";
+        if (before) mark.style.left = `${100 * before[index]}%`;
       });
     },
   };

@@ -11,6 +11,8 @@ import { makeStage } from "./stage.js";
 import { makeRate } from "./rate.js";
 import { makeAnswer } from "./answer.js";
 import { makeTopImages, partText, readFacts } from "./units.js";
+import { makeChanges, strengthText } from "./changes.js";
+import { makeKernel } from "./kernel.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const part = (id) => document.getElementById(id);
@@ -41,6 +43,10 @@ const stage = makeStage(part("stage"), size, choosePoint);
 const topImages = makeTopImages(part("tops"), size, showPicture);
 const rate = makeRate(document.documentElement);
 const answer = makeAnswer(part("answer"), info.classes);
+const changes = makeChanges(layers);
+const kernelEditor = makeKernel(part("kernel"), setKernel);
+// Layer → the weight with its kernels; null where there is none.
+const weights = new Map();
 
 const chosenLayer = () => layers.get(state.layer);
 const chosenUnit = () => Math.min(state.wanted, chosenLayer().shape[0] - 1);
@@ -62,7 +68,7 @@ async function compute() {
   work.numbers = numbers;
   try {
     const names = new Set([...strip.names(), state.layer]);
-    const result = await work.network.run(numbers, [...names]);
+    const result = await work.network.run(numbers, [...names], changes.list());
     accept(result);
     await goBack(numbers);
     work.busy = false;
@@ -71,7 +77,7 @@ async function compute() {
     draw();
     rate.add(performance.now() - came, result.milliseconds);
     showRate();
-    if (!isLive() && !source.fresh && !work.busy) await countMirror(numbers, result.logits);
+    if (!isLive() && !source.fresh && !work.busy) await settle(numbers, result.logits);
   } catch (error) {
     work.busy = false;
     say(`The network could not be computed: ${error.message}`);
@@ -97,22 +103,29 @@ function accept({ logits, outputs }) {
   }
   computed.getContext("2d").drawImage(picture, 0, 0);
   answer.show(probabilities(logits, info.temperature));
+  answer.compare(null);
   document.documentElement.dataset.pictures = Number(document.documentElement.dataset.pictures ?? 0) + 1;
 }
 
-/** For a picture that stays: the answer counts its mirror image too, if the network is used that way. */
-async function countMirror(numbers, logits) {
-  if (info.mirror && !work.busy) {
-    work.busy = true;
-    const other = await work.network.run(mirrored(numbers, size), []);
-    work.busy = false;
-    if (numbers === work.numbers && !source.fresh) {
-      const mean = Array.from(logits, (z, i) => (z + other.logits[i]) / 2);
-      answer.show(probabilities(mean, info.temperature));
-    }
-  }
-  if (source.fresh) compute();
-  else tellAnswer();
+/** For a picture that stays: the whole answer, and beside it that of the network as it was before it was changed. */
+async function settle(numbers, logits) {
+  work.busy = true;
+  const likely = await wholeAnswer(numbers, logits, changes.list());
+  const before = changes.count() ? await wholeAnswer(numbers, null) : null;
+  work.busy = false;
+  if (source.fresh) return compute();
+  answer.show(likely);
+  answer.compare(before);
+  tellAnswer();
+}
+
+/** Probabilities for a picture; its mirror image counts too, if the network is used that way. */
+async function wholeAnswer(numbers, logits, changed) {
+  const seen = logits ?? (await work.network.run(numbers, [], changed)).logits;
+  if (!info.mirror) return probabilities(seen, info.temperature);
+  const other = await work.network.run(mirrored(numbers, size), [], changed);
+  const mean = Array.from(seen, (z, i) => (z + other.logits[i]) / 2);
+  return probabilities(mean, info.temperature);
 }
 
 /** For screen readers: the answer to a picture that stays, as a sentence. */
@@ -139,7 +152,7 @@ function chosenThing() {
   const [, height, width] = layer.shape;
   const values = output.data.subarray(unit * height * width, (unit + 1) * height * width);
   const place = state.place ?? strongestPlace(values, width, layer.signed);
-  const view = possibleViews(layer, info.ways).includes(state.view) ? state.view : "map";
+  const view = viewsOf(layer).includes(state.view) ? state.view : "map";
   const chosen = { layer, output, unit, values, place, view, perLayer: state.perLayer };
   const isCurrent = work.back?.numbers === work.numbers && work.back.choice === choiceOf(chosen);
   return { ...chosen, back: isCurrent ? work.back.data : null };
@@ -180,6 +193,32 @@ function showUnit(chosen) {
   cross.style.top = `${((place.row + 0.5) / height) * 100}%`;
   showView(chosen);
   showFacts(layer, unit);
+  showStrength(layer, unit);
+}
+
+/** How strong the chosen unit has been made, and its kernel. */
+function showStrength(layer, unit) {
+  const strength = changes.strength(layer.name, unit);
+  const weight = weights.get(layer.name);
+  part("strength").value = strength;
+  part("strength-value").textContent = strengthText(strength);
+  part("switch-off").setAttribute("aria-pressed", String(strength === 0));
+  part("strength").disabled = part("switch-off").disabled = !layer.leads_on;
+  kernelEditor.show(weight, unit, weight && changes.kernel(weight, unit));
+}
+
+/** Mark the changed units and layers, and say how many there are. */
+function showChanges() {
+  const count = changes.count();
+  const textOf = (unit) => {
+    const strength = changes.strength(state.layer, unit);
+    if (strength !== 1) return strengthText(strength);
+    return changes.hasKernel(weights.get(state.layer), unit) ? "kernel" : "";
+  };
+  grid.label(textOf);
+  strip.label(info.layers.map(({ name }) => name).filter((name) => changes.isChanged(name, weights.get(name))));
+  part("changes").hidden = !count;
+  part("changes-text").textContent = `${count} ${count > 1 ? "changes" : "change"}. The marks show the answer before.`;
 }
 
 /** The top images of a unit and the name of its part, if the page knows them. */
@@ -193,13 +232,16 @@ function showFacts(layer, unit) {
 
 /** Which views the layer has, which one is shown, and what there is to say of it. */
 function showView({ layer, view, back }) {
-  const possible = possibleViews(layer, info.ways);
+  const possible = viewsOf(layer);
   for (const option of part("view").options) option.disabled = !possible.includes(option.value);
   part("view").value = view;
   part("view-note").textContent = viewNote(layer, view, back);
 }
 
+const viewsOf = (layer) => possibleViews(layer, info.ways, changes.count() > 0);
+
 function viewNote(layer, view, back) {
+  if (changes.count()) return "While units are changed, there is no way back.";
   if (!info.ways[layer.name]) return "From this layer there is no way back: a step before it has no rule for it.";
   if (!back) return "";
   const something = back.some((value) => value !== 0);
@@ -220,6 +262,8 @@ function chooseLayer(name) {
   state.place = null;
   grid.show(chosenLayer());
   grid.mark(state.holding ? chosenUnit() : -1);
+  showChanges();
+  askKernels();
   strip.filter((other) => shownLayers().some((layer) => layer.name === other));
   strip.mark(name);
   part("layer-name").textContent = name;
@@ -270,6 +314,44 @@ function stepLayer(step) {
   if (hadFocus) strip.focus(next);
 }
 
+function afterChange() {
+  showChanges();
+  draw();
+  newPicture();
+}
+
+/** Make the chosen unit answer more or less strongly, and see what becomes of all that follows. */
+function setStrength(strength) {
+  if (!state.holding || !chosenLayer().leads_on) return;
+  changes.setStrength(state.layer, chosenUnit(), strength);
+  afterChange();
+}
+
+function switchOff() {
+  setStrength(changes.strength(state.layer, chosenUnit()) === 0 ? 1 : 0);
+}
+
+/** Give the chosen unit another kernel; null gives it its own again. */
+function setKernel(numbers) {
+  changes.setKernel(weights.get(state.layer), chosenUnit(), numbers);
+  afterChange();
+}
+
+/** Find out, once, which kernels the chosen layer has. */
+async function askKernels() {
+  const name = state.layer;
+  if (!work.network || weights.has(name)) return;
+  weights.set(name, await work.network.kernels(name));
+  showChanges();
+  draw();
+}
+
+function undoChanges() {
+  if (!changes.count()) return;
+  changes.clear();
+  afterChange();
+}
+
 function chooseView(view) {
   state.view = view;
   update();
@@ -279,7 +361,7 @@ function chooseView(view) {
 function nextView() {
   const chosen = chosenThing();
   if (!chosen) return;
-  const views = possibleViews(chosen.layer, info.ways).filter((view) => view !== "nothing");
+  const views = viewsOf(chosen.layer).filter((view) => view !== "nothing");
   chooseView(views[(views.indexOf(chosen.view) + 1) % views.length]);
 }
 
@@ -444,16 +526,25 @@ const KEYS = {
   a: () => toggle("every"),
   h: toggleHiding,
   x: hideSeen,
+  0: switchOff,
+  r: undoChanges,
   f: () => part("file").click(),
   Escape: letGo,
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+/** Is a key meant for the setting that has the focus? */
+function belongsToSetting(key, focused) {
+  if (key === "Escape") return false;
+  if (focused.type === "range") return key in ARROWS || key.startsWith("Page");
+  return focused instanceof HTMLSelectElement || focused instanceof HTMLInputElement;
+}
+
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
   const focused = document.activeElement;
   if (event.key === " " && focused instanceof HTMLButtonElement) return;
-  if (focused instanceof HTMLSelectElement && event.key !== "Escape") return;
+  if (belongsToSetting(event.key, focused)) return;
   const arrow = ARROWS[event.key];
   if (arrow && part("strip").contains(focused)) stepLayer(arrow[0] + arrow[1]);
   else if (arrow && focused === part("stage")) movePlace(...arrow);
@@ -493,6 +584,9 @@ function listen() {
   for (const name of ["perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
   part("view").addEventListener("change", (event) => chooseView(event.target.value));
   part("hiding").addEventListener("click", toggleHiding);
+  part("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
+  part("switch-off").addEventListener("click", switchOff);
+  part("undo-changes").addEventListener("click", undoChanges);
   part("let-go").addEventListener("click", letGo);
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
@@ -517,7 +611,7 @@ function listen() {
 /** What tests ask: layers of the picture on the screen, computed now. */
 async function layersNow(names) {
   while (work.busy) await new Promise((resolve) => setTimeout(resolve, 5));
-  const { logits, outputs } = await work.network.run(work.numbers.slice(), names);
+  const { logits, outputs } = await work.network.run(work.numbers.slice(), names, changes.list());
   return { numbers: work.numbers, logits, outputs };
 }
 
@@ -546,6 +640,7 @@ async function main() {
   say("");
   document.documentElement.dataset.ready = "true";
   window.toolbox = { state, layersNow, shownWay };
+  askKernels();
   newPicture();
 }
 

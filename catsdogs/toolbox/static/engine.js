@@ -1,13 +1,14 @@
 // The worker: it holds the network and runs it on one picture at a time.
 // Messages in:  start {script, wasm, graph, ways, table, names}, the first four as bytes, all but the script compressed;
-//               run {id, image, size, names};
+//               run {id, image, size, names, changes}: some layers of the network as the reader has changed it;
+//               kernels {id, name}: the kernels of a layer's units;
 //               back {id, image, size, start, seed, rule, outputs}: the way back from a layer
 // Messages out: ready; failed {id, message}; result {id, logits, outputs, milliseconds}
 //
 // A graph that returns every layer cannot join steps that belong together, as a convolution and its ReLU, and is
-// slower. So there are several: one that returns the layers named at the start, one that returns every layer, and one
-// for each way back that somebody asks for.
-import { selectOutputs } from "./onnx.js";
+// slower. So there are several: one that returns the layers named at the start, one that returns every layer, each of
+// the two again for every choice of layers and weights that are changed, and one for each way back that somebody asks for.
+import { changeInput, findKernels, selectOutputs, withChanges } from "./onnx.js";
 
 let ort = null;
 let graphBytes = null;
@@ -38,10 +39,14 @@ async function sessionCalled(name, makeBytes) {
   return session;
 }
 
-function forwardSession(names) {
+/** The session for some layers, in which other layers and weights can be changed. */
+function forwardSession(names, changes) {
   const nothing = new Uint8Array();
-  if (!names.every((name) => startNames.has(name))) return sessionCalled("full", () => graphBytes);
-  return sessionCalled("usual", () => selectOutputs(graphBytes, nothing, [...startNames]));
+  const changed = [...changes.strengths, ...changes.kernels];
+  const file = () => (changed.length ? withChanges(graphBytes, changes) : graphBytes);
+  const isUsual = names.every((name) => startNames.has(name));
+  const called = JSON.stringify([isUsual ? "usual" : "full", ...changed.map(({ name }) => name)]);
+  return sessionCalled(called, () => (isUsual ? selectOutputs(file(), nothing, [...startNames]) : file()));
 }
 
 function backSession(start, outputs) {
@@ -73,13 +78,16 @@ async function start({ script, wasm, graph, ways, table, names }) {
   [graphBytes, wayBytes] = [await unpack(graph), await unpack(ways)];
   wayTable = table;
   startNames = new Set(["logits", ...names]);
-  await forwardSession(names);
+  await forwardSession(names, { strengths: [], kernels: [] });
   self.postMessage({ type: "ready" });
 }
 
-async function run({ id, image, size, names }) {
-  const session = await forwardSession(names);
+async function run({ id, image, size, names, changes }) {
+  const session = await forwardSession(names, changes);
   const feeds = { image: new ort.Tensor("float32", image, [1, 3, size, size]) };
+  for (const { name, data, shape } of [...changes.strengths, ...changes.kernels]) {
+    feeds[changeInput(name)] = new ort.Tensor("float32", data, shape);
+  }
   await answer(id, session, feeds, ["logits", ...names]);
 }
 
@@ -97,7 +105,11 @@ async function back({ id, image, size, start, seed, rule, outputs }) {
   await answer(id, session, feeds, outputs);
 }
 
-const TASKS = { start, run, back };
+function kernels({ id, name }) {
+  self.postMessage({ type: "result", id, weight: findKernels(graphBytes, name) });
+}
+
+const TASKS = { start, run, kernels, back };
 
 self.onmessage = async ({ data }) => {
   try {

@@ -14,6 +14,7 @@ export function makeGrid(holder, onChoose) {
   let layer = null;
   let layout = null;
   let marked = -1;
+  let changedUnits = [];
 
   function makeButton(unit) {
     const button = document.createElement("button");
@@ -42,6 +43,13 @@ export function makeGrid(holder, onChoose) {
       buttons.replaceChildren(...Array.from({ length: layer.shape[0] }, (_, unit) => makeButton(unit)));
       marked = -1;
       arrange();
+    },
+    /** Put a word on the units that answer otherwise than by themselves; `textOf` gives it, or nothing. */
+    label(textOf) {
+      for (const unit of changedUnits) delete buttons.children[unit]?.dataset.strength;
+      changedUnits = Array.from({ length: layer.shape[0] }, (_, unit) => unit).filter(textOf);
+      for (const unit of changedUnits) buttons.children[unit].dataset.strength = textOf(unit);
+      Array.from(buttons.children, (button, unit) => (button.title = textOf(unit) ? `unit ${unit}, ${textOf(unit)}` : `unit ${unit}`));
     },
     arrange,
     columns: () => layout.columns,

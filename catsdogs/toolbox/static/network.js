@@ -34,8 +34,10 @@ export async function startNetwork({ size, ways }, names) {
     });
   }
   return {
-    /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted. */
-    run: (image, names) => ask({ type: "run", image, names }),
+    /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted, `changes` come from a table of changes. */
+    run: (image, names, changes = { strengths: [], kernels: [] }) => ask({ type: "run", image, names, changes }),
+    /** The weight that holds the kernels of a layer's units: name, shape, numbers; null if there is none. */
+    kernels: async (name) => (await ask({ type: "kernels", name })).weight,
     /** Go back from a layer (`start`): `seed` says how much of each of its numbers, `rule` what to do at a ReLU. */
     back: (image, start, seed, rule, outputs) => ask({ type: "back", image, start, seed, rule, outputs }),
   };

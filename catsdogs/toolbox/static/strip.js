@@ -56,6 +56,10 @@ export function makeStrip(holder, layers, onChoose) {
       }
       items.get(chosen).button.scrollIntoView({ block: "nearest", inline: "nearest" });
     },
+    /** Mark the layers that have changed units. */
+    label(changed) {
+      for (const [name, { button }] of items) button.classList.toggle("changed", changed.includes(name));
+    },
     filter(visible) {
       for (const [name, { button }] of items) button.hidden = !visible(name);
     },

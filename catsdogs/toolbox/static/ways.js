@@ -2,8 +2,10 @@
 
 const TO_PIXELS = ["gradient", "guided_backprop", "deconvolution"];
 
-/** What can be shown on the picture for a layer. `ways` says from which layers there is a way back. */
-export function possibleViews(layer, ways) {
+/** What can be shown on the picture for a layer. `ways` says from which layers there is a way back; the ways are those
+ * of the network as it is, so with changed units there is none. */
+export function possibleViews(layer, ways, isChanged) {
+  if (isChanged) return ["map", "nothing"];
   const toPixels = ways[layer.name] ? TO_PIXELS : [];
   const cam = layer.maps && ways.logits ? ["grad_cam"] : [];
   return ["map", ...toPixels, ...cam, "nothing"];
