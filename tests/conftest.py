@@ -1,8 +1,10 @@
 """What several tests need: drawn pets, a run trained on them, the command line, a browser."""
-import os, shutil, subprocess, sys
+import os, shutil
 from pathlib import Path
 
 import pytest
+
+from typing_in import type_in
 
 root = Path(__file__).resolve().parent.parent
 
@@ -23,12 +25,7 @@ def photos():
 @pytest.fixture(scope="session")
 def catsdogs(folder):
     "Type a command line: catsdogs('predict', …) → the finished process"
-    program = shutil.which("catsdogs", path=str(Path(sys.executable).parent)) or "catsdogs"
-    def type_in(*args):
-        return subprocess.run(
-            [program, *map(str, args)], capture_output=True, text=True, cwd=folder,
-            stdin=subprocess.DEVNULL)
-    return type_in
+    return lambda *args: type_in(args, folder)
 
 @pytest.fixture(scope="session")
 def drawn(folder, catsdogs):
