@@ -42,11 +42,11 @@ def test_submission_from_photos(photos, folder, catsdogs):
     run, out = folder/"photos", folder/"submission.csv"
     done = catsdogs(
         "train", photos / "train.zip", "--recipe", "one_cycle", "--model", "classic", "--size",
-        "64", "--epochs", "4", "--limit", "4000", "--out", run, "--json")
+        "48", "--epochs", "4", "--limit", "2000", "--valid", "0.06", "--out", run, "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
-    # better than a coin by far, even so small and short
-    assert scores["n"] > 3000 and scores["accuracy"] > .65
+    # better than a coin by five standard deviations, even so small and short
+    assert scores["n"] > 800 and scores["accuracy"] > .5 + 5 * .5 / scores["n"]**.5
     done = catsdogs("submit", run, photos/"test1.zip", "--out", out)
     assert done.returncode == 0, done.stderr
     from catsdogs.evaluation.kaggle import check_submission
