@@ -1,5 +1,5 @@
 """What several tests need: drawn pets, a run trained on them, the command line, a browser."""
-import os, shutil
+import os, shutil, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 
 import pytest
@@ -54,3 +54,44 @@ def browser():
                 "--disable-sync", "--no-first-run"])
         yield b
         b.close()
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    "A JupyterLab server on the loopback address, over a copy of the notebooks; yields its address and the copy"
+    place = tmp_path_factory.mktemp("lab")
+    shutil.copytree(root/"nbs", place/"nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    # recorded experiments, which notebooks show
+    shutil.copytree(root/"benchmarks"/"results", place/"benchmarks"/"results")
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--ip=127.0.0.1",
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={place}",
+            "--LabApp.news_url=None"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(place / "config")})
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=1)
+            break
+        except OSError: time.sleep(.25)
+    yield address, place
+    server.terminate()
+    try: server.wait(20)
+    except subprocess.TimeoutExpired:                   # a kernel that does not end holds it up
+        server.kill()
+        server.wait()

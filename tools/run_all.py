@@ -31,7 +31,8 @@ HEAVY = [
 # pytest in three jobs, so that both cores have work to the end: (name, its files; all others)
 TESTS = ROOT/"tests"
 PYTEST = {
-    "pytest: command line": ["test_kaggle.py", "test_newest.py", "test_project.py"],
+    "pytest: command line": [
+        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
     "pytest: toolbox": ["test_toolbox.py"],
     "pytest: the rest": [],
 }
