@@ -42,7 +42,8 @@ def _segment(a, b, x, y):
     "For each point, the vector to it from the nearest point of the line from a to b, and how far along that one is, 0 to 1"
     (ax, ay), (bx, by) = a, b
     ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
-    t = _between_0_and_1((wx * ex + wy * ey) / (ex * ex + ey * ey + 1e-12))
+    along = wx * ex + wy * ey if ex and ey else wx * ex if ex else wy * ey
+    t = _between_0_and_1(along / (ex * ex + ey * ey + 1e-12))
     return wx - t * ex, wy - t * ey, t
 
 def _box(points, r):
@@ -57,7 +58,7 @@ class Polygon:
 
     def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
         "Signed distance of points to the edge"
-        nearest, inside = np.full(x.shape, np.inf), np.zeros(x.shape, bool)
+        nearest, inside = np.inf, np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
         for a, b in zip(self.points, self.points[1:] + self.points[:1]):
             dx, dy, _ = _segment(a, b, x, y)
             nearest = np.minimum(nearest, dx * dx + dy * dy)
@@ -80,7 +81,7 @@ class Stroke:
 
     def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
         "Signed distance of points to the edge"
-        nearest, n = np.full(x.shape, np.inf), len(self.points) - 1
+        nearest, n = np.inf, len(self.points) - 1
         for i, (a, b) in enumerate(zip(self.points, self.points[1:])):
             dx, dy, t = _segment(a, b, x, y)
             nearest = np.minimum(
@@ -157,17 +158,19 @@ class Canvas:
     def noise(self, x:np.ndarray, y:np.ndarray, order:int=1) -> np.ndarray:
         "A random field between 0 and 1 that has about one bump per unit; order 3 is smoother than 1"
         return ndimage.map_coordinates(
-            self.lattice, [y, x], order=order, mode="grid-wrap", prefilter=False)
+            self.lattice, np.broadcast_arrays(y, x), order=order, mode="grid-wrap", prefilter=False)
 
     def _window(self, box, margin):
-        "Rows and columns of the pixels that a box can touch, and where they lie in the shapes' units"
+        "Rows and columns of the pixels that a box can touch, and where they lie in the shapes' units: arrays that can be broadcast"
         (ox, oy), (c, s), u, m = self.origin, self.turn, self.unit, margin
         left, right, top, bottom = box[0] - m, box[2] + m, box[1] - m, box[3] + m
         corners = [(self.mirror * x, y) for x in (left, right) for y in (top, bottom)]
         c0, c1 = self._pixels([ox + u * (c * x - s * y) for x, y in corners])
         r0, r1 = self._pixels([oy + u * (s * x + c * y) for x, y in corners])
         dx, dy = (np.arange(c0, c1) + .5 - ox) / u, (np.arange(r0, r1)[:, None] + .5 - oy) / u
-        return slice(r0, r1), slice(c0, c1), self.mirror * (c * dx + s * dy), c * dy - s * dx
+        rows, columns = slice(r0, r1), slice(c0, c1)
+        if not s: return rows, columns, self.mirror * c * dx[None], c * dy      # one row, one column
+        return rows, columns, self.mirror * (c * dx + s * dy), c * dy - s * dx
 
     def _pixels(self, places):
         "The first pixel that one of these places can touch, and the one after the last"
@@ -184,7 +187,7 @@ class Canvas:
     ):
         "Lay a shape over everything painted before"
         rows, cols, x, y = self._window(shape.box(), hair + soft)
-        if not x.size: return
+        if not (x.size and y.size): return
         d, color = shape.distance(x, y), color(x, y) if callable(color) else color
         if bulge: color = color * self._shade(d, bulge)[..., None]
         if hair:
