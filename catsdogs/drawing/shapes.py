@@ -161,7 +161,7 @@ class Canvas:
             self.lattice, np.broadcast_arrays(y, x), order=order, mode="grid-wrap", prefilter=False)
 
     def _window(self, box, margin):
-        "Rows and columns of the pixels that a box can touch, and where they lie in the shapes' units: arrays that can be broadcast"
+        "Rows and columns of the pixels that a box can touch, and their places in the shapes' units (broadcast them)"
         (ox, oy), (c, s), u, m = self.origin, self.turn, self.unit, margin
         left, right, top, bottom = box[0] - m, box[2] + m, box[1] - m, box[3] + m
         corners = [(self.mirror * x, y) for x in (left, right) for y in (top, bottom)]
