@@ -71,11 +71,17 @@ def run_notebook(path):
     return passed, "" if passed else said.getvalue()
 
 
+SMALL_FIGURES = "set_matplotlib_formats('png', bbox_inches=None, dpi=50)"
+
+
 def use_small_figures():
-    "Figures that nobody sees are drawn at the screen's resolution, not at twice that"
+    "Figures that nobody sees are drawn once and small; a notebook's own way is twice, and twice as large as a screen needs"
     from execnb.shell import CaptureShell
     start = CaptureShell.__init__
-    CaptureShell.__init__ = lambda shell, path=None, **more: start(shell, path, "png", **more)
+    def start_small(shell, *args, **kwargs):
+        start(shell, *args, **kwargs)
+        shell._run(SMALL_FIGURES)
+    CaptureShell.__init__ = start_small
 
 
 def find_tests():
