@@ -1,8 +1,10 @@
 """What several tests need: drawn pets, a run trained on them, the command line, a browser."""
-import os, shutil, subprocess, sys
+import os, shutil, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 
 import pytest
+
+from typing_in import type_in
 
 root = Path(__file__).resolve().parent.parent
 
@@ -23,12 +25,7 @@ def photos():
 @pytest.fixture(scope="session")
 def catsdogs(folder):
     "Type a command line: catsdogs('predict', …) → the finished process"
-    program = shutil.which("catsdogs", path=str(Path(sys.executable).parent)) or "catsdogs"
-    def type_in(*args):
-        return subprocess.run(
-            [program, *map(str, args)], capture_output=True, text=True, cwd=folder,
-            stdin=subprocess.DEVNULL)
-    return type_in
+    return lambda *args: type_in(args, folder)
 
 @pytest.fixture(scope="session")
 def drawn(folder, catsdogs):
@@ -57,3 +54,44 @@ def browser():
                 "--disable-sync", "--no-first-run"])
         yield b
         b.close()
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    "A JupyterLab server on the loopback address, over a copy of the notebooks; yields its address and the copy"
+    place = tmp_path_factory.mktemp("lab")
+    shutil.copytree(root/"nbs", place/"nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    # recorded experiments, which notebooks show
+    shutil.copytree(root/"benchmarks"/"results", place/"benchmarks"/"results")
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--ip=127.0.0.1",
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={place}",
+            "--LabApp.news_url=None"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(place / "config")})
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=1)
+            break
+        except OSError: time.sleep(.25)
+    yield address, place
+    server.terminate()
+    try: server.wait(20)
+    except subprocess.TimeoutExpired:                   # a kernel that does not end holds it up
+        server.kill()
+        server.wait()

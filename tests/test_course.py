@@ -8,7 +8,6 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from conftest import root
-from test_project import lab     # noqa: F401, a fixture
 
 sys.path.insert(0, str(root/"tools"))
 import lessons  # noqa: E402
@@ -125,10 +124,10 @@ def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
     assert asked == wanted
 
 
-def test_a_lesson_on_opening(lab, browser):     # noqa: F811
+def test_a_lesson_on_opening(lab, browser):
     "Title, promise and picture are seen, hidden cells are collapsed, and nothing speaks to nbdev"
     page = browser.new_page(viewport=dict(width=1300, height=4000))
-    page.goto(f"{lab}/lab/tree/nbs/course/01_first_network.ipynb")
+    page.goto(f"{lab[0]}/lab/tree/nbs/course/01_first_network.ipynb")
     panel = page.locator(".jp-NotebookPanel")
     panel.locator(".jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
     panel.locator(".jp-OutputArea img").first.wait_for(timeout=30_000)

@@ -4,6 +4,7 @@ import io, json, os, shutil, signal, subprocess, sys, time, zipfile
 import pytest
 
 from kaggle_server import KEY, TOKEN, USER, KaggleServer
+from typing_in import type_in
 
 pytest.importorskip("kaggle")
 FIRST, REDUX = "dogs-vs-cats", "dogs-vs-cats-redux-kernels-edition"
@@ -51,17 +52,18 @@ def place(tmp_path, server):
     home.mkdir()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE_")}
     environment |= server.environment(home) | {"CATSDOGS_CACHE": str(tmp_path/"cache")}
+    def with_token(token, more):
+        return environment | ({"KAGGLE_API_TOKEN": token} if token else {}) | more
     def start(*args, token=TOKEN, **more):
-        env = environment | ({"KAGGLE_API_TOKEN": token} if token else {}) | more
         return subprocess.Popen(
-            [sys.executable, "-c", CODE, *map(str, args)], cwd=tmp_path, env=env, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    def type_in(*args, **kwargs):
-        done = start(*args, **kwargs)
-        out, err = done.communicate(timeout=120)
-        return done.returncode, out, err
-    type_in.start, type_in.folder, type_in.home = start, tmp_path, home
-    return type_in
+            [sys.executable, "-c", CODE, *map(str, args)], cwd=tmp_path,
+            env=with_token(token, more), text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def typed(*args, token=TOKEN, **more):
+        done = type_in(args, tmp_path, with_token(token, more))
+        return done.returncode, done.stdout, done.stderr
+    typed.start, typed.folder, typed.home = start, tmp_path, home
+    return typed
 
 def refused(place, *args, **kwargs):
     "The one line of a command that failed and left nothing"

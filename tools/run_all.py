@@ -23,8 +23,20 @@ from pathlib import Path
 from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
 
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
-PYTEST = "pytest: command line, project and browser"
-HEAVY = ["nbdev.test", "catsdogs.training.train", "matplotlib.pyplot"]
+# What the fork server imports once for all jobs. The first alone is enough for a few notebooks.
+HEAVY = [
+    "nbdev.test", "catsdogs.cli", "catsdogs.training.train", "catsdogs.demo",
+    "catsdogs.study.effects", "catsdogs.toolbox.page", "matplotlib.pyplot", "captum.attr", "timm",
+    "optuna", "pytest", "scipy.stats", "PIL.Image"]
+# pytest in three jobs, so that both cores have work to the end: (name, its files; all others)
+TESTS = ROOT/"tests"
+PYTEST = {
+    "pytest: command line": [
+        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
+    "pytest: toolbox": ["test_toolbox.py"],
+    "pytest: the rest": [],
+}
+IN_CHECK = {"test_benchmarks.py"}   # run by make check
 PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
 MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
 TRAIN_LESSON_NETWORK = """
@@ -49,6 +61,7 @@ def run_notebook(path):
     "Run one notebook as nbdev_test does: (passed, what it said on failure)"
     from nbdev.config import get_config
     from nbdev.test import test_nb
+    use_small_figures()
     config = get_config()
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
@@ -58,11 +71,35 @@ def run_notebook(path):
     return passed, "" if passed else said.getvalue()
 
 
-def run_pytest(_):
-    "Run pytest over tests/"
-    passed, output = run(sys.executable, "-m", "pytest", "-q", "-rs", "tests")
-    print(output, end="", flush=True)
-    return passed, ""
+SMALL_FIGURES = "set_matplotlib_formats('png', bbox_inches=None, dpi=50)"
+
+
+def use_small_figures():
+    "Figures that nobody sees are drawn once and small; a notebook's own way is twice, and twice as large as a screen needs"
+    from execnb.shell import CaptureShell
+    start = CaptureShell.__init__
+    def start_small(shell, *args, **kwargs):
+        start(shell, *args, **kwargs)
+        shell._run(SMALL_FIGURES)
+    CaptureShell.__init__ = start_small
+
+
+def find_tests():
+    "Which files each pytest job runs: every file of tests/ is in one of them, or in make check"
+    named = {file for files in PYTEST.values() for file in files} | IN_CHECK
+    others = sorted(file.name for file in TESTS.glob("test_*.py") if file.name not in named)
+    return {job: files or others for job, files in PYTEST.items()}
+
+
+def run_pytest(files):
+    "Run pytest over these files of tests/"
+    import pytest
+    said = io.StringIO()
+    paths = [str(TESTS/file) for file in files]
+    with contextlib.redirect_stdout(said):
+        status = pytest.main(["-q", "-rs", "--durations=5", "-p", "no:cacheprovider", *paths])
+    print(said.getvalue(), end="", flush=True)
+    return status == 0, ""
 
 
 def work(job, path, answer):
@@ -209,7 +246,7 @@ def main():
     seconds = recorded_seconds()
     jobs = [(name_of(path), run_notebook, path) for path in find_notebooks(asked.notebooks)]
     if not asked.notebooks:
-        jobs.append((PYTEST, run_pytest, None))
+        jobs += [(name, run_pytest, files) for name, files in find_tests().items()]
     results = run_jobs(slowest_first(jobs, seconds), asked.workers or allowed_workers())
     if asked.record:
         record(results, seconds)
