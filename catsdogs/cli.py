@@ -130,9 +130,8 @@ def _use_device(device):
 
 def _need(path):
     "Raise `CatsDogsError` if there is no such file or folder"
-    if re.match(r"https?:/", str(path)):
-        raise CatsDogsError(f"{path}: photos are read from files; download it first")
-    if not path.exists(): raise CatsDogsError(f"{path}: no such file or folder")
+    from catsdogs.data.photos import check_source
+    check_source(path)
 
 def _need_run(run):
     if not (run/"run.json").is_file():
@@ -258,8 +257,8 @@ def data(
     n: int = typer.Option(2000, help="How many pictures, half of them cats."),
     size: int = typer.Option(128, help="Their side, pixels; 16 to 1024."),
     seed: int = typer.Option(0, help="Which set; two sets share no picture."),
-    knob: list[str] = typer.Option(
-        [], "--variation",
+    variation: list[str] = typer.Option(
+        [],
         help="NAME=VALUE, may be repeated: place, scale, rotation, light, "
              "clutter, occlusion, label_noise, sofa_cats, sofa_dogs."),
     competition: str = typer.Option(
@@ -271,9 +270,9 @@ def data(
     "Make a data set: photos that are downloaded, or drawings with masks of the body parts and drawings.csv with every specification."
     from catsdogs.drawing.dataset import draw_pets, make_variation
     if source != "drawn": return _fetch(source, dest, competition, archive)
-    if bad := next((k for k in knob if "=" not in k), None):
+    if bad := next((k for k in variation if "=" not in k), None):
         raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
-    draw_pets(dest, n, size, seed, make_variation(**dict(k.split("=", 1) for k in knob)))
+    draw_pets(dest, n, size, seed, make_variation(**dict(k.split("=", 1) for k in variation)))
     print(f"{dest}: {n:,} drawings of {size}×{size}, masks, drawings.csv")
     _say(f"next: catsdogs train {dest}")
     return 0

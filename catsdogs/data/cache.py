@@ -49,7 +49,9 @@ class PhotoCache:
         self.held[device] = pixels
 
     def batch(self, rows, device=None) -> torch.Tensor:
-        "The photos in `rows` as an n×3×size×size uint8 tensor in channels-last order, on `device` if that holds the photos, else on the CPU"
+        """The photos in `rows` as an n×3×size×size uint8 tensor, in channels-last order
+
+        It is on `device` if that holds the photos, else on the CPU."""
         if device in self.held:
             return self.held[device][torch.as_tensor(rows, device=device)].permute(0, 3, 1, 2)
         pixels = torch.from_numpy(self.pixels[rows])    # a copy
@@ -62,26 +64,27 @@ def build_cache(
     photos:list[Photo],                     # what to decode
     settings:DataSettings=DataSettings()    # `size` and `method` are used
 ) -> PhotoCache:
-    "Decode photos on all cores into a memory-mapped file, or find it where it was made before; safe to call from several processes"
-    key = hashlib.blake2b(
-        json.dumps(
-            [_CACHE_VERSION, settings.size, settings.method, [_identity(p) for p in photos]]
-        ).encode(),
-        digest_size=12).hexdigest()
-    file = cache_dir()/"photos"/f"{key}.u8"
+    """Decode photos on all cores into a memory-mapped file, or find that file
+
+    It is safe to call from several processes."""
+    file = _cache_file(photos, settings)
+    shape = (len(photos), settings.size, settings.size, 3)
     with explain_os_errors(
         f"writing the photo cache {file.parent} (set CATSDOGS_CACHE to move it)"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
-            shape = (len(photos), settings.size, settings.size, 3)
-            known = _known_bad(file, shape)
-            bad = (
-                _fill_cache(file, photos, settings)
-                if known is None
-                else _try_again(file, photos, known, settings))
+            bad = _known_bad(file, shape)
+            if bad is None: bad = _fill_cache(file, photos, settings)
+            else: bad = _try_again(file, photos, bad, settings)
             os.utime(file)                              # used now: the last to be thrown away
             rows = {p: i for i, p in enumerate(photos) if i not in bad}
             return _map_cache(file, shape, rows, {photos[i]: why for i, why in bad.items()})
+
+def _cache_file(photos, settings):
+    "Where the cache of these photos lies, by a hash of all that decides about its pixels"
+    about = [_CACHE_VERSION, settings.size, settings.method, [_identity(p) for p in photos]]
+    key = hashlib.blake2b(json.dumps(about).encode(), digest_size=12).hexdigest()
+    return cache_dir()/"photos"/f"{key}.u8"
 
 def _map_cache(file, shape, rows, bad):
     "Map a file of pixels into memory"
@@ -98,9 +101,11 @@ def _map_cache(file, shape, rows, bad):
     return PhotoCache(pixels, rows, bad, mapping, file)
 
 def _decode(photo, settings):
-    try: return np.asarray(fit_photo(open_photo(photo, settings.size), settings.size, settings.method)), None
-    except UnreadablePhoto as e:
-        return np.zeros((settings.size, settings.size, 3), np.uint8), str(e)
+    "A photo's pixels, and why it cannot be read, or None"
+    size = settings.size
+    try: img = fit_photo(open_photo(photo, size), size, settings.method)
+    except UnreadablePhoto as e: return np.zeros((size, size, 3), np.uint8), str(e)
+    return np.asarray(img), None
 
 def _fill_cache(file, photos, settings):
     "Decode all photos into `file`, and beside it a list of those that could not be read"
@@ -108,26 +113,25 @@ def _fill_cache(file, photos, settings):
     for old in file.parent.glob(f".{file.name}.*.tmp"): old.unlink(missing_ok=True)
     _make_room(file.parent, len(photos) * settings.size**2 * 3)
     bad = {}
+    decoded = map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")
     with atomic_path(file) as tmp, open(tmp, "wb") as f:
-        for i, (pixels, why) in enumerate(
-            map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")):
+        for i, (pixels, why) in enumerate(decoded):
             if why: bad[i] = why
             f.write(pixels.tobytes())
     write_atomic(file.with_suffix(".json"), json.dumps(bad))
     return bad
 
 def _known_bad(file, shape):
-    "The rows that could not be read when the cache was made, and why; None if there is no whole cache"
+    "The rows that could not be read back then, and why; None if there is no whole cache"
     try:
         if file.stat().st_size != math.prod(shape): return None
-        bad = {
-            int(i): str(why)
-            for i, why in json.loads(file.with_suffix(".json").read_text(encoding="utf8")).items()}
+        listed = json.loads(file.with_suffix(".json").read_text(encoding="utf8"))
+        bad = {int(i): str(why) for i, why in listed.items()}
     except (OSError, ValueError, AttributeError): return None
     return bad if all(0 <= i < shape[0] for i in bad) else None
 
 def _try_again(file, photos, bad, settings):
-    "Decode once more what could not be read: a zip may have been downloaded again, a file's rights may have changed"
+    "Decode once more what could not be read, because the reason may have gone"
     if not bad: return bad
     again = map_photos(
         partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
@@ -142,7 +146,7 @@ def _try_again(file, photos, bad, settings):
     return still
 
 def _make_room(folder, needed):
-    "Remove the caches that were not used for longest, as long as all together would pass `$CATSDOGS_CACHE_GB` (default 10)"
+    "Remove the caches that were not used for longest, until all together keep to the limit"
     # nobody decodes for a day
     killed = [f for f in folder.glob(".*.tmp") if time.time() - f.stat().st_mtime > 86_400]
     for f in killed: f.unlink(missing_ok=True)

@@ -25,10 +25,11 @@ def drawn_folder(
     seed:int=0,             # which set
     knobs:Variation=Variation()     # how varied
 ) -> Path: # as `draw_pets` makes them
-    "A folder of drawings in the cache, drawn now if it is not there yet; safe to call from several processes"
-    key = hashlib.blake2b(
-        source_digest("drawing").encode() + json.dumps([n, size, seed, asdict(knobs)]).encode(),
-        digest_size=6).hexdigest()
+    """A folder of drawings in the cache, drawn now if it is not there yet
+
+    It is safe to call from several processes."""
+    about = source_digest("drawing") + json.dumps([n, size, seed, asdict(knobs)])
+    key = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
     with explain_os_errors(
         f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):

@@ -19,8 +19,7 @@ from ..core import CatsDogsError
 class Competition:
     "What Kaggle calls a competition, and what it wants"
     name: str # as in the address of its page
-    # "accuracy": 0 or 1 for each photo, more is better; "logloss": P(dog), less is better
-    metric: str
+    metric: str # "accuracy" wants 0 or 1 for each photo, "logloss" the probability of a dog
 
     @property
     def page(self) -> str:
@@ -86,7 +85,9 @@ def _import_client():
     return kaggle
 
 def _how_to_sign_in(found):
-    remedy = f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the environment variable KAGGLE_API_TOKEN, or type `kaggle auth login`"
+    remedy = (
+        f"make a token at {SETTINGS_PAGE} (Generate New Token) and put it into the "
+        "environment variable KAGGLE_API_TOKEN, or type `kaggle auth login`")
     if not found: return f"nobody is signed in to Kaggle here: {remedy}"
     return f"Kaggle does not accept {' or '.join(found)}: expired, withdrawn or mistyped; {remedy}"
 
@@ -119,9 +120,12 @@ def _refused_access(status, words, competition):
     used = [*find_credentials(), "the sign-in"][0]
     token = f"{used} is not valid any more: make a new token at {SETTINGS_PAGE}"
     if competition is None: return f"Kaggle refused access ({status}: {words}); {token}"
-    rules = f"its rules are not accepted yet: open {competition.page}/data, signed in, and accept them there (Download All asks for it; after the deadline the page Rules has no button)"
+    rules = (
+        f"its rules are not accepted yet: open {competition.page}/data, signed in, and accept them "
+        "there (Download All asks for it; after the deadline the page Rules has no button)")
     first, second = (token, rules) if status == 401 else (rules, token)
-    return f"Kaggle refused access to {competition.name} ({status}: {words}); either {first}, or {second}"
+    refused = f"Kaggle refused access to {competition.name} ({status}: {words})"
+    return f"{refused}; either {first}, or {second}"
 
 def _refusal(e, competition):
     "One line for an error that Kaggle answered with"
@@ -147,7 +151,9 @@ def explain_kaggle_errors(
     competition:Competition|None,   # whose page to name
     broken:str="try again"          # what to do after a connection that broke
 ):
-    "Turn what goes wrong with Kaggle inside the block into a `CatsDogsError`; hold back what its client prints"
+    """Turn what goes wrong with Kaggle inside the block into a `CatsDogsError`
+
+    What its client prints is held back."""
     from requests import exceptions as web
     try:
         with _held_back(): yield

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from ..core import CatsDogsError
 
@@ -29,8 +30,8 @@ def split_of(
     folder:str # its name
 ) -> str|None: # "train", "valid" or "test"; None for another name
     "Which set a folder of this name holds"
-    found = _SPLIT.fullmatch(
-        folder.lower().replace("hold-out", "holdout").replace("hold_out", "holdout"))
+    name = re.sub("hold[-_]out", "holdout", folder.lower())
+    found = _SPLIT.fullmatch(name)
     return _WORDS[found.group(1)] if found else None
 
 # %% ../../nbs/library/data/layouts.ipynb #4cda6e1e
@@ -48,10 +49,11 @@ def match_classes(
     "Which of the known classes each name stands for"
     keys = Counter(map(class_key, known))
     by_key = {class_key(k): k for k in known if keys[class_key(k)] == 1}
-    return {
-        n: n if n in known else by_key[class_key(n)]
-        for n in names
-        if n in known or class_key(n) in by_key}
+    found = {}
+    for name in names:
+        if name in known: found[name] = name
+        elif class_key(name) in by_key: found[name] = by_key[class_key(name)]
+    return found
 
 def _has_animals(names):
     "Are there cats and dogs among these names?"
@@ -98,7 +100,9 @@ def read_table(
     text:str,           # of a CSV file
     names:list[str]     # of photos
 ) -> dict[str, str]: # name → class; empty if it is no table of their classes
-    "The classes that a table gives to photos; raises `CatsDogsError` if two of its columns may be the class"
+    """The classes that a table gives to photos
+
+    Raises `CatsDogsError` if two of its columns may be the class."""
     try: rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except csv.Error: return {}
     if len(rows) < 2 or len(rows[0]) < 2: return {}
@@ -109,12 +113,13 @@ def read_table(
     column, keys = found
     others = [i for i in range(len(header)) if i != column]
     headed = [i for i in others if header[i] in _HEADINGS]
-    label = headed if headed else others
-    if len(label) > 1:
+    candidates = headed or others
+    if len(candidates) > 1:
         raise CatsDogsError(
-            f"has the columns {', '.join(header[i] for i in label)}: which is "
+            f"has the columns {', '.join(header[i] for i in candidates)}: which is "
             "the class? Give it the heading label, and the others another one")
-    by_key = {row[column].strip(): row[label[0]].strip() for row in rows}
+    label = candidates[0]
+    by_key = {row[column].strip(): row[label].strip() for row in rows}
     return {name: by_key[key] for name, key in keys.items() if by_key.get(key)}
 
 def _keys(name):
@@ -147,40 +152,45 @@ BY_NAME, BREEDS = "names", "breeds" # answers that are no list of classes
 
 def read_layout(
     names:list[str],    # paths relative to the source, with `/` between folders
-    # the answer to a question: "cats,dogs", or "names" for those in the file names, or "breeds"
-    classes:str="",
-    tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, it is read only
+    classes:str="",     # an answer: "cats,dogs", or "names" for those in file names, or "breeds"
+    tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, read only
 ) -> Layout:
-    "What folders and names say of each file's class and split; raises `CatsDogsError` for an answer that does not fit"
-    folders = _without_wrapper(
-        [tuple(f for f in n.split("/")[:-1] if f not in ("", ".")) for n in names])
-    splits, rest, left_out, question = _find_splits(folders)
+    """What folders and names say of each file's class and split
+
+    Raises `CatsDogsError` for an answer that does not fit."""
+    folders = _without_wrapper([_folders(name) for name in names])
+    sets = _find_splits(folders)
     asked = [c.strip() for c in classes.split(",") if c.strip()]
     if asked and asked[0] not in (BY_NAME, BREEDS):
-        return _chosen(names, folders, asked, tables, left_out)
-    if asked: question, rest = None, [()] * len(rest)
-    part = [i for i in range(len(names)) if left_out[i] is None]
-    by_folder = {rest[i][0] for i in part if rest[i] and splits[i] != "test"}
-    if len(by_folder) > 1:
-        question = question or _two_levels([rest[i] for i in part])
-        labels = [
-            r[0] if r and (s != "test" or r[0] in by_folder) else None
-            for r, s in zip(rest, splits, strict=True)]
-        for i in part:
-            if rest[i] or splits[i] == "test": continue
-            if _dotted(names[i]) in by_folder: labels[i] = _dotted(names[i])
-            else: left_out[i] = "outside the folders of the classes"
+        return _chosen(names, folders, asked, tables, sets.left_out)
+    if asked: sets = sets._replace(below=[()] * len(names), question=None)
+    part = [i for i, why in enumerate(sets.left_out) if why is None]
+    learned = [i for i in part if sets.splits[i] != "test"]
+    known = {sets.below[i][0] for i in learned if sets.below[i]}
+    if len(known) > 1:
+        labels, question = _by_folders(names, sets, known, part)
     else:
-        labels, asks = _without_folders(
-            names, rest, [i for i in part if splits[i] != "test"], tables, asked == [BREEDS])
-        question = question or asks
-        for i in part:
-            if splits[i] == "test":
-                labels[i] = (
-                    rest[i][0]
-                    if rest[i] and rest[i][0] in set(filter(None, labels))
-                    else _dotted(names[i]))
-    return Layout(list(map(_printable, labels)), splits, left_out, question)
+        labels, question = _without_folders(names, sets.below, learned, tables, asked == [BREEDS])
+        known = {labels[i] for i in learned}
+        for i in set(part) - set(learned):
+            if labels[i] not in known: labels[i] = _dotted(names[i])
+    question = sets.question or question
+    return Layout(list(map(_printable, labels)), sets.splits, sets.left_out, question)
+
+def _folders(name):
+    "The folders of a file, from the outside"
+    return tuple(f for f in name.split("/")[:-1] if f not in ("", "."))
+
+def _by_folders(names, sets, known, part):
+    "The classes, if the folders name them, and a question; adds to `sets.left_out`"
+    labels = [below[0] if below else None for below in sets.below]
+    for i, split in enumerate(sets.splits):
+        if split == "test" and labels[i] not in known: labels[i] = None
+    for i in part:
+        if sets.below[i] or sets.splits[i] == "test": continue
+        if _dotted(names[i]) in known: labels[i] = _dotted(names[i])
+        else: sets.left_out[i] = "outside the folders of the classes"
+    return labels, _two_levels([sets.below[i] for i in part])
 
 def _printable(label):
     "A class name that can be written into any file: bytes that are no UTF-8 become escapes"
@@ -197,46 +207,44 @@ def _without_wrapper(folders):
     return folders
 
 # %% ../../nbs/library/data/layouts.ipynb #f544c3b6
+class _Sets(NamedTuple):
+    "What the folders say of the sets, for each file"
+    splits: list # "train", "valid", "test" or None
+    below: list # the folders below that of the set
+    left_out: list # why it is left out, or None
+    question: str|None = None # if a set may be a class
+
 def _find_splits(folders):
-    "For each file its split, the folders below, why it is left out; and a question, if a split may be a class"
-    n = len(folders)
-    first = {f[0]: split_of(f[0]) for f in folders if f}
+    "Which folders are sets"
+    nothing = [None] * len(folders)
+    outer = [split_of(f[0]) if f else None for f in folders]
+    first = {f[0]: split for f, split in zip(folders, outer, strict=True) if f}
     kinds, root = set(first.values()), not all(folders)
-    nothing = [None] * n, folders, [None] * n
-    if None not in kinds and not root and kinds:
-        return *_inside([split_of(f[0]) for f in folders], folders), [None] * n, None
+    if kinds and None not in kinds and not root: return _sets_above(outer, folders, nothing)
     if "train" in kinds and kinds & {"valid", "test"}:
-        sets = ", ".join(sorted(f for f in first if first[f]))
-        splits = [split_of(f[0]) if f else None for f in folders]
-        out = [None if s else f"beside the folders {sets}" for s in splits]
-        return *_inside(splits, folders), out, None
-    if kinds == {"test"} and root:
-        return *_inside([split_of(f[0]) if f else None for f in folders], folders), [None] * n, None
+        names = ", ".join(sorted(f for f in first if first[f]))
+        left_out = [None if split else f"beside the folders {names}" for split in outer]
+        return _sets_above(outer, folders, left_out)
+    if kinds == {"test"} and root: return _sets_above(outer, folders, nothing)
     odd = next((f for f in first if first[f] or f.lower() in ("sample", "samples")), None)
     if odd:
         others = sorted(set(first) - {odd})
-        return *nothing, _asks(
-            f"is the folder {odd} a class, or something beside {_list(others)}?", others,
-            [*others, odd])
+        text = f"is the folder {odd} a class, or something beside {_list(others)}?"
+        return _Sets(nothing, folders, nothing, _asks(text, others, [*others, odd]))
     if len(first) > 1 and all(len(f) > 1 and split_of(f[1]) for f in folders):
-        return (
-            [split_of(f[1]) for f in folders],
-            [(f[0], *f[2:]) for f in folders],
-            [None] * n,
-            None)
-    return *nothing, None
+        inner = [split_of(f[1]) for f in folders]
+        return _Sets(inner, [(f[0], *f[2:]) for f in folders], nothing)
+    return _Sets(nothing, folders, nothing)
 
-def _inside(splits, folders):
-    "Splits, and what is below them: a set that is repeated, or one more folder that holds everything, is passed"
-    rest = [f[1:] if s else f for s, f in zip(splits, folders, strict=True)]
-    rest = [
-        r[1:] if s and r and split_of(r[0]) == s else r for s, r in zip(splits, rest, strict=True)]
-    inside = [r for s, r in zip(splits, rest, strict=True) if s]
-    while inside and all(len(r) > 1 for r in inside) and len({r[0] for r in inside}) == 1:
-        wrapper = inside[0][0]
-        rest = [r[1:] if s and r[0] == wrapper else r for s, r in zip(splits, rest, strict=True)]
-        inside = [r[1:] for r in inside]
-    return splits, rest
+def _sets_above(splits, folders, left_out):
+    "Sets above the classes; one that is repeated, or a folder that holds all of them, is passed"
+    below = [f[1:] if s else f for s, f in zip(splits, folders, strict=True)]
+    for i, (split, folder) in enumerate(zip(splits, below, strict=True)):
+        if split and folder and split_of(folder[0]) == split: below[i] = folder[1:]
+    inside = [i for i, split in enumerate(splits) if split]
+    while inside and _share_first([below[i] for i in inside]):
+        for i in inside: below[i] = below[i][1:]
+    return _Sets(splits, below, left_out)
 
 def _list(names, most=4):
     "Names in a sentence"
@@ -246,10 +254,12 @@ def _list(names, most=4):
 
 def _asks(text, *answers):
     "A question with its answers"
-    lists = [
-        ",".join([*map(_printable, a[:4]), *["…"] * (len(a) > 4)]) for a in answers if len(a) > 1]
-    ways = " or ".join(f"--classes {names}" for names in lists)
-    return f"{text} Say which are the classes: {ways or '--classes NAME,NAME'}"
+    ways = []
+    for names in answers:
+        if len(names) < 2: continue
+        shown = [*map(_printable, names[:4]), *["…"] * (len(names) > 4)]
+        ways.append(f"--classes {','.join(shown)}")
+    return f"{text} Say which are the classes: {' or '.join(ways) or '--classes NAME,NAME'}"
 
 # %% ../../nbs/library/data/layouts.ipynb #167084cb
 def _two_levels(rest):
@@ -278,7 +288,8 @@ def _without_folders(names, rest, part, tables, breeds):
     own = [names[i] for i in part]
     labels = [r[0] if r else _dotted(n) for r, n in zip(rest, names, strict=True)]
     found = _by_names(own)
-    by_name = dict(zip(part, found, strict=True)) if len(set(filter(None, found))) > 1 else {}
+    several = len(set(filter(None, found))) > 1
+    by_name = dict(zip(part, found, strict=True)) if several else {}
     by_table = _by_tables(own, part, tables)
     both = [i for i in by_table if i in by_name and by_name[i] != by_table[i]]
     if by_name and not breeds and _is_oxford(set(by_name.values())):
@@ -295,7 +306,9 @@ def _without_folders(names, rest, part, tables, breeds):
     return labels, None
 
 def _by_tables(own, part, tables):
-    "Position → class, by the one table that knows most of the photos; raises `CatsDogsError` if two do"
+    """Position → class, by the one table that knows most of the photos
+
+    Raises `CatsDogsError` if two do."""
     found = {}
     for file, text in tables.items():
         try: known = read_table(text, own)
@@ -313,17 +326,20 @@ def _chosen(names, folders, asked, tables, left_out):
     if not set(asked) <= set(labels): labels = _also_by_tables(names, labels, asked, tables)
     missing = [c for c in asked if c not in labels]
     if missing: raise CatsDogsError(f"--classes: no photo of the class {missing[0]!r} is there")
-    splits = [
-        next((split_of(f) for f in folder if split_of(f) and f not in asked), None)
-        for folder in folders]
+    splits = [_split_outside(folder, asked) for folder in folders]
     out = list(left_out)
     for i, (label, split) in enumerate(zip(labels, splits, strict=True)):
         if label is None and split != "test" and not out[i]:
             out[i] = f"of none of the classes {', '.join(asked)}"
     return Layout(list(map(_printable, labels)), splits, out)
 
+def _split_outside(folder, asked):
+    "The set that the first of the folders names that is not a class"
+    splits = [split_of(f) for f in folder if f not in asked]
+    return next(filter(None, splits), None)
+
 def _asked_label(name, folder, asked):
-    "Which of the classes that were asked for a file is of: by its folders, from the inside, or by its name"
+    "A file's class, of those asked for: by its folders, from the inside, or by its name"
     numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
     prefix = numbered.group(1).rstrip(" ._-") if numbered else ""
     candidates = [*reversed(folder), _dotted(name) or "", prefix]
@@ -331,10 +347,8 @@ def _asked_label(name, folder, asked):
     label = next((fits[c] for c in candidates if c in fits), None)
     species = {class_key(c): c for c in asked}
     if label or set(species) != {"cat", "dog"} or not prefix: return label
-    return (
-        species["cat" if prefix in OXFORD_CATS else "dog"]
-        if prefix[0].islower() or prefix in OXFORD_CATS
-        else None)
+    if prefix in OXFORD_CATS: return species["cat"]
+    return species["dog"] if prefix[0].islower() else None
 
 def _also_by_tables(names, labels, asked, tables):
     "The labels, and those that a table gives to the other files"

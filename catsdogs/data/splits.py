@@ -29,7 +29,9 @@ def hash_fraction(
 # %% ../../nbs/library/data/splits.ipynb #a4f5024e
 @dataclass(frozen=True)
 class DataSettings:
-    "What makes photos into training data; a run records it. Raises `CatsDogsError` for a value that makes no sense"
+    """What makes photos into training data; a run records it
+
+    Raises `CatsDogsError` for a value that makes no sense."""
     size: int = setting(
         150, "side of the square photos, pixels; in a run that of its recipe", low=8, high=2048)
     method: str = setting("squash", "how photos become square: {names}", names=RESIZE_METHODS)
@@ -51,7 +53,9 @@ class DataSettings:
 
 # %% ../../nbs/library/data/splits.ipynb #478188c5
 def _split_keys(photos):
-    "What each photo's side goes by: its name, and the size too where photos of one name in a class differ in size"
+    """What each photo's side goes by: its name
+
+    Where photos of one name in a class differ in size, the size counts too."""
     sizes = defaultdict(set)
     for p in photos: sizes[p.label, p.name].add(p.size)
     return [p.name if len(sizes[p.label, p.name]) == 1 else f"{p.name}/{p.size}" for p in photos]
@@ -76,7 +80,7 @@ def has_many_folders(
     return bool(folders) and min(map(len, folders.values())) >= 10
 
 def _auto(photos, settings):
-    "By the sets of the folders, if one of them is to validate; else by hash, without the photos in folders called test"
+    "By the sets of the folders, if one of them validates; else by hash, without the test photos"
     if any(p.split == "valid" for p in photos): return [p.split for p in photos]
     own = [p for p in photos if p.split != "test"]
     rule = _by_folder if has_many_folders(own) else _by_hash
@@ -125,7 +129,9 @@ def split_photos(
     photos:list[Photo],                     # with their classes known
     settings:DataSettings=DataSettings()    # `split`, `valid` and `limit` are used
 ) -> tuple[list[int], list[int]]: # positions in `photos`: to train, to validate
-    "Split photos deterministically, stratified by class, stable when photos are added; raises `CatsDogsError` for classes that cannot be split"
+    """Split photos deterministically, stratified by class, stable when photos are added
+
+    Raises `CatsDogsError` for classes that cannot be split."""
     check_classes([p for p in photos if not _asked_for(p)])
     by_class = defaultdict(lambda: defaultdict(list))
     sides = SPLIT_RULES[settings.split](photos, settings)
@@ -148,14 +154,16 @@ def _share(label, side, photos, train, valid):
     valid += v
 
 def _limited(photos, idx, limit):
-    "Of the training positions `idx`, `limit` evenly from the classes: a smaller limit gives a subset of a larger one's"
+    """Of the training positions `idx`, `limit` evenly from the classes
+
+    A smaller limit gives a subset of a larger one's."""
     if limit is None or len(idx) <= limit: return idx
-    rank = defaultdict(int)
-    key = {}
+    count = Counter()
+    rank = {}                                           # in the class of the photo
     for i in sorted(idx, key=lambda i: hash_fraction(photos[i].name, "limit")):
-        key[i] = (rank[photos[i].label], photos[i].label)
-        rank[photos[i].label] += 1
-    return sorted(sorted(idx, key=key.get)[:limit])
+        rank[i] = (count[photos[i].label], photos[i].label)
+        count[photos[i].label] += 1
+    return sorted(sorted(idx, key=rank.get)[:limit])
 
 # %% ../../nbs/library/data/splits.ipynb #8e41754a
 def describe_split(
@@ -171,11 +179,9 @@ def describe_split(
     used = {*train, *valid}
     test = sum(p.split == "test" and p not in used for p in kept)
     unused = len(kept) - len(used) - test
-    sides = [
-        f"{len(train):,} to train",
-        f"{len(valid):,} to validate",
-        f"{test:,} to test"
-        + (f" ({asked:,} of them without a class)" if asked and asked < test else "")]
+    to_test = f"{test:,} to test"
+    if asked and asked < test: to_test += f" ({asked:,} of them without a class)"
+    sides = [f"{len(train):,} to train", f"{len(valid):,} to validate", to_test]
     if unused > 0: sides.append(f"{unused:,} not used")
     text = f"{_counts_in_words(count)}; {', '.join(sides)}"
     return f"{text}; left out: {_reasons(left_out)}" if left_out else text
@@ -183,8 +189,8 @@ def describe_split(
 def _counts_in_words(count):
     "Classes with their counts; of more than six the largest and the smallest"
     if len(count) <= 6: return ", ".join(f"{label} {n:,}" for label, n in sorted(count.items()))
-    ranked = count.most_common()
-    return f"{len(count)} classes, from {ranked[0][0]} {ranked[0][1]:,} to {ranked[-1][0]} {ranked[-1][1]:,}"
+    (largest, most), *_, (smallest, fewest) = count.most_common()
+    return f"{len(count)} classes, from {largest} {most:,} to {smallest} {fewest:,}"
 
 def _reasons(left_out):
     "Why photos are left out, how many for each reason, and one of them"

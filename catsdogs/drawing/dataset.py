@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 import numpy as np
 
-from ..core import CatsDogsError, explain_os_errors, progress
+from ..core import CatsDogsError, explain_os_errors, progress, unknown_name
 from .pets import COATS, EARS, OCCLUDERS, PetSpec, PLACES, POSES, SPECIES
 from .scenes import draw
 
@@ -44,7 +44,7 @@ class Variation:
                 or not isinstance(value, int if f.name == "clutter" else (int, float))
                 or not 0 <= value <= high):
                 raise CatsDogsError(
-                    f"knob {f.name}={value!r}: it is a "
+                    f"variation {f.name}={value!r}: it is a "
                     f"{'whole ' if f.name == 'clutter' else ''}number from 0 to {high}")
 
 # for lessons in which a network must learn within seconds
@@ -53,16 +53,18 @@ EASY = Variation(place=0., scale=0., rotation=0., light=0., clutter=0, occlusion
 def make_variation(
     **changes # fields of `Variation`, as numbers or as text
 ) -> Variation:
-    "The usual knobs with some turned; raises `CatsDogsError` for an unknown one, or a value out of range"
+    """The usual `Variation` with some fields changed
+
+    Raises `CatsDogsError` for an unknown one, or a value out of range."""
     known = {f.name: type(f.default) for f in fields(Variation)}
     for name, value in changes.items():
         if name not in known:
-            raise CatsDogsError(f"unknown knob {name!r}: choose one of {', '.join(known)}")
+            raise CatsDogsError(unknown_name("variation", name, known))
         try: changes[name] = known[name](value) if isinstance(value, str) else value
         except ValueError:
             raise CatsDogsError(
-                f"knob {name}={value!r}: not a {'whole ' if known[name] is int else ''}number"
-            ) from None
+                f"variation {name}={value!r}: "
+                f"not a {'whole ' if known[name] is int else ''}number") from None
     return Variation(**changes)
 
 # %% ../../nbs/library/drawing/dataset.ipynb #9dd118fd

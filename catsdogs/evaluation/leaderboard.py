@@ -87,7 +87,9 @@ class Scored:
         if self.place: where = f"would have had place {self.place:,} of {self.teams:,}"
         return f"{scores} ({self.competition.metric}); {where}"
 
-_WAIT, _FIRST_PAUSE, _LONGEST_PAUSE = 600., 2., 30.         # seconds
+_WAIT = 600.            # seconds
+_FIRST_PAUSE = 2.       # seconds
+_LONGEST_PAUSE = 30.    # seconds
 
 def _send(api, path, competition, message):
     "Upload the file; the number that Kaggle gives the submission"
@@ -105,7 +107,9 @@ def _quota(api, competition):
             limits = api.competition_get_submission_limits(competition.name)
     except CatsDogsError: return ""
     if not limits.num_today: return ""
-    return f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more are allowed (the day begins at midnight UTC)"
+    return (
+        f"; {limits.num_today} submissions were made today, {limits.num_allowed_now} more "
+        "are allowed (the day begins at midnight UTC)")
 
 def _look(api, ref, competition):
     "The submission as Kaggle knows it now; None if it does not know it yet"
@@ -132,11 +136,13 @@ def _wait_for_score(api, ref, competition):
     return None
 
 def _placed(api, competition, public, private):
+    "The place among how many teams; None and None if it is not known"
     score = public if private is None else private
     if score is None: return None, None
     try: others = read_board(api, competition, private is not None)
     except CatsDogsError: return None, None
-    return (place_among(score, others, competition.metric), len(others)) if others else (None, None)
+    if not others: return None, None
+    return place_among(score, others, competition.metric), len(others)
 
 def upload_submission(
     api,                        # Kaggle's client, from `connect`
@@ -144,7 +150,9 @@ def upload_submission(
     competition:Competition,    # for which
     message:str                 # what Kaggle shows beside it
 ) -> Scored:
-    "Upload a submission, wait for its score, look it up on the board; raises `CatsDogsError` if Kaggle refuses it"
+    """Upload a submission, wait for its score, look it up on the board
+
+    Raises `CatsDogsError` if Kaggle refuses it."""
     try: ref = _send(api, path, competition, message)
     except CatsDogsError as e: raise CatsDogsError(f"{e}{_quota(api, competition)}") from e
     found = _wait_for_score(api, ref, competition)
@@ -157,7 +165,7 @@ def check_answers(
     source:str|Path,            # the photos it answers for; Kaggle's sample may lie beside them
     competition:Competition|None=None # what it wants, if that is known
 ) -> int: # rows
-    "Check a submission's form, its ids by Kaggle's sample, and 0 or 1 where that is wanted; raises `CatsDogsError`"
+    "Check a submission's form, its ids, and 0 or 1 where that is wanted; raises `CatsDogsError`"
     rows = check_submission(path, sample_submission(source))
     if competition is None or competition.metric != "accuracy": return rows
     labels = {line.split(",")[1] for line in Path(path).read_text(encoding="utf8").split()[1:]}

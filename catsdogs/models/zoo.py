@@ -102,6 +102,7 @@ def check_model(
     family, options = split_options(name)
     if family not in MODELS:
         unknown = unknown_name("model", family, [*MODELS, "timm:NAME"])
+        if not family.isprintable(): raise CatsDogsError(unknown)   # an error is one line
         raise CatsDogsError(f"{unknown}; if it is a network of timm, write timm:{family}")
     try: right = all(option == "width" and 0 < float(text) <= 16 for option, text in options.items())
     except ValueError: right = False

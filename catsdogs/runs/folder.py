@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
@@ -33,13 +34,13 @@ from ..models.zoo import build_model, check_model, n_outputs
 
 # %% ../../nbs/library/runs/folder.ipynb #e647e467
 def read_value(
-    # the type that a field declares: a plain one, a list or dict of such, a dataclass, or any of
-    # these or None
-    kind,
+    kind,       # a type: a plain one, a list or dict of such, a dataclass, or one of several
     value,      # what JSON made of the file's text
     where:str   # where it stands, for the message
 ) -> Any: # the value, of this type
-    "Hold a value of a JSON file against the type that is expected; raises `CatsDogsError` if it is of another one"
+    """Hold a value of a JSON file against the type that is expected
+
+    Raises `CatsDogsError` if it is of another one."""
     if is_dataclass(kind): return _read_record(kind, value, where)
     origin, inner = get_origin(kind), get_args(kind)
     if origin is UnionType: return _read_union(inner, value, where)
@@ -56,14 +57,11 @@ def read_value(
 def _is_plain(kind, value):
     "Is this a text, a whole number, a finite number, or true or false, as `kind` asks?"
     if kind is str: return isinstance(value, str) and _has_utf8(value)
-    if kind is int: return type(value) is int and abs(value) < 2**63
-    if kind is float:
-        return (
-            type(value) is int
-            and abs(value) < 2**63
-            or type(value) is float
-            and math.isfinite(value))
-    return kind is bool and type(value) is bool
+    if kind is bool: return type(value) is bool
+    whole = type(value) is int and abs(value) < 2**63
+    if kind is int: return whole
+    if kind is float: return whole or type(value) is float and math.isfinite(value)
+    return False
 
 def _has_utf8(text):
     "Half of a surrogate pair can stand in JSON, but can be neither printed nor written"
@@ -98,9 +96,9 @@ def _read_record(kind, value, where):
     known = {f.name: f for f in fields(kind)}
     if unknown := sorted(set(value) - set(known)):
         raise CatsDogsError(f"{where} has the unknown field {_shortened(unknown[0])}")
-    needed = [
-        name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
-    if missing := [name for name in needed if name not in value]:
+    def has_default(f): return f.default is not MISSING or f.default_factory is not MISSING
+    missing = [name for name, f in known.items() if name not in value and not has_default(f)]
+    if missing:
         raise CatsDogsError(f"{where} lacks {', '.join(missing)}")
     values = {
         name: read_value(known[name].type, v, f"{where}: {name}") for name, v in value.items()}
@@ -142,10 +140,9 @@ class RunInfo:
     size: int # side of the photos, pixels
     method: str = "squash" # how they become square, one of `RESIZE_METHODS`
     flip_tta: bool = False # answer with the mean over a photo and its mirror image
-    # logits are divided by it, see `calibrate`; None: none was fitted
-    temperature: float|None = None
+    temperature: float|None = None # logits are divided by it, see `calibrate`; None: not fitted
     state: str = "finished" # one of `RUN_STATES`
-    # the fields of the `Recipe`; a policy of one's own as an object
+    # the fields of the `Recipe`; a policy of one's own is an object
     recipe: dict[str, bool|int|float|str|None|dict[str, int|float|str]]|None = None
     seed: int|None = None # first weights, shuffling, augmentation
     fast: bool|None = None # were the speed settings of the machine used?
@@ -157,8 +154,7 @@ class RunInfo:
     kept_epoch: int|None = None # the one whose weights were kept, from 0
     diverged: bool = False # did the loss become infinite or NaN after that?
     scores: Scores|None = None # on its validation photos
-    # 95% of the validation photos are answered with more confidence than this
-    confidence_limit: float|None = None
+    confidence_limit: float|None = None # 95% of the validation photos get more confidence
     format: int = RUN_FORMAT # of this record
 
     def __post_init__(self):
@@ -170,10 +166,8 @@ class RunInfo:
         _check_classes(self.classes)
         if not 8 <= self.size <= 2048:
             raise CatsDogsError(f"size {self.size} is outside 8 to 2048 pixels")
-        for name, allowed in (("method", RESIZE_METHODS), ("state", RUN_STATES)):
-            if getattr(self, name) not in allowed:
-                raise CatsDogsError(f"unknown {name} {_shortened(getattr(self, name))}: choose one "
-                                    f"of {', '.join(allowed)}")
+        _check_choice("method", self.method, RESIZE_METHODS)
+        _check_choice("state", self.state, RUN_STATES)
         if self.temperature is not None and not .001 <= self.temperature <= 1000:
             raise CatsDogsError(f"temperature must be from 0.001 to 1000, not {self.temperature}")
 
@@ -193,31 +187,41 @@ class RunInfo:
             raise CatsDogsError(f"{where}: not valid JSON ({e})") from e
         return read_value(cls, value, where)
 
+def _check_choice(name, value, allowed):
+    if value not in allowed:
+        raise CatsDogsError(
+            f"unknown {name} {_shortened(value)}: choose one of {', '.join(allowed)}")
+
 def _check_classes(classes):
     if len(classes) < 2:
         raise CatsDogsError(f"a network needs two classes or more, not {len(classes)}")
     if len(set(classes)) < len(classes):
         raise CatsDogsError("two of its classes have the same name")
-    odd = next((name for name in classes if any(ord(letter) < 32 for letter in name)), None)
-    if odd is not None:
-        raise CatsDogsError(f"the class {_shortened(odd)} has a control character in its name")
+    for name in classes:
+        if re.search(r"[\x00-\x1f]", name):
+            raise CatsDogsError(f"the class {_shortened(name)} has a control character in its name")
 
 # %% ../../nbs/library/runs/folder.ipynb #b473ebd6
-INFO_FILE, MODEL_FILE, OOD_FILE = "run.json", "model.safetensors", "ood.safetensors"
-HISTORY_FILE, SPLIT_FILE = "history.csv", "split.csv"
+INFO_FILE = "run.json"
+MODEL_FILE = "model.safetensors"
+OOD_FILE = "ood.safetensors"
+HISTORY_FILE = "history.csv"
+SPLIT_FILE = "split.csv"
 HISTORY_COLUMNS = ("epoch", "train_loss", "valid_loss", "accuracy",
                    "train_seconds", "valid_seconds", "images_per_second")
 _SPLIT_COLUMNS = ("file", "class", "bytes", "side")
 
 @dataclass(frozen=True, eq=False)
 class MahalanobisDetector:
-    "What a network makes of the photos that it learned from, to tell others from them (evaluation/ood)"
+    "What is familiar to a network, to tell other photos from it (evaluation/ood)"
     means: Tensor # c×d: the middle of each class, of features that were given length 1
     precision: Tensor # d×d: the inverse of their covariance around these
     limit: float # squared distance beyond which a photo is of neither class
 
     def distance(self, features:Tensor) -> Tensor:
-        "n×d features, the numbers that the last layer gets → n: squared Mahalanobis distance to the nearest class"
+        """Squared Mahalanobis distances to the nearest class
+
+        The n×d features are the numbers that the last layer gets."""
         away = normalize(features)[:, None] - self.means
         return torch.einsum("ncd,de,nce->nc", away, self.precision, away).amin(1)
 
@@ -268,8 +272,7 @@ class Run:
 
     def save(self,
         model:nn.Module,    # as `build_model` makes it for this run
-        # write the weights as float16: half the bytes, and about three digits of each
-        half:bool=False,
+        half:bool=False,    # as float16: half the bytes, and about three digits of each weight
         **changes           # fields of `RunInfo` that change with them
     ) -> None:
         "Write the weights"
@@ -279,7 +282,9 @@ class Run:
         if changes: self.update(**changes)
 
     def model(self) -> nn.Module: # ready to predict
-        "The network with its weights; raises `CatsDogsError` if there are none yet, or they do not fit the description"
+        """The network with its weights
+
+        Raises `CatsDogsError` if there are none yet, or they do not fit the description."""
         info, file = self.info, self.path/MODEL_FILE
         if not file.is_file():
             raise CatsDogsError(f"{self}: this run has no {MODEL_FILE} yet; finish it with "
@@ -313,17 +318,15 @@ class Run:
         rows:list[dict] # a dict with `HISTORY_COLUMNS` for each epoch
     ) -> None:
         "Replace `history.csv`"
-        texts = [
-            [f"{v:.6g}" if isinstance(v, float) else v for v in map(row.get, HISTORY_COLUMNS)]
-            for row in rows]
-        self._write(HISTORY_FILE, _table(HISTORY_COLUMNS, texts))
+        def shortened(v): return f"{v:.6g}" if isinstance(v, float) else v
+        def texts(row): return [shortened(row.get(column)) for column in HISTORY_COLUMNS]
+        self._write(HISTORY_FILE, _table(HISTORY_COLUMNS, map(texts, rows)))
 
     # (file name, class, bytes) → "train" or "valid"; empty if nobody knows
     def split(self) -> dict[tuple, str]:
         "Which photo was on which side; raises `CatsDogsError` for a damaged table"
-        file = next(
-            (f for f in (self.path / SPLIT_FILE, self.path / f"{SPLIT_FILE}.gz") if f.is_file()),
-            None)
+        places = (self.path/SPLIT_FILE, self.path/f"{SPLIT_FILE}.gz")
+        file = next((f for f in places if f.is_file()), None)
         rows = _read_table(file, _SPLIT_COLUMNS, "surrogateescape") if file else []
         return dict(_split_row(row, i, file) for i, row in enumerate(rows))
 
@@ -331,7 +334,7 @@ class Run:
         train:list[Photo],  # what it learns from
         valid:list[Photo]   # what it is judged by
     ) -> None:
-        "Write down which photo is on which side, so that nobody is ever judged by what it has learned"
+        "Write down which photo is on which side, so that no photo it learned from judges it"
         sides = [("train", p) for p in train] + [("valid", p) for p in valid]
         table = _table(_SPLIT_COLUMNS, [(p.name, p.label, p.size, side) for side, p in sides])
         # a file name may be bytes that are no UTF-8
@@ -340,7 +343,9 @@ class Run:
     def photos(self,
         side:str="valid" # "valid" or "train"
     ) -> list[Photo]:
-        "The run's own photos of one side; raises `CatsDogsError` if they are no longer where they were"
+        """The run's own photos of one side
+
+        Raises `CatsDogsError` if they are no longer where they were."""
         if self.info.data is None or not self.info.data.source:
             raise CatsDogsError(
                 f"{self}: does not say which photos it was trained on; give photos to judge it on")
@@ -351,7 +356,9 @@ class Run:
         return [p for p in photos if sides.get((p.name, p.label, p.size)) == side]
 
     def detector(self) -> MahalanobisDetector|None: # None if the run has none
-        "What is familiar to the run, as `fit_ood` measured it; raises `CatsDogsError` if it is damaged"
+        """What is familiar to the run, as `fit_ood` measured it
+
+        Raises `CatsDogsError` if it is damaged."""
         file = self.path/OOD_FILE
         if not file.is_file(): return None
         tensors = _read_tensors(file)
@@ -433,14 +440,12 @@ def _check_weights(model, weights, run):
     wrong = mismatch(need, weights)
     if not wrong: return
     differ = {k for k in need if k not in weights or weights[k].shape != need[k].shape}
-    if set(weights) == set(need) and differ <= set(list(need)[-2:]):
-        names = ", ".join(info.classes)
-        wrong = (
-            f"it was made for another number of classes than {len(info.classes)} ({names}); {wrong}"
-        )
-    raise CatsDogsError(
-        f"{run.path / MODEL_FILE}: does not fit a {info.model!r} model at size {info.size}: {wrong}"
-    )
+    last_layer = set(list(need)[-2:])
+    if set(weights) == set(need) and differ <= last_layer:
+        classes = f"{len(info.classes)} ({', '.join(info.classes)})"
+        wrong = f"it was made for another number of classes than {classes}; {wrong}"
+    network = f"a {info.model!r} model at size {info.size}"
+    raise CatsDogsError(f"{run.path/MODEL_FILE}: does not fit {network}: {wrong}")
 
 # %% ../../nbs/library/runs/folder.ipynb #6987d6c8
 def shipped_run() -> Run: # read-only

@@ -15,24 +15,28 @@ from ..models.layers import blur_pool
 
 # %% ../../nbs/library/runs/fuse.ipynb #8baba961
 class _Blur(nn.Module):
-    "What `blur_pool` computes, n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉, as one convolution; an even side gets its last but one line once more, so that nothing is missing at the border"
+    """What `blur_pool` computes, n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉, as one convolution
+
+    An even side gets its last but one line once more, so that nothing is missing at the border."""
     def __init__(self):
         super().__init__()
         line = torch.tensor([1., 2., 1.]) / 4
         self.register_buffer("kernel", line[:, None] * line, persistent=False)
 
     def forward(self, x):
-        (h, w), channels = x.shape[2:], x.shape[1]
+        _, channels, h, w = x.shape
         # which would pad in float32
         with torch.autocast(x.device.type, enabled=False):
             if h % 2 == 0 or w % 2 == 0: x = F.pad(x, (0, 1 - w % 2, 0, 1 - h % 2), "reflect")
-            return F.conv2d(
-                x, self.kernel.to(x.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
+            kernel = self.kernel.to(x.dtype).expand(channels, 1, 3, 3)
+            return F.conv2d(x, kernel, stride=2, groups=channels)
 
 def fuse_layers(
     model:nn.Module # in evaluation mode; changed in place
 ) -> nn.Module: # `model`
-    "In each `nn.Sequential`, make a batch normalisation part of the convolution before it, and `blur_pool`'s two layers one; an `nn.Identity` stays in the second one's place"
+    """Make a batch normalisation part of the convolution before it, in each `nn.Sequential`
+
+    `blur_pool`'s two layers become one. An `nn.Identity` stays in the second layer's place."""
     blur = [repr(m) for m in blur_pool()]
     for chain in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
         layers = list(chain.named_children())

@@ -43,11 +43,9 @@ class Prediction:
 class Predictor:
     "A run's model, ready to answer; made once, used often"
     def __init__(self,
-        # a run, or the path of its folder; None: the network that comes with the package
-        run:Run|str|Path|None=None,
+        run:Run|str|Path|None=None, # or the path of its folder; None: the one in the package
         device=None,        # a `torch.device`; the default is `pick_device()`
-        # see `fuse_layers`, and bfloat16 where the machine can: twice as fast, less than 0.01 off
-        fast:bool=False
+        fast:bool=False     # fused layers and bfloat16: twice as fast, less than 0.01 off
     ):
         run = shipped_run() if run is None else as_run(run)
         model, self.info = run.model(), run.info
@@ -66,7 +64,9 @@ class Predictor:
         _check_detector(self.familiar, self.last, run)
 
     def __call__(self, photo):
-        "The `Prediction` for whatever `open_photo` takes, or raises `UnreadablePhoto`; for a list a list, with errors"
+        """The `Prediction` for whatever `open_photo` takes; for a list a list
+
+        Raises `UnreadablePhoto` for one photo. In a list the error stands in the prediction."""
         if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
         return next(_answers(self, [(photo, self.pixels(photo), None)]))
 
@@ -76,39 +76,39 @@ class Predictor:
 
     def batch(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×3×size×size, numbers from 0 to 1, on the device"
-        x = (
-            torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
-            .to(self.device)
-            .permute(0, 3, 1, 2))
-        return x.float() * (1 / 255)
+        x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
+        return x.permute(0, 3, 1, 2).float() * (1 / 255)
 
     @torch.no_grad()
     def look(self, pixels:np.ndarray) -> tuple[Tensor, Tensor]:
-        "n×size×size×3 uint8 → n×(number of classes) probabilities, calibrated if the run is, and the n×d numbers that the last dense layer gets (the logits, if there is none); on the CPU"
+        """n×size×size×3 uint8 → n×(number of classes) probabilities, and n×d features, on the CPU
+
+        The probabilities are calibrated if the run is. The features are the numbers that the last
+        dense layer gets, or the logits if there is none."""
         xb, seen = self.batch(pixels), []
-        hooks = [
-            m.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].flatten(1)))
-            for m in self.last]
+        def note(layer, inputs): seen.append(inputs[0].flatten(1))
+        hooks = [layer.register_forward_pre_hook(note) for layer in self.last]
+        views = [xb, xb.flip(-1)] if self.flip_tta else [xb]
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                logits = [self.model(x) for x in ([xb, xb.flip(-1)] if self.flip_tta else [xb])]
+                logits = [self.model(x) for x in views]
         finally:
             for h in hooks: h.remove()
-        mean = lambda tensors: sum(tensors) / len(tensors)
-        return class_probabilities(mean(logits).float() / self.temperature).cpu(), mean(
-            seen or logits).float().cpu()
+        def mean(tensors): return (sum(tensors) / len(tensors)).float()
+        probabilities = class_probabilities(mean(logits) / self.temperature)
+        return probabilities.cpu(), mean(seen or logits).cpu()
 
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"
         return self.look(pixels)[0]
 
     def answer(self, pixels:np.ndarray) -> list[tuple]:
-        "n×size×size×3 uint8 → for each picture its probabilities, and whether it is of neither class; never, if the run has not learned what is familiar"
+        """n×size×size×3 uint8 → for each picture its probabilities, and whether it is neither
+
+        No picture is neither, if the run has not learned what is familiar."""
         probabilities, features = self.look(pixels)
-        neither = (
-            self.familiar.distance(features) > self.familiar.limit
-            if self.familiar
-            else torch.zeros(len(features), dtype=torch.bool))
+        neither = torch.zeros(len(features), dtype=torch.bool)
+        if self.familiar: neither = self.familiar.distance(features) > self.familiar.limit
         return list(zip(probabilities.tolist(), neither.tolist()))
 
 def _check_detector(detector, last, run):
@@ -123,8 +123,7 @@ def predict_photos(
     predictor:Predictor,        # or make one: `Predictor("runs/x")`
     photos:Iterable[Photo],     # from `list_photos`
     bs:int=128,                 # photos in a batch
-    # with all of these photos at the run's size: nothing is decoded then
-    cache:PhotoCache|None=None
+    cache:PhotoCache|None=None  # with all of these photos at the run's size, to decode nothing
 ) -> Iterator[Prediction]: # in the order of `photos`
     "Predict photos batch by batch; unreadable ones are answered with their error"
     def look(photo):
@@ -144,7 +143,7 @@ def _cached(photos, cache, bs):
     for i in range(0, len(photos), bs):
         some = photos[i:i + bs]
         pixels = cache.batch([cache.rows[photo] for photo in some]).permute(0, 2, 3, 1).numpy()
-        yield from ((photo, picture, None) for photo, picture in zip(some, pixels))
+        for photo, picture in zip(some, pixels): yield photo, picture, None
 
 def _answers(predictor, batch):
     good = [pixels for _, pixels, _ in batch if pixels is not None]
