@@ -104,7 +104,7 @@ def load_backbone(
     model:nn.Module,            # from `build_model("timm:NAME", …)`; changed in place
     weights:str|Path="download" # a file (safetensors or a state dict); "download": from timm's hub
 ) -> nn.Module: # `model`
-    """Give a timm model its pretrained weights, and zeros to the last layer, which has yet to learn.
+    """Give a timm model its pretrained weights, and zeros to the last layer.
 
     Raises `CatsDogsError` if they do not fit, or cannot be had.
     """
@@ -118,8 +118,8 @@ def load_backbone(
         raise CatsDogsError(
             f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
     net.load_state_dict({k: have[k] for k in need}, strict=False)
-    # timm draws it for a thousand classes: for one output its numbers are so large that the first
-    # loss is 40, not 0.69
+    # The last layer has yet to learn. As timm draws it, for a thousand classes, its numbers are so
+    # large that the first loss is 40, not 0.69.
     for p in net.get_classifier().parameters(): nn.init.zeros_(p)
     return model
 
