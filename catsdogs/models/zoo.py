@@ -72,7 +72,7 @@ def dense_net(
 
 # %% ../../nbs/library/models/zoo.ipynb #be6136b2
 def petnet(
-    size:int,       # side of the photos, pixels; 32 or more; later the network takes any size from 32
+    size:int,       # side of the photos, pixels, 32 or more; the network takes other sizes too
     n_out:int=1,    # outputs: 1 for two classes, else one for each class
     width:float=1.  # factor for the numbers of channels
 ) -> nn.Module: # n×3×h×w → n×n_out logits
