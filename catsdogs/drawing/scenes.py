@@ -145,7 +145,9 @@ def _street(c, rng):
 _SCENES = {"sofa": _sofa, "room": _room, "garden": _garden, "street": _street}
 
 # %% ../../nbs/library/drawing/scenes.ipynb #923530d8
-def _ball(c, thing): c.paint(None, Ellipse(thing.x, thing.y, thing.r, thing.r), thing.color, bulge=1.)
+def _ball(c, thing):
+    ball = Ellipse(thing.x, thing.y, thing.r, thing.r)
+    c.paint(None, ball, thing.color, bulge=1.)
 
 def _box(c, thing):
     x, y, r = thing.x, thing.y, thing.r

@@ -37,7 +37,10 @@ class Ellipse:
 
 # %% ../../nbs/library/drawing/shapes.ipynb #bb9176b9
 def _segment(a, b, x, y):
-    "For each point, the vector to it from the nearest point of the line from a to b, and how far along that one is, 0 to 1"
+    """The vector to each point from the nearest point of the line from a to b.
+
+    The third result says how far along the line that nearest point is, from 0 to 1.
+    """
     (ax, ay), (bx, by) = a, b
     ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
     t = np.clip((wx * ex + wy * ey) / (ex * ex + ey * ey + 1e-12), 0, 1)
@@ -81,22 +84,22 @@ class Stroke:
         nearest, n = np.full(x.shape, np.inf), len(self.points) - 1
         for i, (a, b) in enumerate(zip(self.points, self.points[1:])):
             dx, dy, t = _segment(a, b, x, y)
-            nearest = np.minimum(
-                nearest, np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n)
+            distance = np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n
+            nearest = np.minimum(nearest, distance)
         return nearest
 
     def box(self) -> tuple:
         "Left, top, right and bottom of a box that holds the shape"
         return _box(self.points, max(self.start, self.end))
 
-def rectangle(x0, y0, x1, y1, round=0.):
-    return Polygon(
-        (
-            (x0 + round, y0 + round),
-            (x1 - round, y0 + round),
-            (x1 - round, y1 - round),
-            (x0 + round, y1 - round)),
-        round)
+def rectangle(
+    x0:float, y0:float, # upper left corner
+    x1:float, y1:float, # lower right corner
+    round:float=0.      # radius of the corners
+) -> Polygon:
+    "An upright rectangle"
+    left, top, right, bottom = x0 + round, y0 + round, x1 - round, y1 - round
+    return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)), round)
 
 def bezier(*points, n=8):
     "`n` points along a Bézier curve"
@@ -109,7 +112,10 @@ PARTS = (
     "background", "tail", "body", "legs", "left ear", "right ear", "head", "muzzle", "mouth",
     "nose", "eyes", "whiskers")
 
-def smoothstep(t):
+def smoothstep(
+    t:np.ndarray
+) -> np.ndarray: # 0 below 0, 1 above 1
+    "A smooth way from 0 to 1"
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -121,9 +127,8 @@ class Canvas:
         light:float=-45.,   # where the light comes from, degrees: 0 above, 90 right
         contrast:float=.6   # between lit and dark sides, 0 to 1
     ):
-        self.image, self.masks = (
-            np.zeros((size, size, 3), np.float32),
-            np.zeros((len(PARTS), size, size), np.float32))
+        self.image = np.zeros((size, size, 3), np.float32)
+        self.masks = np.zeros((len(PARTS), size, size), np.float32)
         self.masks[0] = 1
         self.size, self.contrast = size, contrast
         self.lattice = np.random.default_rng([seed, 0]).random((61, 67))
@@ -137,27 +142,30 @@ class Canvas:
         mirror:int=1        # -1: left and right change places
     ):
         "Say where, how large and how turned the next shapes are"
-        self.origin, self.unit, self.mirror, self.turn = (
-            (x, y),
-            unit,
-            mirror,
-            (math.cos(math.radians(angle)), math.sin(math.radians(angle))))
+        self.origin, self.unit, self.mirror = (x, y), unit, mirror
+        self.turn = math.cos(math.radians(angle)), math.sin(math.radians(angle))
 
     def noise(self, x:np.ndarray, y:np.ndarray, order:int=1) -> np.ndarray:
-        "A random field between 0 and 1 that has about one bump per unit; order 3 is smoother than 1"
+        "A random field from 0 to 1 that has about one bump per unit; order 3 is smoother than 1"
         return ndimage.map_coordinates(
             self.lattice, [y, x], order=order, mode="grid-wrap", prefilter=False)
 
     def _window(self, box, margin):
-        "Rows and columns of the pixels that a box can touch, and where they lie in the shapes' units"
-        (ox, oy), (c, s), u, m = self.origin, self.turn, self.unit, margin
-        x = self.mirror * np.array([box[0] - m, box[2] + m, box[2] + m, box[0] - m])
-        y = np.array([box[1] - m, box[1] - m, box[3] + m, box[3] + m])
-        (c0, c1), (r0, r1) = (
-            (max(0, int(p.min()) - 1), min(self.size, int(p.max()) + 2))
-            for p in (ox + u * (c * x - s * y), oy + u * (s * x + c * y)))
-        dx, dy = np.meshgrid((np.arange(c0, c1) + .5 - ox) / u, (np.arange(r0, r1) + .5 - oy) / u)
-        return slice(r0, r1), slice(c0, c1), self.mirror * (c * dx + s * dy), c * dy - s * dx
+        "Rows and columns of the pixels that a box can touch, and their x and y as shapes count"
+        (ox, oy), (c, s), u = self.origin, self.turn, self.unit
+        left, top = box[0] - margin, box[1] - margin
+        right, bottom = box[2] + margin, box[3] + margin
+        x = self.mirror * np.array([left, right, right, left])
+        y = np.array([top, top, bottom, bottom])
+        cols, rows = self._span(ox + u * (c * x - s * y)), self._span(oy + u * (s * x + c * y))
+        across = (np.arange(cols.start, cols.stop) + .5 - ox) / u
+        down = (np.arange(rows.start, rows.stop) + .5 - oy) / u
+        dx, dy = np.meshgrid(across, down)
+        return rows, cols, self.mirror * (c * dx + s * dy), c * dy - s * dx
+
+    def _span(self, corners):
+        "The pixels from the first to the last corner, along one side"
+        return slice(max(0, int(corners.min()) - 1), min(self.size, int(corners.max()) + 2))
 
     def paint(self,
         part:str|None,              # whose mask it belongs to; None: scenery, behind the animal
@@ -176,10 +184,9 @@ class Canvas:
         if hair:
             strands = self._strands(shape, x, y) - .5
             d, color = d - hair * strands, color * (1 + .3 * strands)[..., None]
-        cover = opacity * (
-            smoothstep(0.5 - d / (2 * soft))
-            if soft * self.unit > 0.5
-            else np.clip(0.5 - d * self.unit, 0, 1))
+        is_soft = soft * self.unit > 0.5
+        cover = smoothstep(.5 - d / (2 * soft)) if is_soft else np.clip(.5 - d * self.unit, 0, 1)
+        cover = opacity * cover
         self.image[rows, cols] += cover[..., None] * (color - self.image[rows, cols])
         if part is not None:
             self.masks[:, rows, cols] *= 1 - cover
@@ -195,7 +202,7 @@ class Canvas:
         return .5 + (self.noise(fine * turns + 2 * r, 3 * r) - .5) * np.minimum(1, 2 * r)
 
     def _shade(self, d, bulge):
-        "Brightness of a cushion with the edge where `d` is 0: lit on the sun's side, dark at the rim"
+        "Brightness of a cushion whose edge is where `d` is 0; lit by the sun, dark at the rim"
         depth = np.maximum(-d, 0)
         r = depth.max() + 1e-6
         height = bulge * np.sqrt(np.maximum(r * r - (r - depth)**2, 0))
