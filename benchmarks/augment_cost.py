@@ -90,12 +90,10 @@ def main():
             print(
                 {name: round(c["wall"], 3) for name, c in rounds[-1]["cost"].items()},
                 f'{rounds[-1]["images_per_second"]:.0f} images/s', flush=True)
-    cost = {
-        clock: {
-            name: summary([r["cost"][name][clock] for r in rounds])
-            for name in learners
-            if name != BASE}
-        for clock in ("wall", "cpu")}
+    cost = {"wall": {}, "cpu": {}}
+    for clock, costs in cost.items():
+        for name in learners:
+            if name != BASE: costs[name] = summary([r["cost"][name][clock] for r in rounds])
     result = dict(
         cost=cost, rounds=rounds, photos=args.photos, cores=os.cpu_count(),
         threads=torch.get_num_threads(), torch=torch.__version__, machine=platform.machine(),

@@ -110,6 +110,12 @@ def one_run(condition, seed, drawings):
         else: fit_recipe(learn, 0, [DissectEpochs(EPOCHS.get(condition, (recipe.epochs,)), report)])
         return [r | {"accuracy": score()} for r in rows]
 
+def detectors(rows):
+    "Layer → how many of its units detect a part"
+    found = dict.fromkeys(sorted({r["layer"] for r in rows}), 0)
+    for r in rows: found[r["layer"]] += r["detects"]
+    return found
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -139,9 +145,7 @@ def main():
                 if (r["condition"], r["seed"], r["epoch"]) == (condition, seed, rows[-1]["epoch"])]
             print(
                 f"{condition}, seed {seed}: accuracy {rows[-1]['accuracy']}, detectors",
-                {
-                    l: sum(r["detects"] for r in last if r["layer"] == l)
-                    for l in sorted({r["layer"] for r in last})},
+                detectors(last),
                 f"{time.perf_counter() - start:.0f} s",
                 flush=True)
 

@@ -137,9 +137,9 @@ def by_doctor(folder):
     for f in check_photos(list_photos(folder)):
         found[f.photo.name].add(f.problem), f.other and found[f.other.name].add(f"{f.problem} of")
     for name, problems in found.items():
-        problems |= {p.removesuffix(" of") for p in problems if ".x" in name}
-    return {
-        name: {p for p in problems if not p.endswith(" of")} for name, problems in found.items()}
+        if ".x" in name: problems |= {p.removesuffix(" of") for p in problems}
+        problems -= {p for p in problems if p.endswith(" of")}
+    return dict(found)
 
 
 def by_imagehash(folder, limit):

@@ -92,9 +92,9 @@ def main():
                 ratio_without_waits=r["ours"] / r["keras_without_waits"],
                 first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
             print({k: round(v, 2) for k, v in r.items() if isinstance(v, float)}, flush=True)
-    median = {
-        k: statistics.median(r[k] for r in rounds)
-        for k in ("ratio", "ratio_without_waits", "first_epoch_ratio")}
+    median = {}
+    for k in ("ratio", "ratio_without_waits", "first_epoch_ratio"):
+        median[k] = statistics.median(r[k] for r in rounds)
     result = dict(median, rounds=rounds)
     print(
         f"images per second, catsdogs / Keras: {median['ratio']:.2f}, without "

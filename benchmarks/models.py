@@ -66,10 +66,14 @@ def speed(rounds=5, bs=64):
             def answer():
                 with torch.inference_mode(): model(x)
             found[name]["predict"].append(timed(answer, bs))
-    return {
-        name: {k: round(statistics.median(v)) for k, v in f.items()}
-        | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}}
-        for name, f in found.items()}
+    return {name: in_short(rates) for name, rates in found.items()}
+
+def in_short(rates):
+    "Median and all rounds of what was measured: name → photos per second, one for each round"
+    medians = {k: round(statistics.median(v)) for k, v in rates.items()}
+    rounds = {}
+    for k, v in rates.items(): rounds[k] = [round(rate) for rate in v]
+    return medians | {"rounds": rounds}
 
 def timed(function, bs, n=5):
     function()

@@ -41,7 +41,8 @@ def make_run(source, trained, dest):
     "A run folder with these weights, whose photos are known"
     photos = list_photos(source)
     settings = DataSettings(size=SIZE, split="hash", valid=.1)
-    train, valid = ([photos[i] for i in side] for side in split_photos(photos, settings))
+    in_train, in_valid = split_photos(photos, settings)
+    train, valid = [photos[i] for i in in_train], [photos[i] for i in in_valid]
     made = json.loads((trained/"petnet_gpu.json").read_text())
     versions = dict(catsdogs=version("catsdogs"), torch=made["torch"])
     data = RunData(settings, len(train), len(valid), data_fingerprint(train, valid), str(source))
