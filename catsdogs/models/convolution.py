@@ -52,7 +52,7 @@ def _check_padding(sizes, paddings, mode):
     if mode != "reflect" and mode not in _FILL:
         raise CatsDogsError(
             f"unknown padding mode {mode!r}: choose one of reflect, {', '.join(_FILL)}")
-    for size, padding in zip(sizes, paddings):
+    for size, padding in zip(sizes, paddings, strict=True):
         if padding < 0: _refuse("padding", padding=padding)
         if mode == "reflect" and padding >= size:
             _refuse("reflect", padding=padding, size=size, most=size - 1)

@@ -110,7 +110,7 @@ class ReceptiveField:
     @property
     def end(self) -> tuple:
         "The first pixel that place (0, 0) no longer sees, down and across"
-        return tuple(start + size for start, size in zip(self.start, self.size))
+        return tuple(start + size for start, size in zip(self.start, self.size, strict=True))
 
     def window(self,
         place:tuple # row and column
@@ -237,7 +237,8 @@ class _Trail(TorchFunctionMode):
 
 def _outermost(starts, ends):
     "The first of the starts and the last of the ends, each down and across"
-    return tuple(map(min, zip(*starts))), tuple(map(max, zip(*ends)))
+    first, last = zip(*starts, strict=True), zip(*ends, strict=True)
+    return tuple(map(min, first)), tuple(map(max, last))
 
 def _tensors(values):
     "All tensors among values, also those in lists"
