@@ -1,12 +1,17 @@
-"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do the remedies against overfitting do to them?
+"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do
+the remedies against overfitting do to them?
 
 Usage: python benchmarks/dissection.py [--out benchmarks/results/dissection.csv] [--seeds 3] [--only none,dropout]
 
-The codelab CNN learns from drawings by each of CONDITIONS, is dissected on 240 drawings that no network has seen (half for thresholds and names, half for judging),
-and every unit gives a row: what it is named after, its IoU, chance, the best pixel measure's IoU, and whether it detects. Where EPOCHS says so, it is dissected after those
-epochs, too. Two controls: "untrained" has the first weights, and for "ears only" heads of cats and dogs were drawn that differ in nothing but their ears, so that there must be something to find.
-For units that detect ears `mirrored` is the IoU on mirrored pictures, where the part is on the other side, with the same name.
-Rows are added as a network is ready; what is there already is skipped, and so are conditions that this version's `Recipe` has no field for. About 12 minutes on one core.
+The codelab CNN learns from drawings by each of CONDITIONS, is dissected on 240 drawings that no
+network has seen (half for thresholds and names, half for judging), and every unit gives a row: what
+it is named after, its IoU, chance, the best pixel measure's IoU, and whether it detects. Where
+EPOCHS says so, it is dissected after those epochs, too. Two controls: "untrained" has the first
+weights, and for "ears only" heads of cats and dogs were drawn that differ in nothing but their
+ears, so that there must be something to find. For units that detect ears `mirrored` is the IoU on
+mirrored pictures, where the part is on the other side, with the same name. Rows are added as a
+network is ready; what is there already is skipped, and so are conditions that this version's
+`Recipe` has no field for. About 12 minutes on one core.
 """
 import argparse, tempfile, time
 from dataclasses import fields, replace
@@ -116,14 +121,17 @@ def detectors(rows):
     for r in rows: found[r["layer"]] += r["detects"]
     return found
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "dissection.csv")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="conditions, separated by commas")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     rows, drawings = pd.read_csv(args.out).to_dict("records") if args.out.exists() else [], {}
     for condition, changes in CONDITIONS.items():
         if args.only and condition not in args.only.split(","): continue

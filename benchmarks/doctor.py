@@ -1,11 +1,12 @@
-"""The photo doctor on a set that was spoiled in every way: what it finds, what it misses, and its false alarms.
+"""The photo doctor on a set that was spoiled in every way: what it finds, what it misses, and its
+false alarms.
 
 Usage: python benchmarks/doctor.py PHOTOS [--clean 2000] [--each 40]
 
-PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each` others are spoiled
-in each way. Near duplicates are looked for by imagehash (its perceptual hash), and dark, blurred and plain photos by
-cleanvision too, if these packages are installed. Then the whole train.zip is checked and timed.
-Writes results/doctor.json.
+PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each`
+others are spoiled in each way. Near duplicates are looked for by imagehash (its perceptual hash),
+and dark, blurred and plain photos by cleanvision too, if these packages are installed. Then the
+whole train.zip is checked and timed. Writes results/doctor.json.
 """
 import argparse
 import contextlib

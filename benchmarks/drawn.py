@@ -1,10 +1,13 @@
-"""The recorded experiment of drawing/dataset: are the drawings as hard as they should be, and does what is learned on them carry over to photos?
+"""The recorded experiment of drawing/dataset: are the drawings as hard as they should be, and does
+what is learned on them carry over to photos?
 
 Usage: python benchmarks/drawn.py [PHOTOS] [--out benchmarks/results/drawn.csv] [--seeds 3]
 
-Each seed draws its own 2,000 training and 1,000 validation pictures at 128×128. PHOTOS is the folder that holds Kaggle's train.zip; with it, the
-codelab CNN that learned on drawings is tested on photos 1000 to 2499 of each class, and one that learned on photos 0 to 999 on the drawings.
-Rows are added as they are ready; those that are there already are skipped. About seven minutes on two cores, nine with photos.
+Each seed draws its own 2,000 training and 1,000 validation pictures at 128×128. PHOTOS is the
+folder that holds Kaggle's train.zip; with it, the codelab CNN that learned on drawings is tested on
+photos 1000 to 2499 of each class, and one that learned on photos 0 to 999 on the drawings. Rows are
+added as they are ready; those that are there already are skipped. About seven minutes on two cores,
+nine with photos.
 """
 import argparse, tempfile
 from pathlib import Path

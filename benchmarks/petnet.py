@@ -1,11 +1,13 @@
-"""Judge the weights that `petnet_gpu.py` made, and write the run folder that ships with the package: `catsdogs/petnet`.
+"""Judge the weights that `petnet_gpu.py` made, and write the run folder that ships with the
+package: `catsdogs/petnet`.
 
 Usage: python benchmarks/petnet.py PHOTOS TRAINED --others FOLDER --originals FOLDER [--dest catsdogs/petnet]
 
-PHOTOS is the folder that holds Kaggle's train.zip, TRAINED the folder that `petnet_gpu.py` wrote. ORIGINALS holds
-labelled photos at full size and odd shapes, OTHERS photos of things and animals, of which every second one, from the
-first, was kept aside. Fits the temperature on the validation photos, learns what is familiar from the training photos,
-and writes the folder with its card, and results/petnet.json.
+PHOTOS is the folder that holds Kaggle's train.zip, TRAINED the folder that `petnet_gpu.py` wrote.
+ORIGINALS holds labelled photos at full size and odd shapes, OTHERS photos of things and animals, of
+which every second one, from the first, was kept aside. Fits the temperature on the validation
+photos, learns what is familiar from the training photos, and writes the folder with its card, and
+results/petnet.json.
 """
 import argparse
 import gzip
@@ -114,7 +116,7 @@ def forget_paths(run):
         file.write((run.path/SPLIT_FILE).read_bytes())
     (run.path/SPLIT_FILE).unlink()
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -122,7 +124,10 @@ def main():
     parser.add_argument("--others", type=Path, required=True)
     parser.add_argument("--originals", type=Path, required=True)
     parser.add_argument("--dest", type=Path, default=HERE.parent/"catsdogs"/"petnet")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     torch.set_num_threads(1)
     run, made = make_run(args.photos/"train.zip", args.trained, args.dest)
     calibrate(run, evaluate_run(run))

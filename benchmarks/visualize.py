@@ -1,11 +1,15 @@
-"""How fast preferred pictures are made: all 112 filters of the codelab CNN at 150×150, and PetNet, against a loop over units, each saving measured on its own.
+"""How fast preferred pictures are made: all 112 filters of the codelab CNN at 150×150, and PetNet,
+against a loop over units, each saving measured on its own.
 
 Usage: python benchmarks/visualize.py [--rounds 3] [--steps 48] [--threads 1]
 
-Each round goes through every layer of filters and times, one after the other, six ways to make the same number of steps with the same settings:
-"loop": one unit at a time on 150×150 pixels, the whole network computed for each step, as in a textbook; "stop": the same, but the forward pass ends after the layer;
-"batch": as "stop", several units at once; "bfloat16": as "batch", in that number format; "seen": several units at once, on a canvas as large as what the unit sees (and its margin), in float32; "seen_bfloat16": that in bfloat16.
-The slow ways make a sample of units, and what is reported is images per second. Weights are fresh: they do not matter for speed.
+Each round goes through every layer of filters and times, one after the other, six ways to make the
+same number of steps with the same settings: "loop": one unit at a time on 150×150 pixels, the whole
+network computed for each step, as in a textbook; "stop": the same, but the forward pass ends after
+the layer; "batch": as "stop", several units at once; "bfloat16": as "batch", in that number format;
+"seen": several units at once, on a canvas as large as what the unit sees (and its margin), in
+float32; "seen_bfloat16": that in bfloat16. The slow ways make a sample of units, and what is
+reported is images per second. Weights are fresh: they do not matter for speed.
 """
 import argparse, json, os, platform, statistics, time
 from dataclasses import replace
@@ -105,13 +109,16 @@ def eight_units(model, layer):
     return statistics.median(
         [seconds(preferred_images, model, layer, range(8)) for _ in range(3)])
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=48)
     parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     if args.threads: torch.set_num_threads(args.threads)
     seed_everything(0)
     result = {}
