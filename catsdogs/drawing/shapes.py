@@ -22,7 +22,9 @@ class Ellipse:
     ry: float # half its height
     angle: float = 0.
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge, to first order: exact on the edge"
         c, s = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         u = (c * (x - self.x) + s * (y - self.y)) / self.rx
@@ -56,7 +58,9 @@ class Polygon:
     points: tuple
     round: float = 0.
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge"
         nearest, inside = np.full(x.shape, np.inf), np.zeros(x.shape, bool)
         for a, b in zip(self.points, self.points[1:] + self.points[:1]):
@@ -79,7 +83,9 @@ class Stroke:
     start: float
     end: float
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge"
         nearest, n = np.full(x.shape, np.inf), len(self.points) - 1
         for i, (a, b) in enumerate(zip(self.points, self.points[1:])):
@@ -145,7 +151,10 @@ class Canvas:
         self.origin, self.unit, self.mirror = (x, y), unit, mirror
         self.turn = math.cos(math.radians(angle)), math.sin(math.radians(angle))
 
-    def noise(self, x:np.ndarray, y:np.ndarray, order:int=1) -> np.ndarray:
+    def noise(self,
+        x:np.ndarray, y:np.ndarray, # where
+        order:int=1                 # of the spline between the bumps
+    ) -> np.ndarray:
         "A random field from 0 to 1 that has about one bump per unit; order 3 is smoother than 1"
         return ndimage.map_coordinates(
             self.lattice, [y, x], order=order, mode="grid-wrap", prefilter=False)

@@ -38,6 +38,14 @@ def _table(values, kind, padding=0):
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table class="cd-{kind}">{"".join(rows)}</table>'
 
+def _figure(title, table): return f"<figure><figcaption>{title}</figcaption>{table}</figure>"
+
+def _check_readable(image, padding):
+    if image.ndim != 2 or max(image.shape) + 2 * padding > 16:
+        raise CatsDogsError(
+            f"an image of {'×'.join(map(str, image.shape))} with padding {padding} "
+            "cannot be read as numbers: use two sides of at most 16, padding included")
+
 def sliding_window_html(
     image:Tensor,   # h×w numbers, few enough to be read: at most 16 on a side with the padding
     kernel:Tensor,  # its weights
@@ -50,26 +58,21 @@ def sliding_window_html(
     Raises `CatsDogsError` for settings that do not fit.
     """
     image, kernel = (torch.as_tensor(t, dtype=torch.float64) for t in (image, kernel))
-    if image.ndim != 2 or max(image.shape) + 2 * padding > 16:
-        raise CatsDogsError(
-            f"an image of {'×'.join(map(str, image.shape))} with padding {padding} "
-            "cannot be read as numbers: use two sides of at most 16, padding included")
+    _check_readable(image, padding)
     window = dict(stride=stride, padding=padding, dilation=dilation)
     out = conv2d(image[None, None], kernel[None, None], **window)[0, 0]
     padded = pad2d(image, padding)
-    figures = {
-        f"input, padding {padding}" if padding else "input": _table(padded, "in", padding),
-        "kernel": _table(kernel, "kernel"),
-        "feature map": _table(out, "out")}
-    body = "".join(
-        f"<figure><figcaption>{title}</figcaption>{table}</figure>"
-        for title, table in figures.items())
+    title = f"input, padding {padding}" if padding else "input"
+    figures = [
+        _figure(title, _table(padded, "in", padding)),
+        _figure("kernel", _table(kernel, "kernel")),
+        _figure("feature map", _table(out, "out"))]
     data = dict(
         input=padded.flatten().tolist(), width=padded.shape[1],
         weights=kernel.flatten().tolist(), kernel=kernel.shape[1],
         result=out.flatten().tolist(), across=out.shape[1], places=out.numel(),
         stride=stride, dilation=dilation, controls=static_text("sliding_window.html"))
-    return widget_html("sliding_window", "cd-conv", f'<div class="cd-row">{body}</div>', data)
+    return widget_html("sliding_window", "cd-conv", f'<div class="cd-row">{"".join(figures)}</div>', data)
 
 # %% ../../nbs/library/lessons/convolution.ipynb #c0d00010
 def _explorer_kernels(size):
@@ -82,8 +85,7 @@ def _explorer_kernels(size):
     return {
         "blur": mean, "edges": centre - mean, "vertical edges": slope, "horizontal edges": slope.T}
 
-def _rounded(values, digits):
-    return [[round(v, digits) for v in row] for row in values.tolist()]
+def _rounded(values, digits): return np.round(values.double().numpy(), digits).tolist()
 
 def _row(cells, tag="td"):
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
