@@ -72,7 +72,8 @@ def sliding_window_html(
         weights=kernel.flatten().tolist(), kernel=kernel.shape[1],
         result=out.flatten().tolist(), across=out.shape[1], places=out.numel(),
         stride=stride, dilation=dilation, controls=static_text("sliding_window.html"))
-    return widget_html("sliding_window", "cd-conv", f'<div class="cd-row">{"".join(figures)}</div>', data)
+    body = f'<div class="cd-row">{"".join(figures)}</div>'
+    return widget_html("sliding_window", "cd-conv", body, data)
 
 # %% ../../nbs/library/lessons/convolution.ipynb #c0d00010
 def _explorer_kernels(size):
