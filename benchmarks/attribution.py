@@ -2,11 +2,13 @@
 
 Usage: python benchmarks/attribution.py [--out benchmarks/results/attribution.csv] [--seeds 3] [--drawings 100] [--model codelab]
 
-Each seed trains a network of its own on the same 2,400 drawings (`drawn_run`) and is examined on drawings that no network has seen. One row for each
-seed and method, the mean over the drawings; `beats` is the mean of the paired difference in `gap` to the best of the baselines (random, centre, edges),
-`beats_se` its standard error; `gap_grey` takes tiles away by painting them grey, not by blurring; `forgets_k` (rank correlation with the map
-of the same network whose k last layers were drawn anew) uses twelve drawings. Rows are added as they are ready; those that are there are skipped.
-About three minutes a seed on one core.
+Each seed trains a network of its own on the same 2,400 drawings (`drawn_run`) and is examined on
+drawings that no network has seen. One row for each seed and method, the mean over the drawings;
+`beats` is the mean of the paired difference in `gap` to the best of the baselines (random, centre,
+edges), `beats_se` its standard error; `gap_grey` takes tiles away by painting them grey, not by
+blurring; `forgets_k` (rank correlation with the map of the same network whose k last layers were
+drawn anew) uses twelve drawings. Rows are added as they are ready; those that are there are
+skipped. About three minutes a seed on one core.
 """
 import argparse
 from dataclasses import replace

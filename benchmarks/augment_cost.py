@@ -1,10 +1,14 @@
-"""What augmentation costs: training throughput of the codelab network at 150×150, batch 100, with each policy against none.
+"""What augmentation costs: training throughput of the codelab network at 150×150, batch 100, with
+each policy against none.
 
 Usage: python benchmarks/augment_cost.py [--rounds 7] [--photos 850] [--threads 1]
 
-Real epochs of `photo_learner` on drawings, with batches cut from the cache; the validation that ends each epoch is not counted. Each round trains one epoch with every policy
-in turn, and one without augmentation before, between and after them: cost = 1 - throughput with / mean throughput of the two neighbours without, once by the clock on the wall and once
-by processor time (other programs on the machine disturb the first more). "fastai" is fastai's own `aug_transforms` at the strengths of "standard".
+Real epochs of `photo_learner` on drawings, with batches cut from the cache; the validation that
+ends each epoch is not counted. Each round trains one epoch with every policy in turn, and one
+without augmentation before, between and after them: cost = 1 - throughput with / mean throughput of
+the two neighbours without, once by the clock on the wall and once by processor time (other programs
+on the machine disturb the first more). "fastai" is fastai's own `aug_transforms` at the strengths
+of "standard".
 """
 import argparse, json, os, platform, statistics, tempfile, time
 from pathlib import Path
@@ -70,7 +74,7 @@ def one_round(learners):
 
 def summary(values): return dict(min=min(values), median=statistics.median(values), max=max(values))
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
@@ -78,7 +82,10 @@ def main():
     parser.add_argument(
         "--threads", type=int,
         help="of PyTorch; 1 gives the steadiest processor times on a busy machine")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     if args.threads: torch.set_num_threads(args.threads)
     rounds = []
     with tempfile.TemporaryDirectory() as d:
@@ -90,12 +97,10 @@ def main():
             print(
                 {name: round(c["wall"], 3) for name, c in rounds[-1]["cost"].items()},
                 f'{rounds[-1]["images_per_second"]:.0f} images/s', flush=True)
-    cost = {
-        clock: {
-            name: summary([r["cost"][name][clock] for r in rounds])
-            for name in learners
-            if name != BASE}
-        for clock in ("wall", "cpu")}
+    cost = {"wall": {}, "cpu": {}}
+    for clock, costs in cost.items():
+        for name in learners:
+            if name != BASE: costs[name] = summary([r["cost"][name][clock] for r in rounds])
     result = dict(
         cost=cost, rounds=rounds, photos=args.photos, cores=os.cpu_count(),
         threads=torch.get_num_threads(), torch=torch.__version__, machine=platform.machine(),

@@ -1,12 +1,15 @@
-"""The recorded experiment of training/train: the codelab's recipe, by network, number of photos and number format.
+"""The recorded experiment of training/train: the codelab's recipe, by network, number of photos and
+number format.
 
 Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3] [--only small|all] [--model codelab|dense]
 
-PHOTOS is the folder that holds Kaggle's train.zip. Each run adds its epochs to the table as it ends; runs that are in the table
-already are skipped, so that an interrupted experiment goes on where it stopped. About half an hour on two cores.
+PHOTOS is the folder that holds Kaggle's train.zip. Each run adds its epochs to the table as it
+ends; runs that are in the table already are skipped, so that an interrupted experiment goes on
+where it stopped. About half an hour on two cores.
 
-The dense network does not learn at all by the codelab's recipe. It gets the one that served it best of six tried on the small set
-(RMSprop at 1e-3, 1e-4, 3e-5, 1e-5 and 3e-6, all between 49.6% and 57%; Adam, one cycle, at 1e-4: 60%).
+The dense network does not learn at all by the codelab's recipe. It gets the one that served it best
+of six tried on the small set (RMSprop at 1e-3, 1e-4, 3e-5, 1e-5 and 3e-6, all between 49.6% and
+57%; Adam, one cycle, at 1e-4: 60%).
 """
 import argparse, tempfile
 from pathlib import Path
@@ -24,7 +27,7 @@ PLAN = [
     ("all", "codelab", "fast"),
     ("all", "dense", "fast")]
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -32,7 +35,10 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=("small", "all"))
     parser.add_argument("--model", choices=("codelab", "dense"))
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     table = (
         pd.read_csv(args.out)
         if args.out.exists()

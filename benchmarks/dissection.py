@@ -1,12 +1,17 @@
-"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do the remedies against overfitting do to them?
+"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do
+the remedies against overfitting do to them?
 
 Usage: python benchmarks/dissection.py [--out benchmarks/results/dissection.csv] [--seeds 3] [--only none,dropout]
 
-The codelab CNN learns from drawings by each of CONDITIONS, is dissected on 240 drawings that no network has seen (half for thresholds and names, half for judging),
-and every unit gives a row: what it is named after, its IoU, chance, the best pixel measure's IoU, and whether it detects. Where EPOCHS says so, it is dissected after those
-epochs, too. Two controls: "untrained" has the first weights, and for "ears only" heads of cats and dogs were drawn that differ in nothing but their ears, so that there must be something to find.
-For units that detect ears `mirrored` is the IoU on mirrored pictures, where the part is on the other side, with the same name.
-Rows are added as a network is ready; what is there already is skipped, and so are conditions that this version's `Recipe` has no field for. About 12 minutes on one core.
+The codelab CNN learns from drawings by each of CONDITIONS, is dissected on 240 drawings that no
+network has seen (half for thresholds and names, half for judging), and every unit gives a row: what
+it is named after, its IoU, chance, the best pixel measure's IoU, and whether it detects. Where
+EPOCHS says so, it is dissected after those epochs, too. Two controls: "untrained" has the first
+weights, and for "ears only" heads of cats and dogs were drawn that differ in nothing but their
+ears, so that there must be something to find. For units that detect ears `mirrored` is the IoU on
+mirrored pictures, where the part is on the other side, with the same name. Rows are added as a
+network is ready; what is there already is skipped, and so are conditions that this version's
+`Recipe` has no field for. About 12 minutes on one core.
 """
 import argparse, tempfile, time
 from dataclasses import fields, replace
@@ -110,14 +115,23 @@ def one_run(condition, seed, drawings):
         else: fit_recipe(learn, 0, [DissectEpochs(EPOCHS.get(condition, (recipe.epochs,)), report)])
         return [r | {"accuracy": score()} for r in rows]
 
-def main():
+def detectors(rows):
+    "Layer → how many of its units detect a part"
+    found = dict.fromkeys(sorted({r["layer"] for r in rows}), 0)
+    for r in rows: found[r["layer"]] += r["detects"]
+    return found
+
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "dissection.csv")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="conditions, separated by commas")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     rows, drawings = pd.read_csv(args.out).to_dict("records") if args.out.exists() else [], {}
     for condition, changes in CONDITIONS.items():
         if args.only and condition not in args.only.split(","): continue
@@ -139,9 +153,7 @@ def main():
                 if (r["condition"], r["seed"], r["epoch"]) == (condition, seed, rows[-1]["epoch"])]
             print(
                 f"{condition}, seed {seed}: accuracy {rows[-1]['accuracy']}, detectors",
-                {
-                    l: sum(r["detects"] for r in last if r["layer"] == l)
-                    for l in sorted({r["layer"] for r in last})},
+                detectors(last),
                 f"{time.perf_counter() - start:.0f} s",
                 flush=True)
 

@@ -1,11 +1,12 @@
-"""The photo doctor on a set that was spoiled in every way: what it finds, what it misses, and its false alarms.
+"""The photo doctor on a set that was spoiled in every way: what it finds, what it misses, and its
+false alarms.
 
 Usage: python benchmarks/doctor.py PHOTOS [--clean 2000] [--each 40]
 
-PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each` others are spoiled
-in each way. Near duplicates are looked for by imagehash (its perceptual hash), and dark, blurred and plain photos by
-cleanvision too, if these packages are installed. Then the whole train.zip is checked and timed.
-Writes results/doctor.json.
+PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each`
+others are spoiled in each way. Near duplicates are looked for by imagehash (its perceptual hash),
+and dark, blurred and plain photos by cleanvision too, if these packages are installed. Then the
+whole train.zip is checked and timed. Writes results/doctor.json.
 """
 import argparse
 import contextlib
@@ -137,9 +138,9 @@ def by_doctor(folder):
     for f in check_photos(list_photos(folder)):
         found[f.photo.name].add(f.problem), f.other and found[f.other.name].add(f"{f.problem} of")
     for name, problems in found.items():
-        problems |= {p.removesuffix(" of") for p in problems if ".x" in name}
-    return {
-        name: {p for p in problems if not p.endswith(" of")} for name, problems in found.items()}
+        if ".x" in name: problems |= {p.removesuffix(" of") for p in problems}
+        problems -= {p for p in problems if p.endswith(" of")}
+    return dict(found)
 
 
 def by_imagehash(folder, limit):

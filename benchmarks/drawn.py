@@ -1,10 +1,13 @@
-"""The recorded experiment of drawing/dataset: are the drawings as hard as they should be, and does what is learned on them carry over to photos?
+"""The recorded experiment of drawing/dataset: are the drawings as hard as they should be, and does
+what is learned on them carry over to photos?
 
 Usage: python benchmarks/drawn.py [PHOTOS] [--out benchmarks/results/drawn.csv] [--seeds 3]
 
-Each seed draws its own 2,000 training and 1,000 validation pictures at 128×128. PHOTOS is the folder that holds Kaggle's train.zip; with it, the
-codelab CNN that learned on drawings is tested on photos 1000 to 2499 of each class, and one that learned on photos 0 to 999 on the drawings.
-Rows are added as they are ready; those that are there already are skipped. About seven minutes on two cores, nine with photos.
+Each seed draws its own 2,000 training and 1,000 validation pictures at 128×128. PHOTOS is the
+folder that holds Kaggle's train.zip; with it, the codelab CNN that learned on drawings is tested on
+photos 1000 to 2499 of each class, and one that learned on photos 0 to 999 on the drawings. Rows are
+added as they are ready; those that are there already are skipped. About seven minutes on two cores,
+nine with photos.
 """
 import argparse, tempfile
 from pathlib import Path
@@ -78,27 +81,26 @@ def one_seed(seed, folder, photos, done):
 def scored(run, model, n, both):
     "Training and validation accuracy of the weights that were kept"
     from catsdogs.runs.predict import Predictor, predict_photos
-    right = {
-        part: np.mean(
-            [
-                a.label == a.photo.label
-                for a in predict_photos(Predictor(run), [p for p in both if p.split == part])])
-        for part in ("train", "valid")}
+    right = {}
+    for part in ("train", "valid"):
+        answers = predict_photos(Predictor(run), [p for p in both if p.split == part])
+        right[part] = np.mean([a.label == a.photo.label for a in answers])
     return {
         "model": model,
         "n_train": n,
         "train_accuracy": right["train"],
         "valid_accuracy": right["valid"]}
 
+def pixels_and_labels(cache, photos):
+    rows = [cache.rows[p] for p in photos]
+    pixels = cache.pixels[rows].reshape(len(photos), -1) / np.float32(255)
+    return pixels, [p.label for p in photos]
+
 def logistic(both):
     "Logistic regression on all pixels; of four strengths of the L2 penalty, the one that does best in validation"
     dls = photo_dataloaders(both, DataSettings(SIZE))
-    (x, y), (vx, vy) = (
-        (
-            dls.cache.pixels[[dls.cache.rows[p] for p in items]].reshape(len(items), -1)
-            / np.float32(255),
-            [p.label for p in items])
-        for items in (dls.train.items, dls.valid.items))
+    x, y = pixels_and_labels(dls.cache, dls.train.items)
+    vx, vy = pixels_and_labels(dls.cache, dls.valid.items)
     mean = x.mean(0)
     # with an L2 penalty the solution lies in the span of the pictures: 2,000 numbers in place of
     # 49,152

@@ -2,8 +2,12 @@
 
 Usage: python benchmarks/inside.py PHOTOS --top [--limit N] [--out benchmarks/results]      top nine of every unit of every layer → inside_top.json
 
-PHOTOS is the folder with Kaggle's train.zip. All its 15,999 photos are looked at. A network's weights are fresh, which changes the lists but not the time. For each network the pass over all photos is timed in float32, the default; and on the first 1,600 photos, in alternation, float32, bfloat16 (`fast=True`) and the bare network in float32:
-what finding costs beyond the network's own work. The photo cache of each size is built before the clock starts, and its time is given apart. `--limit` takes the first N photos only, to try it.
+PHOTOS is the folder with Kaggle's train.zip. All its 15,999 photos are looked at. A network's
+weights are fresh, which changes the lists but not the time. For each network the pass over all
+photos is timed in float32, the default; and on the first 1,600 photos, in alternation, float32,
+bfloat16 (`fast=True`) and the bare network in float32: what finding costs beyond the network's own
+work. The photo cache of each size is built before the clock starts, and its time is given apart.
+`--limit` takes the first N photos only, to try it.
 """
 import argparse, json, os, platform, resource, time
 from pathlib import Path

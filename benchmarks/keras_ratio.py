@@ -1,10 +1,13 @@
-"""Training speed of the codelab's network: catsdogs against Keras, in alternation, each in a process of its own.
+"""Training speed of the codelab's network: catsdogs against Keras, in alternation, each in a
+process of its own.
 
 Usage: python benchmarks/keras_ratio.py PHOTOS [--keras-python PYTHON] [--rounds 4] [--epochs 8]
 
-Both train on photos 0-999 of each class at 150×150 in batches of 100. Keras reads JPEG files with flow_from_directory, as the codelab does; catsdogs reads
-train.zip, and its first epoch includes building the cache. Per process: the first epoch, and all photos of the others by all their seconds.
-Keras' loader (OrderedEnqueuer in 3.15) sleeps up to five seconds (a queue read with that timeout) before some epochs. Its rate is given with these waits, as a user has it, and without.
+Both train on photos 0-999 of each class at 150×150 in batches of 100. Keras reads JPEG files with
+flow_from_directory, as the codelab does; catsdogs reads train.zip, and its first epoch includes
+building the cache. Per process: the first epoch, and all photos of the others by all their seconds.
+Keras' loader (OrderedEnqueuer in 3.15) sleeps up to five seconds (a queue read with that timeout)
+before some epochs. Its rate is given with these waits, as a user has it, and without.
 """
 import argparse, json, os, statistics, subprocess, sys, tempfile
 from pathlib import Path
@@ -65,14 +68,17 @@ def unpack(zip_file, folder):
             f.parent.mkdir(parents=True, exist_ok=True)
             f.write_bytes(p.read())
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=8)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     zip_file, rounds = str(args.photos/"train.zip"), []
     with tempfile.TemporaryDirectory() as d:
         unpack(zip_file, Path(d))
@@ -92,9 +98,9 @@ def main():
                 ratio_without_waits=r["ours"] / r["keras_without_waits"],
                 first_epoch_ratio=r["keras_first_seconds"] / r["ours_first_seconds"])
             print({k: round(v, 2) for k, v in r.items() if isinstance(v, float)}, flush=True)
-    median = {
-        k: statistics.median(r[k] for r in rounds)
-        for k in ("ratio", "ratio_without_waits", "first_epoch_ratio")}
+    median = {}
+    for k in ("ratio", "ratio_without_waits", "first_epoch_ratio"):
+        median[k] = statistics.median(r[k] for r in rounds)
     result = dict(median, rounds=rounds)
     print(
         f"images per second, catsdogs / Keras: {median['ratio']:.2f}, without "

@@ -1,11 +1,15 @@
-"""The table of models/zoo: what each network costs, and how good it gets on drawings and on the small photo set.
+"""The table of models/zoo: what each network costs, and how good it gets on drawings and on the
+small photo set.
 
 Usage: python benchmarks/models.py PHOTOS [--weights FILE] [--out benchmarks/results] [--seeds 3]      accuracy → models.csv
        python benchmarks/models.py --speed [--out benchmarks/results]                                   speed    → models_speed.json
 
-PHOTOS is the folder that holds Kaggle's train.zip; photos 0 to 999 of each class are learned, 1000 to 1499 judged. Drawings: 2,500, of which a fifth is judged.
-FILE holds ImageNet weights for timm's mobilenet_edgetpu_100; they stay as they are, only a new last layer is trained. Each network has a recipe of its own, none has augmentation; accuracy is that of the epoch with the lowest
-validation loss. Runs that are in the table already are skipped. About 15 minutes on two cores. Speed: five rounds over all networks in alternation, batches of 64.
+PHOTOS is the folder that holds Kaggle's train.zip; photos 0 to 999 of each class are learned, 1000
+to 1499 judged. Drawings: 2,500, of which a fifth is judged. FILE holds ImageNet weights for timm's
+mobilenet_edgetpu_100; they stay as they are, only a new last layer is trained. Each network has a
+recipe of its own, none has augmentation; accuracy is that of the epoch with the lowest validation
+loss. Runs that are in the table already are skipped. About 15 minutes on two cores. Speed: five
+rounds over all networks in alternation, batches of 64.
 """
 import argparse, json, statistics, time
 from dataclasses import replace
@@ -66,10 +70,14 @@ def speed(rounds=5, bs=64):
             def answer():
                 with torch.inference_mode(): model(x)
             found[name]["predict"].append(timed(answer, bs))
-    return {
-        name: {k: round(statistics.median(v)) for k, v in f.items()}
-        | {"rounds": {k: [round(s) for s in v] for k, v in f.items()}}
-        for name, f in found.items()}
+    return {name: in_short(rates) for name, rates in found.items()}
+
+def in_short(rates):
+    "Median and all rounds of what was measured: name → photos per second, one for each round"
+    medians = {k: round(statistics.median(v)) for k, v in rates.items()}
+    rounds = {}
+    for k, v in rates.items(): rounds[k] = [round(rate) for rate in v]
+    return medians | {"rounds": rounds}
 
 def timed(function, bs, n=5):
     function()
@@ -78,7 +86,7 @@ def timed(function, bs, n=5):
     for _ in range(n): function()
     return n * bs / (time.perf_counter() - start)
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="?")
@@ -86,7 +94,10 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--speed", action="store_true")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     if args.speed:
         (args.out/"models_speed.json").write_text(json.dumps(speed(), indent=1) + "\n")
         return

@@ -1,12 +1,14 @@
-"""Which score tells photos of neither from pets: five scores, on networks that have and have not seen such photos.
+"""Which score tells photos of neither from pets: five scores, on networks that have and have not
+seen such photos.
 
 Usage: python benchmarks/ood.py PHOTOS OTHERS NAME=WEIGHTS… [--work FOLDER]
 
-PHOTOS is the folder that holds Kaggle's train.zip, OTHERS holds photos of things and of other animals, of which every
-second one, from the first, is used. WEIGHTS are those of a PetNet, as `petnet_gpu.py` writes them, or "shipped". The
-validation photos (a tenth, by a hash of their names) are the pets, 2,500 training photos are what is familiar. Features
-are kept in FOLDER. Writes results/ood.csv: the area under the ROC curve, the false positive rate at a recall of 95%,
-and the share of OTHERS that is flagged at 5% false alarms.
+PHOTOS is the folder that holds Kaggle's train.zip, OTHERS holds photos of things and of other
+animals, of which every second one, from the first, is used. WEIGHTS are those of a PetNet, as
+`petnet_gpu.py` writes them, or "shipped". The validation photos (a tenth, by a hash of their names)
+are the pets, 2,500 training photos are what is familiar. Features are kept in FOLDER. Writes
+results/ood.csv: the area under the ROC curve, the false positive rate at a recall of 95%, and the
+share of OTHERS that is flagged at 5% false alarms.
 """
 import argparse
 import csv
@@ -100,14 +102,17 @@ def measure(pets, others):
                 fpr95=round(float((pets >= np.quantile(others, .05)).mean()), 4),
                 flagged=round(float((others > np.quantile(pets, .95)).mean()), 4))
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("others", type=Path)
     parser.add_argument("networks", nargs="+")
     parser.add_argument("--work", type=Path, default=cache_dir()/"ood")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     args.work.mkdir(parents=True, exist_ok=True)
     sets, rows = load_sets(args.photos, args.others), []
     kinds = np.array([photo.label for photo in sets["others"]])

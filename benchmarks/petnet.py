@@ -1,11 +1,13 @@
-"""Judge the weights that `petnet_gpu.py` made, and write the run folder that ships with the package: `catsdogs/petnet`.
+"""Judge the weights that `petnet_gpu.py` made, and write the run folder that ships with the
+package: `catsdogs/petnet`.
 
 Usage: python benchmarks/petnet.py PHOTOS TRAINED --others FOLDER --originals FOLDER [--dest catsdogs/petnet]
 
-PHOTOS is the folder that holds Kaggle's train.zip, TRAINED the folder that `petnet_gpu.py` wrote. ORIGINALS holds
-labelled photos at full size and odd shapes, OTHERS photos of things and animals, of which every second one, from the
-first, was kept aside. Fits the temperature on the validation photos, learns what is familiar from the training photos,
-and writes the folder with its card, and results/petnet.json.
+PHOTOS is the folder that holds Kaggle's train.zip, TRAINED the folder that `petnet_gpu.py` wrote.
+ORIGINALS holds labelled photos at full size and odd shapes, OTHERS photos of things and animals, of
+which every second one, from the first, was kept aside. Fits the temperature on the validation
+photos, learns what is familiar from the training photos, and writes the folder with its card, and
+results/petnet.json.
 """
 import argparse
 import gzip
@@ -41,7 +43,8 @@ def make_run(source, trained, dest):
     "A run folder with these weights, whose photos are known"
     photos = list_photos(source)
     settings = DataSettings(size=SIZE, split="hash", valid=.1)
-    train, valid = ([photos[i] for i in side] for side in split_photos(photos, settings))
+    in_train, in_valid = split_photos(photos, settings)
+    train, valid = [photos[i] for i in in_train], [photos[i] for i in in_valid]
     made = json.loads((trained/"petnet_gpu.json").read_text())
     versions = dict(catsdogs=version("catsdogs"), torch=made["torch"])
     data = RunData(settings, len(train), len(valid), data_fingerprint(train, valid), str(source))
@@ -113,7 +116,7 @@ def forget_paths(run):
         file.write((run.path/SPLIT_FILE).read_bytes())
     (run.path/SPLIT_FILE).unlink()
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -121,7 +124,10 @@ def main():
     parser.add_argument("--others", type=Path, required=True)
     parser.add_argument("--originals", type=Path, required=True)
     parser.add_argument("--dest", type=Path, default=HERE.parent/"catsdogs"/"petnet")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     torch.set_num_threads(1)
     run, made = make_run(args.photos/"train.zip", args.trained, args.dest)
     calibrate(run, evaluate_run(run))

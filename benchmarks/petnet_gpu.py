@@ -1,12 +1,15 @@
-"""Train PetNet from scratch on a GPU: the weights that ship, and the same training without photos of neither.
+"""Train PetNet from scratch on a GPU: the weights that ship, and the same training without photos
+of neither.
 
 Usage: python benchmarks/petnet_gpu.py PHOTOS OUT [--others FOLDER] [--seconds 75] [--lr 0.006] [--seed 0]
 
-PHOTOS is the folder that holds Kaggle's train.zip. A tenth of its photos, by a hash of their names, is never learned
-from. OTHERS holds photos of things and of other animals. Every second one is learned from, the rest is kept aside: the
-network is taught to be undecided about them (outlier exposure, Hendrycks et al., 2019). Without OTHERS nothing but
-cats and dogs is shown. The learning rate follows the clock: the training takes SECONDS, however many epochs that is.
-Writes OUT/petnet.safetensors, in half precision, and OUT/petnet_gpu.json. `petnet.py` judges these weights and ships them.
+PHOTOS is the folder that holds Kaggle's train.zip. A tenth of its photos, by a hash of their names,
+is never learned from. OTHERS holds photos of things and of other animals. Every second one is
+learned from, the rest is kept aside: the network is taught to be undecided about them (outlier
+exposure, Hendrycks et al., 2019). Without OTHERS nothing but cats and dogs is shown. The learning
+rate follows the clock: the training takes SECONDS, however many epochs that is. Writes
+OUT/petnet.safetensors, in half precision, and OUT/petnet_gpu.json. `petnet.py` judges these weights
+and ships them.
 """
 import argparse
 import copy
@@ -271,7 +274,7 @@ def judge(model, data):
     return dict(accuracy=((z > 0) == (data.valid_targets > 0)).float().mean().item(),
                 log_loss=F.binary_cross_entropy_with_logits(z, data.valid_targets).item())
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -280,7 +283,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--lr", type=float, default=6e-3)
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     torch.manual_seed(args.seed)
     np.random.seed(args.seed)
     data = load_pictures(args.photos, args.others)

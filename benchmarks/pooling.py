@@ -1,9 +1,11 @@
-"""What pooling costs in the codelab's training step, and what comparing bfloat16 numbers as integers (models/zoo, `pool_relu`) saves of it.
+"""What pooling costs in the codelab's training step, and what comparing bfloat16 numbers as
+integers (models/zoo, `pool_relu`) saves of it.
 
 Usage: python benchmarks/pooling.py PHOTOS [--epochs 16]
 
-One training on photos 0-999 of each class in batches of 100. In a random half of the steps somebody listens to the layers, which makes the blocks compute
-layer by layer, as PyTorch does, and takes the time of each; in the other half nobody does. Times are compared by their medians.
+One training on photos 0-999 of each class in batches of 100. In a random half of the steps somebody
+listens to the layers, which makes the blocks compute layer by layer, as PyTorch does, and takes the
+time of each; in the other half nobody does. Times are compared by their medians.
 """
 import argparse, json, random, statistics, time
 from pathlib import Path

@@ -1,10 +1,14 @@
-"""How long an answer takes: one photo from the shell, and a folder of photos, beside what decoding alone and the bare network would need.
+"""How long an answer takes: one photo from the shell, and a folder of photos, beside what decoding
+alone and the bare network would need.
 
 Usage: python benchmarks/predict.py PHOTOS [--rounds 5] [--photos 2000] [--run RUN]
 
-PHOTOS is the folder with Kaggle's train.zip; photos from number 1500 on are written to files and asked about, by the network that comes with the package or by the run RUN. For one photo the command is a process of its own,
-started `rounds` times. For the folder everything happens in one process, once around first, and then in alternation: the whole (`predict_photos`), decoding and squashing alone, and the network alone on pixels that are there
-already, as `catsdogs predict` does it (bfloat16, layers folded), and the whole in plain float32 too. Writes results/predict.json.
+PHOTOS is the folder with Kaggle's train.zip; photos from number 1500 on are written to files and
+asked about, by the network that comes with the package or by the run RUN. For one photo the command
+is a process of its own, started `rounds` times. For the folder everything happens in one process,
+once around first, and then in alternation: the whole (`predict_photos`), decoding and squashing
+alone, and the network alone on pixels that are there already, as `catsdogs predict` does it
+(bfloat16, layers folded), and the whole in plain float32 too. Writes results/predict.json.
 """
 import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -27,14 +31,17 @@ def decode(predictor, photos): return list(map_photos(predictor.pixels, photos, 
 def network(predictor, pixels):
     return [predictor.answer(pixels[i : i + BS]) for i in range(0, len(pixels), BS)]
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photos", type=int, default=2000, dest="n")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     run = args.run or shipped_run()
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)

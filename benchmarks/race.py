@@ -1,11 +1,16 @@
-"""PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of its ingredients is worth.
+"""PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of
+its ingredients is worth.
 
 Usage: python benchmarks/race.py PHOTOS [--long | --short] [--judge] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
 
-PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run.
---long trains the recipe as it is, 60 epochs, and the same without the ingredients of `LONG`, and writes results/race.csv. --short trains a short version of it, 20 epochs with answers at 64 pixels, and the same with one ingredient left
-out or put in, and writes results/race_short.csv. The size of the answer and the mirror image need no training of their own: the whole recipe's network is asked again. Without either, both. --judge trains nothing, and writes the
-tables of the runs that are there. Stop it and start it again at any time: it goes on; several processes share the work.
+PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000
+to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run. --long trains
+the recipe as it is, 60 epochs, and the same without the ingredients of `LONG`, and writes
+results/race.csv. --short trains a short version of it, 20 epochs with answers at 64 pixels, and the
+same with one ingredient left out or put in, and writes results/race_short.csv. The size of the
+answer and the mirror image need no training of their own: the whole recipe's network is asked
+again. Without either, both. --judge trains nothing, and writes the tables of the runs that are
+there. Stop it and start it again at any time: it goes on; several processes share the work.
 """
 import argparse, csv, shutil
 from dataclasses import replace

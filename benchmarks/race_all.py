@@ -1,10 +1,12 @@
-"""The recipe `race` on all photos, from scratch on a CPU: what the small set's winner makes of eight times as many photos.
+"""The recipe `race` on all photos, from scratch on a CPU: what the small set's winner makes of
+eight times as many photos.
 
 Usage: python benchmarks/race_all.py PHOTOS [--originals FOLDER] [--epochs 50] [--seed 0] [--work FOLDER]
 
-PHOTOS is the folder that holds Kaggle's train.zip; a tenth of its photos, by a hash of their names, is never learned
-from and judges. ORIGINALS is a folder of other photos, a folder for each class, at full size and odd shapes. Stop it
-and start it again at any time: it goes on. Writes results/race_all.json and race_all_history.csv.
+PHOTOS is the folder that holds Kaggle's train.zip; a tenth of its photos, by a hash of their names,
+is never learned from and judges. ORIGINALS is a folder of other photos, a folder for each class, at
+full size and odd shapes. Stop it and start it again at any time: it goes on. Writes
+results/race_all.json and race_all_history.csv.
 """
 import argparse
 import json

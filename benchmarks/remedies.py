@@ -1,13 +1,13 @@
-"""The recorded curves of lessons 6 and 7: what more drawings and each remedy against overfitting do to the same curve.
+"""The recorded curves of lessons 6 and 7: what more drawings and each remedy against overfitting do
+to the same curve.
 
 Usage: python benchmarks/remedies.py [--work FOLDER] [--out benchmarks/results/remedies.csv] [--seeds 1]
 
-The codelab CNN at 64×64 learns 200 of 2,500 drawings, and is judged on a tenth of them.
-Adam at a constant rate, 30 epochs.
-Each remedy is tried alone, at three strengths, and so is learning from 100 to 800 drawings.
-WORK holds the study while it runs (default: the cache); stop and start again at any time, nothing finished is repeated.
-About ten minutes for each seed on one core. One seed is recorded, so the curves show how a training
-looks, and not how much a remedy is worth.
+The codelab CNN at 64×64 learns 200 of 2,500 drawings, and is judged on a tenth of them. Adam at a
+constant rate, 30 epochs. Each remedy is tried alone, at three strengths, and so is learning from
+100 to 800 drawings. WORK holds the study while it runs (default: the cache); stop and start again
+at any time, nothing finished is repeated. About ten minutes for each seed on one core. One seed is
+recorded, so the curves show how a training looks, and not how much a remedy is worth.
 """
 import argparse, csv
 from pathlib import Path

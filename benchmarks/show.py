@@ -1,9 +1,13 @@
-"""How long `catsdogs show` takes from the shell to the page, starting Python and loading the model included.
+"""How long `catsdogs show` takes from the shell to the page, starting Python and loading the model
+included.
 
 Usage: python benchmarks/show.py PHOTOS [--rounds 3] [--out benchmarks/results/show.json]
 
-PHOTOS is the folder with Kaggle's train.zip. Two runs are trained for one epoch on 400 photos (how good they are does not matter here): the codelab CNN at 150×150 and PetNet at 128×128. A first page searches the top images
-among the run's validation photos (1,000 of the small set) and makes the preferred pictures; for the pages after it, of other photos, most of that is in the cache. Each time the command is a process of its own.
+PHOTOS is the folder with Kaggle's train.zip. Two runs are trained for one epoch on 400 photos (how
+good they are does not matter here): the codelab CNN at 150×150 and PetNet at 128×128. A first page
+searches the top images among the run's validation photos (1,000 of the small set) and makes the
+preferred pictures; for the pages after it, of other photos, most of that is in the cache. Each time
+the command is a process of its own.
 """
 import argparse, json, os, platform, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -17,13 +21,16 @@ def seconds(*args, env):
         stdout=subprocess.DEVNULL)
     return round(time.perf_counter() - start, 2)
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results"/"show.json")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     found = {"cores": os.cpu_count(), "machine": platform.processor() or platform.machine()}
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)

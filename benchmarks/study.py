@@ -1,8 +1,10 @@
-"""The overfitting study of study/effects on real photos: what each remedy is worth, and what more photos are worth.
+"""The overfitting study of study/effects on real photos: what each remedy is worth, and what more
+photos are worth.
 
 Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|curves|transfer] [--seeds 3]
 
-PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default: the cache); stop and start again at any time, nothing finished is repeated.
+PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default:
+the cache); stop and start again at any time, nothing finished is repeated.
 
 remedies, mix → study.csv        codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
                                  15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 120. First filters of seed 0: study_filters.safetensors.
@@ -189,8 +191,8 @@ def write(file, rows):
     with open(file, "w", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(
-            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
+        for row in rows:
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
 def publish(source, target, row):
     "Copy a study's table to where the notebook reads it, after every run"

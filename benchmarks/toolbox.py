@@ -1,8 +1,9 @@
 """How fast the toolbox's page is in a real browser: python benchmarks/toolbox.py [SECONDS]
 
-For each network: the page's size, seconds until it answers, pictures a second from a fake webcam of 60 frames a second,
-the median latency from frame to picture, the share of it that is the network alone, the processor time that the
-browser spends on a picture, and how many processes wanted a core meanwhile. Needs Chromium and the toolbox's engine.
+For each network: the page's size, seconds until it answers, pictures a second from a fake webcam of
+60 frames a second, the median latency from frame to picture, the share of it that is the network
+alone, the processor time that the browser spends on a picture, and how many processes wanted a core
+meanwhile. Needs Chromium and the toolbox's engine.
 """
 import os, shutil, sys, tempfile, time
 from pathlib import Path

@@ -1,9 +1,12 @@
-"""Transfer on the small photo set by the recipe `transfer`: a new last layer on ImageNet's features for one epoch, then everything, judged once on the test photos.
+"""Transfer on the small photo set by the recipe `transfer`: a new last layer on ImageNet's features
+for one epoch, then everything, judged once on the test photos.
 
 Usage: python benchmarks/transfer.py PHOTOS --weights FILE [--seeds 3] [--work FOLDER] [--size 224]
 
-PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000 to 1499 choose the epoch and the temperature, 1500 to 2499 judge. FILE holds the weights of timm's mobilenet_edgetpu_100.
-Stop it and start it again at any time: it goes on. Writes results/transfer.csv.
+PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000
+to 1499 choose the epoch and the temperature, 1500 to 2499 judge. FILE holds the weights of timm's
+mobilenet_edgetpu_100. Stop it and start it again at any time: it goes on. Writes
+results/transfer.csv.
 """
 import argparse, csv
 from pathlib import Path
@@ -17,7 +20,7 @@ from catsdogs.data.photos import list_photos
 
 MODEL = "timm:mobilenet_edgetpu_100,pad_type=same"
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -25,7 +28,10 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--work", type=Path, default=cache_dir()/"transfer")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     recipe = find_recipe("transfer", model=MODEL, weights=args.weights, size=args.size)
     test = [p for p in list_photos(args.photos/"train.zip") if 1500 <= p.number < 2500]
     rows = []

@@ -1,11 +1,15 @@
-"""How fast preferred pictures are made: all 112 filters of the codelab CNN at 150×150, and PetNet, against a loop over units, each saving measured on its own.
+"""How fast preferred pictures are made: all 112 filters of the codelab CNN at 150×150, and PetNet,
+against a loop over units, each saving measured on its own.
 
 Usage: python benchmarks/visualize.py [--rounds 3] [--steps 48] [--threads 1]
 
-Each round goes through every layer of filters and times, one after the other, six ways to make the same number of steps with the same settings:
-"loop": one unit at a time on 150×150 pixels, the whole network computed for each step, as in a textbook; "stop": the same, but the forward pass ends after the layer;
-"batch": as "stop", several units at once; "bfloat16": as "batch", in that number format; "seen": several units at once, on a canvas as large as what the unit sees (and its margin), in float32; "seen_bfloat16": that in bfloat16.
-The slow ways make a sample of units, and what is reported is images per second. Weights are fresh: they do not matter for speed.
+Each round goes through every layer of filters and times, one after the other, six ways to make the
+same number of steps with the same settings: "loop": one unit at a time on 150×150 pixels, the whole
+network computed for each step, as in a textbook; "stop": the same, but the forward pass ends after
+the layer; "batch": as "stop", several units at once; "bfloat16": as "batch", in that number format;
+"seen": several units at once, on a canvas as large as what the unit sees (and its margin), in
+float32; "seen_bfloat16": that in bfloat16. The slow ways make a sample of units, and what is
+reported is images per second. Weights are fresh: they do not matter for speed.
 """
 import argparse, json, os, platform, statistics, time
 from dataclasses import replace
@@ -70,25 +74,51 @@ def measure(model, layers, steps, rounds, sample):
     return rates
 
 def summary(rates, layers):
-    "Seconds for all units of all layers by way, and how many times the loop's images per second: one number for each round"
-    total = {
-        way: [sum(n / rates[layer][way][r] for layer, n in layers.items()) for r in range(len(v))]
-        for way, v in next(iter(rates.values())).items()}
-    return dict(
-        units=layers,
-        seconds=total,
-        times_loop={way: [a / b for a, b in zip(total["loop"], v)] for way, v in total.items()},
-        images_per_second={
-            layer: {way: statistics.median(v) for way, v in ways.items()}
-            for layer, ways in rates.items()})
+    """Seconds for all units of all layers by way, and how many times the loop's images per second.
 
-def main():
+    There is one number for each round.
+    """
+    one_layer = next(iter(rates.values()))
+    total, times_loop = {way: [] for way in one_layer}, {way: [] for way in one_layer}
+    for way, rounds in one_layer.items():
+        for r in range(len(rounds)):
+            total[way].append(sum(n / rates[layer][way][r] for layer, n in layers.items()))
+    for way, own_seconds in total.items():
+        times_loop[way] = [loop / own for loop, own in zip(total["loop"], own_seconds)]
+    return dict(
+        units=layers, seconds=total, times_loop=times_loop,
+        images_per_second={layer: medians(ways) for layer, ways in rates.items()})
+
+def medians(ways): return {way: statistics.median(rates) for way, rates in ways.items()}
+
+def all_channels(model, layers, steps):
+    "Seconds for the preferred picture of every channel, sixteen at a time"
+    total = 0
+    for layer, n in layers.items():
+        for first in range(0, n, 16):
+            units = [Unit(layer, u) for u in range(first, min(first + 16, n))]
+            total += seconds(visualize, model, units, SIZE, steps)
+    return total
+
+def all_units_seen(model, layers):
+    "Seconds for the pictures of all units, at the size that a unit sees"
+    return sum(seconds(preferred_images, model, layer, None, SIZE) for layer in layers)
+
+def eight_units(model, layer):
+    "Seconds for the pictures of eight units, as on the page of `catsdogs show`"
+    return statistics.median(
+        [seconds(preferred_images, model, layer, range(8)) for _ in range(3)])
+
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=48)
     parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+def main():
+    args = arguments()
     if args.threads: torch.set_num_threads(args.threads)
     seed_everything(0)
     result = {}
@@ -105,20 +135,11 @@ def main():
             measure(model, layers, args.steps, args.rounds if name == "codelab" else 1, sample),
             layers)
         if name == "codelab":
-            result["codelab_all_channels_150_seconds"] = sum(
-                seconds(
-                    lambda: visualize(
-                        model, [Unit(layer, u) for u in range(s, min(s + 16, n))], SIZE, args.steps)
-                )
-                for layer, n in layers.items()
-                for s in range(0, n, 16))
+            result["codelab_all_channels_150_seconds"] = all_channels(model, layers, args.steps)
             result["codelab_all_units_seen_seconds"] = [
-                sum(seconds(preferred_images, model, layer, None, SIZE) for layer in layers)
-                for _ in range(args.rounds)]
+                all_units_seen(model, layers) for _ in range(args.rounds)]
             result["page_8_units_seconds"] = {
-                layer: statistics.median(
-                    seconds(preferred_images, model, layer, range(8)) for _ in range(3))
-                for layer in layers}
+                layer: eight_units(model, layer) for layer in layers}
     result |= dict(
         steps=args.steps, size=SIZE, cores=os.cpu_count(), threads=torch.get_num_threads(),
         torch=torch.__version__, processor=_processor(), speed=str(speed_settings()))

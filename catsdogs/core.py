@@ -33,7 +33,7 @@ def unknown_name(
     return f"unknown {what} {name!r}: choose one of {', '.join(known)}{hint}"
 
 class Registry(dict):
-    "Names and what they stand for; an unknown name raises `CatsDogsError`, which says the names that are known"
+    "Names and what they stand for; an unknown name raises `CatsDogsError` with the known ones"
     def __init__(self,
         what:str,       # of which kind the names are, as "model"
         entries=()      # a dict: name → what it stands for
@@ -48,15 +48,17 @@ def registered_names(
     module:str,     # of the package, as "models.zoo"
     registry:str    # the registry's name in it, as "MODELS"
 ) -> tuple[str, ...]:
-    "The names in one of the package's registries, without importing its module; raises `ValueError` if there is none"
+    """The names in one of the package's registries, without importing its module.
+
+    Raises `ValueError` if there is none.
+    """
     loaded = getattr(sys.modules.get(f"catsdogs.{module}"), registry, None)
     if loaded is not None: return tuple(loaded)
     *rooms, name = module.split(".")
     source = files("catsdogs").joinpath(*rooms, f"{name}.py").read_text(encoding="utf8")
     for statement in ast.parse(source).body:
-        if (
-            isinstance(statement, ast.Assign)
-            and getattr(statement.targets[0], "id", None) == registry):
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if getattr(target, "id", None) == registry:
             entries = statement.value.args[1]           # Registry("model", {"codelab": …})
             return tuple(ast.literal_eval(key) for key in entries.keys)
     raise ValueError(f"{module} has no registry {registry}")
@@ -77,7 +79,7 @@ def epoch_seed(
     seed:int,  # the run's seed
     epoch:int  # the epoch's number, from 0
 ) -> int: # a 32-bit seed
-    "A seed for one epoch of a run, so that an epoch's randomness does not depend on the epochs before it"
+    "A seed for one epoch of a run, whose randomness then depends on no other epoch"
     return int(np.random.SeedSequence([seed % 2**32, epoch]).generate_state(1)[0])
 
 # %% ../nbs/library/core/core.ipynb #17e57435
@@ -85,7 +87,7 @@ def epoch_seed(
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
 ):
-    "Yield a temporary path beside `path`; rename it to `path` if the block succeeds, remove it if not"
+    "Yield a temporary path beside `path`, and rename it to `path` if the block succeeds"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -120,7 +122,7 @@ def write_atomic(
 def explain_os_errors(
     doing:str # what was being done, for the message: "writing the run folder runs/x"
 ):
-    "Turn a full disk or a missing permission inside the block into a `CatsDogsError` that says what to do"
+    "Turn a full disk or a missing permission into a `CatsDogsError` that says what to do"
     hints = {
         errno.ENOSPC: "the disk is full; free some space or choose another place",
         errno.EDQUOT: "your quota on this disk is used up; free some space or choose another place",
@@ -133,7 +135,10 @@ def explain_os_errors(
 
 # %% ../nbs/library/core/core.ipynb #b1d17953
 def cache_dir() -> Path:
-    "Where things live that can be made again: `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`"
+    """Where things live that can be made again.
+
+    `$CATSDOGS_CACHE`, else `$XDG_CACHE_HOME/catsdogs`, else `~/.cache/catsdogs`.
+    """
     if own := os.environ.get("CATSDOGS_CACHE"): return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()/"catsdogs"
 
@@ -141,7 +146,7 @@ def cache_dir() -> Path:
 def source_digest(
     *parts:str  # folders or files of the package, as "drawing" or "data/augment.py"
 ) -> str: # 12 hexadecimal digits
-    "A digest of the source of some parts of the package: another one as soon as a line of them changes"
+    "A digest of the source of some parts of the package, which changes with any line of them"
     package = files("catsdogs")
     digest = hashlib.blake2b(digest_size=6)
     for part in map(package.joinpath, parts):

@@ -19,22 +19,34 @@ COLORS = {
     "neutral": "#666666",
 }
 
+_STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "font.size": 10,
+}
+
 @contextmanager
 def plot_style():
-    "Matplotlib settings shared by the course's figures, in force inside the `with` block only"
+    "Matplotlib settings shared by all figures, in force inside the `with` block only"
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     # starts the backend: started inside, it would lose its interactive mode at the end
     plt.draw_if_interactive()
-    with mpl.rc_context({"figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True, "axes.spines.top": False,
-                         "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
-                         "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False, "font.size": 10}): yield
+    with mpl.rc_context(_STYLE): yield
 
 # %% ../nbs/library/core/plotting.ipynb #c1d8f680
 def figure_png(
     fig,                  # a matplotlib figure; it is closed
-    # reduce to a palette of so many colours (2 to 256), for figures that show photos
-    colors:int|None=None
+    colors:int|None=None  # for photos: reduce to a palette of so many, 2 to 256
 ) -> bytes: # a PNG file
     "Draw a matplotlib figure into the bytes of a PNG file, and close it"
     import io
@@ -44,30 +56,33 @@ def figure_png(
     fig.savefig(buffer, format="png", pil_kwargs=dict(compress_level=6 if colors is None else 1))
     plt.close(fig)
     if colors is None: return buffer.getvalue()
-    out = io.BytesIO()
-    Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(
-        out, format="png", optimize=True)
-    return out.getvalue()
+    full, small = Image.open(buffer).convert("RGB"), io.BytesIO()
+    full.quantize(colors, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 # %% ../nbs/library/core/plotting.ipynb #f44da62e
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>
 :root{{color-scheme:light dark;--ink:#222;--paper:#fff;--quiet:#555;--card:#f3f5f8}}
-@media (prefers-color-scheme:dark){{:root{{--ink:#e6e6e6;--paper:#16181c;--quiet:#a8adb5;--card:#23272e}}
+@media (prefers-color-scheme:dark){{
+:root{{--ink:#e6e6e6;--paper:#16181c;--quiet:#a8adb5;--card:#23272e}}
 img{{background:#fff;border-radius:.4rem}}}}
-body{{font:16px/1.55 system-ui,
-      sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}}
+body{{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;
+      color:var(--ink);background:var(--paper)}}
 h1{{margin-bottom:.2rem}}
 .big{{display:flex;flex-wrap:wrap;gap:1rem;margin:1.2rem 0}}
 .big div{{flex:1 1 10rem;background:var(--card);border-radius:.5rem;padding:.7rem 1rem}}
 .big b{{display:block;font-size:1.7rem}}
-img{{max-width:100%;height:auto}} figure{{margin:1.5rem 0}} figcaption{{color:var(--quiet);font-size:.9rem}}
+img{{max-width:100%;height:auto}} figure{{margin:1.5rem 0}}
+figcaption{{color:var(--quiet);font-size:.9rem}}
 table{{border-collapse:collapse;font-size:.9rem}}
 td{{padding:.15rem 1rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}}
 td:first-child{{color:var(--quiet);white-space:nowrap}}
 </style></head><body>
-<h1>{title}</h1><p>{summary}</p><div class="big">{numbers}</div>{figures}<h2>How it was made</h2><table>{facts}</table></body></html>
+<h1>{title}</h1><p>{summary}</p><div class="big">{numbers}</div>{figures}
+<h2>How it was made</h2><table>{facts}</table></body></html>
 """
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def html_page(
     facts:list              # pairs for the table at the end
 ) -> str:
     "One page of HTML, its pictures inside, no script and nothing to fetch"
-    esc = lambda o: html.escape(str(o))
+    def esc(o): return html.escape(str(o))
     return _PAGE.format(
         title=esc(title), summary=esc(summary),
         numbers="".join(f"<div><b>{esc(v)}</b>{esc(k)}</div>" for k, v in numbers.items()),

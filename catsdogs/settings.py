@@ -50,10 +50,10 @@ class Limits:
     def contains(self, value:float) -> bool:
         "Does a number keep the limits? Neither infinity nor NaN does"
         if not isfinite(value): return False
-        if self.low is not None and value < self.low or self.high is not None and value > self.high:
-            return False
-        return (self.above is None or value > self.above) and (
-            self.below is None or value < self.below)
+        if self.low is not None and value < self.low: return False
+        if self.high is not None and value > self.high: return False
+        if self.above is not None and value <= self.above: return False
+        return self.below is None or value < self.below
 
 def setting(
     default,    # the value if nothing is said
@@ -101,7 +101,7 @@ def _checked(name, kind, limits, value):
 def check_settings(
     settings:Any    # an instance of a dataclass of settings; values are made plain in place
 ) -> None:
-    "Check kind, limits and names of all settings; raises `CatsDogsError` for the first that is wrong"
+    "Check kind, limits and names of all; raises `CatsDogsError` for the first that is wrong"
     for f in fields(settings):
         value, kind = getattr(settings, f.name), kind_of(f.type)
         if "limits" not in f.metadata or kind is object: continue
@@ -117,10 +117,8 @@ def settings_table(
     for f in fields(settings):
         if "limits" not in f.metadata: continue
         limits, kind = f.metadata["limits"], kind_of(f.type)
-        allowed = (
-            "a name"
-            if limits.allowed()
-            else f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip())
+        allowed = f"{_KINDS.get(kind, 'a text')} {limits.range()}".strip()
+        if limits.allowed(): allowed = "a name"
         words = limits.words().replace("|", "\\|")         # a bar would end the cell
         default = "–" if f.default is None else str(f.default)
         rows.append(f"| `{f.name}` | {default} | {allowed} | {words} |")

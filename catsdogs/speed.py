@@ -15,7 +15,10 @@ from .core import CatsDogsError
 
 # %% ../nbs/library/core/speed.ipynb #00a48279
 def pick_device():
-    "The `torch.device`: `$CATSDOGS_DEVICE` (cpu, cuda, cuda:1, mps), else an NVIDIA GPU, else Apple's, else the CPU"
+    """The `torch.device` to compute on.
+
+    `$CATSDOGS_DEVICE` (cpu, cuda, cuda:1, mps), else an NVIDIA GPU, else Apple's, else the CPU.
+    """
     import torch
     if asked := os.environ.get("CATSDOGS_DEVICE"): return _asked_device(asked)
     if torch.cuda.is_available(): return torch.device("cuda")
@@ -33,15 +36,20 @@ def _asked_device(name):
     check_device_name(name)
     import torch
     device = torch.device(name)
-    there = {"cpu": 1, "mps": int(torch.backends.mps.is_available()),
-             "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0}
+    there = {
+        "cpu": 1,
+        "mps": int(torch.backends.mps.is_available()),
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0}
     if (device.index or 0) >= there[device.type]:
         raise CatsDogsError(f"there is no device {name} here: choose another one, or leave it out")
     return device
 
 # %% ../nbs/library/core/speed.ipynb #cd6c93a7
 def cpu_has_bf16() -> bool:
-    "Does this CPU multiply bfloat16 numbers in hardware? (Read from the flags that Linux lists; elsewhere: no.)"
+    """Does this CPU multiply bfloat16 numbers in hardware?
+
+    It is read from the flags that Linux lists; elsewhere the answer is no.
+    """
     try: flags = Path("/proc/cpuinfo").read_text(encoding="utf8", errors="replace").split()
     except OSError: return False
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
@@ -52,23 +60,22 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _MADV_HUGEPAGE = -1, -2, -3, 1
 _tuned = None
 
 def tune_malloc(
-    # bytes of heap to mark for large pages; reserved, not used: it costs no memory until it is
-    # touched
-    reserve:int=3 * 2**29
+    reserve:int=3 * 2**29   # bytes of heap to mark for large pages; no memory until it is touched
 ) -> bool: # whether the settings are in force
-    "Keep freed memory and use large pages for it (glibc only; done once per process, left off elsewhere)"
+    """Keep freed memory and use large pages for it.
+
+    It is done once per process, with glibc only.
+    """
     global _tuned
     if _tuned is None: _tuned = platform.libc_ver()[0] == "glibc" and _mallopt(reserve)
     return _tuned
 
 def _mallopt(reserve):
     libc = ctypes.CDLL(None)
-    if not all(libc.mallopt(k, v) for k, v in
-               ((_M_MMAP_THRESHOLD, 2**30), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**26))): return False
-    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
-        ctypes.c_void_p,
-        [ctypes.c_size_t],
-        [ctypes.c_void_p])
+    limits = {_M_MMAP_THRESHOLD: 2**30, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**26}
+    if not all(libc.mallopt(option, value) for option, value in limits.items()): return False
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     # so that the block comes from the heap, which the next allocations will use
     libc.mallopt(_M_MMAP_THRESHOLD, 2**31 - 1)
@@ -86,7 +93,7 @@ def resident_memory() -> int: # bytes; 0 where the system does not tell (it does
     except OSError: return 0
 
 def trim_malloc() -> bool: # whether there was any
-    "Give memory that was kept by `tune_malloc`, and that nothing uses, back to the operating system"
+    "Give memory that `tune_malloc` kept and nothing uses back to the operating system"
     return bool(_tuned) and bool(ctypes.CDLL(None).malloc_trim(0))
 
 # %% ../nbs/library/core/speed.ipynb #374c4c2e
@@ -107,4 +114,6 @@ def speed_settings(
     kind = (device or pick_device()).type
     bf16 = cpu_has_bf16() if kind == "cpu" else kind == "cuda" and torch.cuda.is_bf16_supported()
     return SpeedSettings(
-        "bfloat16" if bf16 else "float32", kind != "mps", tune_malloc() if kind == "cpu" else False)
+        precision="bfloat16" if bf16 else "float32",
+        channels_last=kind != "mps",
+        malloc=kind == "cpu" and tune_malloc())

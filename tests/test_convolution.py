@@ -1,11 +1,12 @@
-"""The widgets of models/convolution in a browser: every knob against PyTorch, buttons, keys, and a page without scripts."""
+"""The widgets of lessons/convolution in a browser: every knob against PyTorch, buttons, keys, and a page without scripts."""
 import itertools, random
 
 import pytest, torch
 import torch.nn.functional as F
 
-from catsdogs.models.convolution import conv_explorer_html, output_size, sliding_window_html
 from catsdogs.core import CatsDogsError
+from catsdogs.lessons.convolution import conv_explorer_html, sliding_window_html
+from catsdogs.models.convolution import output_size
 
 image = torch.rand(32, 32, generator=torch.Generator().manual_seed(0))
 letter = torch.zeros(7, 7)

@@ -23,10 +23,10 @@ from .scenes import draw
 # %% ../../nbs/library/drawing/dataset.ipynb #1dcee1a2
 @dataclass(frozen=True)
 class Variation:
-    "How varied, how hard and how honest a set of drawings is; raises `CatsDogsError` for a value out of range"
+    "How varied and how hard a set of drawings is; raises `CatsDogsError` for a value out of range"
     place: float = 1. # 0: the animal is always in the middle; 1: wherever it fits
-    # 0: always the same size; 1: from 0.78 to 1.12 of the picture (with a little more for lying and
-    # standing ones)
+    # 0: always the same size; 1: from 0.78 to 1.12 of the picture, and 0.1 more for lying and
+    # standing ones
     scale: float = 1.
     rotation: float = 10. # turned at most so many degrees either way
     light: float = 1. # 0: always the same light; 1: any direction, strength and colour
@@ -39,13 +39,12 @@ class Variation:
     def __post_init__(self):
         for f in fields(self):
             value, high = getattr(self, f.name), {"rotation": 180, "clutter": 50}.get(f.name, 1)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int if f.name == "clutter" else (int, float))
-                or not 0 <= value <= high):
+            whole = f.name == "clutter"
+            number = isinstance(value, int if whole else (int, float))
+            if isinstance(value, bool) or not number or not 0 <= value <= high:
                 raise CatsDogsError(
                     f"variation {f.name}={value!r}: it is a "
-                    f"{'whole ' if f.name == 'clutter' else ''}number from 0 to {high}")
+                    f"{'whole ' if whole else ''}number from 0 to {high}")
 
 # for lessons in which a network must learn within seconds
 EASY = Variation(place=0., scale=0., rotation=0., light=0., clutter=0, occlusion=0.)
@@ -53,9 +52,10 @@ EASY = Variation(place=0., scale=0., rotation=0., light=0., clutter=0, occlusion
 def make_variation(
     **changes # fields of `Variation`, as numbers or as text
 ) -> Variation:
-    """The usual `Variation` with some fields changed
+    """The usual `Variation` with some fields changed.
 
-    Raises `CatsDogsError` for an unknown one, or a value out of range."""
+    Raises `CatsDogsError` for an unknown one, or a value out of range.
+    """
     known = {f.name: type(f.default) for f in fields(Variation)}
     for name, value in changes.items():
         if name not in known:
@@ -69,19 +69,8 @@ def make_variation(
 
 # %% ../../nbs/library/drawing/dataset.ipynb #9dd118fd
 _FURS = (
-    "#b07840",
-    "#d8a868",
-    "#8a5a34",
-    "#5a4030",
-    "#3a3230",
-    "#888480",
-    "#b8b0a8",
-    "#e4dccc",
-    "#c89858",
-    "#a05c30",
-    "#686470",
-    "#f0ece4",
-)
+    "#b07840", "#d8a868", "#8a5a34", "#5a4030", "#3a3230", "#888480",
+    "#b8b0a8", "#e4dccc", "#c89858", "#a05c30", "#686470", "#f0ece4")
 _IRISES = ("#b0a040", "#88a048", "#c88838", "#7098b8", "#604028", "#80582c")
 _NOSES = ("#2a2424", "#c07878", "#6a4438", "#383034")
 
@@ -146,15 +135,14 @@ def pet_spec(
     dice, species = _Dice(i, seed), SPECIES[i % 2]
     pose = dice.pick("pose", POSES, (.4, .26, .18, .16))
     sofa = dice.chance("sofa", knobs.sofa_cats if species == "cat" else knobs.sofa_dogs)
+    hidden = dice.chance("occlusion", knobs.occlusion)
     return PetSpec(
         species=species,
         label=SPECIES[(i % 2) ^ dice.chance("label", knobs.label_noise)],
         pose=pose,
         place="sofa" if sofa else dice.pick("place", PLACES[1:]),
         clutter=int(dice.rng("clutter").random() * (knobs.clutter + 1)),
-        occluder=dice.pick("occluder", OCCLUDERS[1:])
-        if dice.chance("occlusion", knobs.occlusion)
-        else "none",
+        occluder=dice.pick("occluder", OCCLUDERS[1:]) if hidden else "none",
         seed=int(dice.rng("seed").integers(2**31)),
         **_traits(dice, species == "cat"),
         **_looks(dice),
@@ -166,7 +154,10 @@ def draw_pet(
     size:int=128,   # side of the square picture, pixels; 16 to 1024
     seed:int=0      # which set
 ) -> Image.Image: # size×size, RGB
-    "The picture of one cat or dog; raises `CatsDogsError` for an unknown species, a negative number or a size outside 16 to 1024"
+    """The picture of one cat or dog.
+
+    Raises `CatsDogsError` for an unknown species, a negative number or a size outside 16 to 1024.
+    """
     if species not in SPECIES:
         raise CatsDogsError(f"cannot draw a {species!r}: choose one of {', '.join(SPECIES)}")
     return draw(pet_spec(2 * number + SPECIES.index(species), seed), size).image
@@ -192,12 +183,12 @@ def draw_pixels(
     size:int=128            # side, pixels; 16 to 1024
 ) -> np.ndarray: # n×size×size×3, uint8
     "The pixels of many drawings, drawn on all cores"
-    return np.stack(
-        list(progress(_map_processes(partial(_pixels, size=size), specs), "drawing", len(specs))))
+    drawn = _map_processes(partial(_pixels, size=size), specs)
+    return np.stack(list(progress(drawn, "drawing", len(specs))))
 
 # %% ../../nbs/library/drawing/dataset.ipynb #bd679047
 def _draw_file(i, folder, size, seed, knobs):
-    "Draw animal `i` into `folder`: the folder is its label, the name its species; returns both with its specification"
+    "Draw animal `i` into `folder`; returns the name of its file and its specification"
     drawing = draw(pet_spec(i, seed, knobs), size)
     name, mask = f"{drawing.spec.species}.{i // 2}", Image.fromarray(drawing.labels)
     (folder/drawing.spec.label/f"{name}.jpg").write_bytes(drawing.jpeg)
@@ -205,11 +196,25 @@ def _draw_file(i, folder, size, seed, knobs):
     mask.save(folder/"masks"/f"{name}.png", optimize=True)
     return f"{drawing.spec.label}/{name}.jpg", drawing.spec
 
+# red, green and blue for each of `PARTS`
 _PALETTE = bytes.fromhex(
-    "202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff".replace(
-        " ", ""))
+    "202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff")
 
 # %% ../../nbs/library/drawing/dataset.ipynb #375513e4
+def _check_destination(dest, n, size):
+    if n < 2:
+        raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
+    if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise CatsDogsError(f"{dest} is not empty: choose a new folder")
+
+def _write_specs(folder, rows):
+    "`rows`: the name of each file, and its specification"
+    with open(folder/"drawings.csv", "w", newline="", encoding="utf8") as f:
+        table = csv.DictWriter(f, ["file", *(field.name for field in fields(PetSpec))])
+        table.writeheader()
+        table.writerows({"file": name, **asdict(spec)} for name, spec in rows)
+
 def draw_pets(
     dest:str|Path,          # folder to make; it must not exist, or be empty
     n:int=200,              # how many pictures in all, half of them cats
@@ -217,35 +222,30 @@ def draw_pets(
     seed:int=0,             # which set; two sets share no picture
     knobs:Variation=Variation(),    # how varied
 ) -> Path: # `dest`, holding `cat/cat.0.jpg`, `dog/dog.0.jpg`, …, `masks/` and `drawings.csv`
-    "Write a data set of drawn pets, a folder per class; raises `CatsDogsError` rather than overwrite anything"
+    """Write a data set of drawn pets, a folder per class.
+
+    Raises `CatsDogsError` rather than overwrite anything.
+    """
     dest = Path(dest)
-    if n < 2:
-        raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
-    if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
-    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise CatsDogsError(f"{dest} is not empty: choose a new folder")
+    _check_destination(dest, n, size)
     with explain_os_errors(f"writing drawings to {dest}"):
         dest.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
         try:
             for name in (*SPECIES, "masks"): (folder/name).mkdir()
             (folder/"masks"/".nomedia").touch()
-            rows = list(
-                progress(
-                    _map_processes(
-                        partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs),
-                        range(n)),
-                    "drawing",
-                    n))
-            with open(folder/"drawings.csv", "w", newline="", encoding="utf8") as f:
-                table = csv.DictWriter(f, ["file", *asdict(rows[0][1])])
-                table.writeheader()
-                table.writerows({"file": name, **asdict(spec)} for name, spec in rows)
+            draw_file = partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs)
+            rows = list(progress(_map_processes(draw_file, range(n)), "drawing", n))
+            _write_specs(folder, rows)
             folder.chmod(0o755)
             if dest.exists(): dest.rmdir()
             folder.rename(dest)
         finally: shutil.rmtree(folder, ignore_errors=True)
     return dest
+
+def _from_text(field, text):
+    "A field of a specification, as it was before it was written"
+    return text == "True" if isinstance(field.default, bool) else type(field.default)(text)
 
 def read_specs(
     folder:str|Path # made by `draw_pets`
@@ -254,10 +254,9 @@ def read_specs(
     file = Path(folder)/"drawings.csv"
     if not file.exists():
         raise CatsDogsError(f"{folder}: holds no drawings.csv; `draw_pets` makes such folders")
-    kinds = {
-        f.name: (lambda t: t == "True") if isinstance(f.default, bool) else type(f.default)
-        for f in fields(PetSpec)}
+    known, specs = {f.name: f for f in fields(PetSpec)}, {}
     with open(file, newline="", encoding="utf8") as f:
-        return {
-            row.pop("file"): PetSpec(**{k: kinds[k](v) for k, v in row.items()})
-            for row in csv.DictReader(f)}
+        for row in csv.DictReader(f):
+            name = row.pop("file")
+            specs[name] = PetSpec(**{k: _from_text(known[k], text) for k, text in row.items()})
+    return specs

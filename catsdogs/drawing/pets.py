@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core import CatsDogsError
-from .shapes import bezier, Ellipse, Polygon, smoothstep, Stroke
+from .shapes import bezier, Canvas, Ellipse, Polygon, smoothstep, Stroke
 
 # %% ../../nbs/library/drawing/pets.ipynb #bcb00a79
 SPECIES = ("cat", "dog")
@@ -25,7 +25,11 @@ OCCLUDERS = ("none", "grass", "fence", "ball", "leaf")
 
 @dataclass(frozen=True)
 class PetSpec:
-    "Everything about one drawing. Lengths are in head radii, angles in degrees, colours as #rrggbb; raises `CatsDogsError` for a value that cannot be drawn"
+    """Everything about one drawing.
+
+    Lengths are in head radii, angles in degrees, colours as #rrggbb.
+    Raises `CatsDogsError` for a value that cannot be drawn.
+    """
     species: str = "cat" # "cat" or "dog"; what tells them apart is in the fields below
     label: str = "cat" # what the data set calls it: the species, unless a label is wrong on purpose
     pose: str = "sitting" # one of `POSES`
@@ -66,28 +70,37 @@ class PetSpec:
     seed: int = 0 # of the small things: hairs, spots, the furniture
 
     def __post_init__(self):
-        for name, options in dict(
-            species=SPECIES, label=SPECIES, pose=POSES, faces=("left", "right"), ears=EARS,
-            coat=COATS, place=PLACES, occluder=OCCLUDERS).items():
-            if getattr(self, name) not in options:
-                raise CatsDogsError(
-                    f"cannot draw {name}={getattr(self, name)!r}: "
-                    f"choose one of {', '.join(options)}")
-        for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise CatsDogsError(
-                    f"cannot draw {name}={getattr(self, name)}: it goes from {low} to {high}")
-        for name in ("nose_color", "iris", "fur", "second"):
-            if not re.fullmatch("#[0-9a-fA-F]{6}", getattr(self, name)):
-                raise CatsDogsError(
-                    f"cannot draw {name}={getattr(self, name)!r}: give a colour as #rrggbb"
-                )
+        for name, options in _CHOICES.items(): self._check_choice(name, options)
+        for name, (low, high) in _RANGES.items(): self._check_range(name, low, high)
+        for name in ("nose_color", "iris", "fur", "second"): self._check_color(name)
 
+    def _check_choice(self, name, options):
+        value = getattr(self, name)
+        if value not in options:
+            raise CatsDogsError(
+                f"cannot draw {name}={value!r}: choose one of {', '.join(options)}")
+
+    def _check_range(self, name, low, high):
+        value = getattr(self, name)
+        if not low <= value <= high:
+            raise CatsDogsError(f"cannot draw {name}={value}: it goes from {low} to {high}")
+
+    def _check_color(self, name):
+        value = getattr(self, name)
+        if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise CatsDogsError(f"cannot draw {name}={value!r}: give a colour as #rrggbb")
+
+_CHOICES = dict(
+    species=SPECIES, label=SPECIES, pose=POSES, faces=("left", "right"), ears=EARS, coat=COATS,
+    place=PLACES, occluder=OCCLUDERS)
+
+# the smallest and the largest value
 _RANGES = dict(
-    turn=(-1, 1), ear_length=(0.5, 1.5), head_width=(0.7, 1.3), muzzle=(0, 1), nose=(0.05, 0.4),
-    eyes=(0.05, 0.35), pupil=(0.1, 1), whiskers=(0, 2), tail=(0, 3), hair=(0, 0.5), scale=(0.1, 3),
-    contrast=(0, 1), brightness=(0.1, 3), warmth=(-1, 1), clutter=(0, 50), defocus=(0, 0.2),
-    blur=(0, 0.2), noise=(0, 0.5), quality=(5, 95))
+    turn=(-1, 1), ear_length=(0.5, 1.5), head_width=(0.7, 1.3),
+    muzzle=(0, 1), nose=(0.05, 0.4), eyes=(0.05, 0.35), pupil=(0.1, 1),
+    whiskers=(0, 2), tail=(0, 3), hair=(0, 0.5), scale=(0.1, 3),
+    contrast=(0, 1), brightness=(0.1, 3), warmth=(-1, 1), clutter=(0, 50),
+    defocus=(0, 0.2), blur=(0, 0.2), noise=(0, 0.5), quality=(5, 95))
 
 # %% ../../nbs/library/drawing/pets.ipynb #5a9ff32e
 def rgb(
@@ -96,8 +109,12 @@ def rgb(
     "A colour as three numbers"
     return np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
 
-def tint(color, factor=1., white=0.):
-    "A colour, or a function that gives one, made darker (factor below 1) or moved towards white (share)"
+def tint(
+    color,              # three numbers from 0 to 1, or a function of x and y that gives them
+    factor:float=1.,    # below 1: darker
+    white:float=0.      # share of white
+): # a colour, or a function that gives one
+    "A colour made darker, or moved towards white"
     if callable(color): return lambda x, y: tint(color(x, y), factor, white)
     return color * factor * (1 - white) + .95 * white
 
@@ -119,68 +136,46 @@ def _coat(c, s, part):
 
 # %% ../../nbs/library/drawing/pets.ipynb #55278a13
 def _on_head(s, u, v, depth=0.):
-    "Where a point of the face is seen when the head is turned, and how much narrower things look there"
+    "x, y of a point of the face when the head is turned, and how much narrower things look there"
     a, z = math.radians(32 * s.turn), math.sqrt(max(0., 1 - u * u - v * v))
-    return (
-        s.head_width * (u * math.cos(a) + (z + depth) * math.sin(a)),
-        v,
-        max(0.45, 0.1 + math.cos(a + 0.6 * math.asin(u))))
+    x = s.head_width * (u * math.cos(a) + (z + depth) * math.sin(a))
+    width = max(0.45, 0.1 + math.cos(a + 0.6 * math.asin(u)))
+    return x, v, width
 
 def _ear(c, s, k):
     "One ear, on the side k: -1 or 1"
     part = ("left ear", "right ear")[k * c.mirror > 0]
-    length = s.ear_length
-    fur = _coat(c, s, "ear")
     def ear(points, round, color, **kw):
-        c.paint(
-            part,
-            Polygon(tuple((k * x * s.head_width + 0.12 * s.turn, y) for x, y in points), round),
-            color, **kw)
-    if s.ears == "pricked":
-        ear(
-            ((0.22, -0.8), (0.9, -0.35), (0.78, -0.62 - 0.85 * length)), 0.07, fur,
-            hair=s.hair * 0.5, bulge=0.4)
-        ear(
-            ((0.42, -0.82), (0.8, -0.55), (0.75, -0.55 - 0.68 * length)),
-            0.03,
-            (rgb("#c89088") + rgb(s.fur)) / 2,
-            bulge=-0.5,
-        )
-    elif s.ears == "folded":
-        ear(
-            ((0.22, -0.8), (0.92, -0.4), (1.0, -0.75 - 0.2 * length), (0.5, -0.85 - 0.35 * length)),
-            0.08, fur, hair=s.hair * 0.5, bulge=0.5)
-        ear(
-            (
-                (0.5, -0.82 - 0.36 * length),
-                (1.02, -0.72 - 0.2 * length),
-                (0.82, -0.62 + 0.25 * length)),
-            0.07,
-            tint(fur, 0.82),
-            hair=s.hair * 0.5,
-            bulge=0.6)
-    else:
-        ear(
-            (
-                (0.5, -0.84),
-                (0.95, -0.66),
-                (1.18, -0.1),
-                (1.16, 0.1 + 0.4 * length),
-                (0.98, 0.25 + 0.5 * length),
-                (0.8, 0.0),
-                (0.72, -0.4)),
-            0.1,
-            tint(fur, 0.85),
-            hair=s.hair,
-            bulge=0.6)
+        shifted = tuple((k * x * s.head_width + 0.12 * s.turn, y) for x, y in points)
+        c.paint(part, Polygon(shifted, round), color, **kw)
+    _EAR_SHAPES[s.ears](s, ear, _coat(c, s, "ear"))
+
+def _pricked(s, ear, fur):
+    tip, inner_tip = -0.62 - 0.85 * s.ear_length, -0.55 - 0.68 * s.ear_length
+    pink = (rgb("#c89088") + rgb(s.fur)) / 2
+    ear(((0.22, -0.8), (0.9, -0.35), (0.78, tip)), 0.07, fur, hair=s.hair * 0.5, bulge=0.4)
+    ear(((0.42, -0.82), (0.8, -0.55), (0.75, inner_tip)), 0.03, pink, bulge=-0.5)
+
+def _folded(s, ear, fur):
+    n = s.ear_length
+    upright = ((0.22, -0.8), (0.92, -0.4), (1.0, -0.75 - 0.2 * n), (0.5, -0.85 - 0.35 * n))
+    flap = ((0.5, -0.82 - 0.36 * n), (1.02, -0.72 - 0.2 * n), (0.82, -0.62 + 0.25 * n))
+    ear(upright, 0.08, fur, hair=s.hair * 0.5, bulge=0.5)
+    ear(flap, 0.07, tint(fur, 0.82), hair=s.hair * 0.5, bulge=0.6)
+
+def _drooping(s, ear, fur):
+    n = s.ear_length
+    outer = ((0.5, -0.84), (0.95, -0.66), (1.18, -0.1), (1.16, 0.1 + 0.4 * n))
+    inner = ((0.98, 0.25 + 0.5 * n), (0.8, 0.0), (0.72, -0.4))
+    ear((*outer, *inner), 0.1, tint(fur, 0.85), hair=s.hair, bulge=0.6)
+
+_EAR_SHAPES = {"pricked": _pricked, "folded": _folded, "drooping": _drooping}
 
 def _eye(c, s, k):
     r, (x, y, w) = s.eyes, _on_head(s, k * (.44 - .05 * s.muzzle), -.12)
-    for part in (
-        (Ellipse(x, y, r * 1.16 * w, r * 0.98, -12 * k), rgb("#1c1614")),
-        (Ellipse(x, y, r * w, r * 0.82, -12 * k), rgb(s.iris)),
-    ):
-        c.paint("eyes", *part, bulge=.3)
+    rim, iris = rgb("#1c1614"), rgb(s.iris)
+    c.paint("eyes", Ellipse(x, y, r * 1.16 * w, r * 0.98, -12 * k), rim, bulge=.3)
+    c.paint("eyes", Ellipse(x, y, r * w, r * 0.82, -12 * k), iris, bulge=.3)
     c.paint("eyes", Ellipse(x, y, s.pupil * r * w, r * (.75 - .25 * s.pupil)), rgb("#0c0a0a"))
     c.paint("eyes", Ellipse(x - .25 * r, y - .3 * r, r * .18, r * .18), np.ones(3), soft=.02)
 
@@ -190,66 +185,52 @@ def _muzzle(c, s):
     m, pale = s.muzzle, tint(_coat(c, s, "muzzle"), white=.25 + .6 * (s.white > .15))
     x, *_ = _on_head(s, 0, .1, .1 + .4 * m)
     if m > 0.3:
-        c.paint(
-            "muzzle", Ellipse(x * 0.6, 0.12, 0.2 + 0.08 * m, 0.32 + 0.1 * m), pale, bulge=0.5,
-            soft=0.06)
+        bridge = Ellipse(x * 0.6, 0.12, 0.2 + 0.08 * m, 0.32 + 0.1 * m)
+        c.paint("muzzle", bridge, pale, bulge=0.5, soft=0.06)
     x, y, _ = _on_head(s, 0, .42 + .14 * m, .05 + .45 * m)
     if s.tongue:
-        c.paint(
-            "mouth",
-            Ellipse(x, y + 0.2 + 0.24 * m, 0.13 + 0.03 * m, 0.2 + 0.1 * m),
-            rgb("#d86878"),
-            bulge=0.5,
-        )
-    c.paint(
-        "muzzle", Ellipse(x, y + 0.12 + 0.1 * m, 0.2 + 0.1 * m, 0.16 + 0.12 * m), tint(pale, 0.9),
-        bulge=0.6)
+        tongue = Ellipse(x, y + 0.2 + 0.24 * m, 0.13 + 0.03 * m, 0.2 + 0.1 * m)
+        c.paint("mouth", tongue, rgb("#d86878"), bulge=0.5)
+    chin = Ellipse(x, y + 0.12 + 0.1 * m, 0.2 + 0.1 * m, 0.16 + 0.12 * m)
+    c.paint("muzzle", chin, tint(pale, 0.9), bulge=0.6)
     for k in (-1, 1):
-        c.paint(
-            "muzzle", Ellipse(x + k * (0.17 + 0.05 * m), y, 0.22 + 0.12 * m, 0.17 + 0.17 * m), pale,
-            hair=s.hair * 0.3, bulge=0.7)
+        cheek = Ellipse(x + k * (0.17 + 0.05 * m), y, 0.22 + 0.12 * m, 0.17 + 0.17 * m)
+        c.paint("muzzle", cheek, pale, hair=s.hair * 0.3, bulge=0.7)
 
 def _nose(c, s):
     "Nose, the line of the mouth, whiskers"
-    m, n, color = s.muzzle, s.nose, rgb(s.nose_color)
-    x, y, _ = _on_head(s, 0, .25 + .04 * m, .15 + .6 * m)
-    low = y + .3 + .25 * m
-    for k in (-1, 1):
-        c.paint(
-            "mouth",
-            Stroke(
-                bezier(
-                    (x, y + 0.1), (x, low), (x + k * (0.1 + 0.1 * m), low + 0.06),
-                    (x + k * (0.24 + 0.16 * m), low - 0.1)),
-                0.022,
-                0.012),
-            rgb("#2a2020"),
-        )
-    c.paint(
-        "nose",
-        Polygon(
-            ((x - n * 0.62, y - n * 0.3), (x + n * 0.62, y - n * 0.3), (x, y + n * 0.45)), n * 0.4),
-        color,
-        bulge=0.8)
-    c.paint(
-        "nose", Ellipse(x - n * 0.2, y - n * 0.35, n * 0.3, n * 0.14), tint(color, white=0.5),
-        soft=0.03)
-    for k in (-1, 1) if s.whiskers else ():
-        for j in range(4):
-            x0 = x + k * (.2 + .08 * m)
-            y0 = y + .1 + .07 * j
-            dx = k * s.whiskers
-            dy = (j - 1.3) * .22 * s.whiskers
-            c.paint(
-                "whiskers",
-                Stroke(
-                    bezier((x0, y0), (x0 + dx * 0.6, y0 + dy * 0.3 - 0.08), (x0 + dx, y0 + dy)),
-                    0.022, 0.01),
-                rgb("#f4f0e8"),
-            )
+    x, y, _ = _on_head(s, 0, .25 + .04 * s.muzzle, .15 + .6 * s.muzzle)
+    for k in (-1, 1): _mouth_line(c, s, x, y, k)
+    n, color = s.nose, rgb(s.nose_color)
+    corners = ((x - n * 0.62, y - n * 0.3), (x + n * 0.62, y - n * 0.3), (x, y + n * 0.45))
+    c.paint("nose", Polygon(corners, n * 0.4), color, bulge=0.8)
+    shine = Ellipse(x - n * 0.2, y - n * 0.35, n * 0.3, n * 0.14)
+    c.paint("nose", shine, tint(color, white=0.5), soft=0.03)
+    if s.whiskers:
+        for k in (-1, 1): _whiskers(c, s, x, y, k)
 
-def paint_head(c, s):
-    "The whole head, from back to front"
+def _mouth_line(c, s, x, y, k):
+    "From the nose down, and to the side k"
+    m, low = s.muzzle, y + .3 + .25 * s.muzzle
+    bend = x + k * (0.1 + 0.1 * m), low + 0.06
+    end = x + k * (0.24 + 0.16 * m), low - 0.1
+    line = bezier((x, y + 0.1), (x, low), bend, end)
+    c.paint("mouth", Stroke(line, 0.022, 0.012), rgb("#2a2020"))
+
+def _whiskers(c, s, x, y, k):
+    "Four of them, on the side k"
+    dx = k * s.whiskers
+    for j in range(4):
+        x0, y0 = x + k * (.2 + .08 * s.muzzle), y + .1 + .07 * j
+        dy = (j - 1.3) * .22 * s.whiskers
+        line = bezier((x0, y0), (x0 + dx * 0.6, y0 + dy * 0.3 - 0.08), (x0 + dx, y0 + dy))
+        c.paint("whiskers", Stroke(line, 0.022, 0.01), rgb("#f4f0e8"))
+
+def paint_head(
+    c:Canvas,   # to paint on
+    s:PetSpec   # whose head
+):
+    "Paint the whole head, from back to front"
     fur = _coat(c, s, "head")
     if s.ears == "pricked":
         _ear(c, s, -1)
@@ -281,7 +262,10 @@ def swap_traits(
     other:PetSpec,  # whose traits it gets
     *traits:str     # some of `TRAITS`
 ) -> PetSpec:
-    "The animal `spec` with some of the other's traits, everything else unchanged; raises `CatsDogsError` for an unknown trait"
+    """The animal `spec` with some of the other's traits, everything else unchanged.
+
+    Raises `CatsDogsError` for an unknown trait.
+    """
     for t in traits:
         if t not in TRAITS:
             raise CatsDogsError(f"unknown trait {t!r}: choose one of {', '.join(TRAITS)}")
@@ -296,45 +280,54 @@ EXTENT = {
     "standing": (-1.5, -1.7, 3.1, 3.2)}
 
 def _tail(c, s, x, y, out):
-    line = bezier(
-        (x, y), (x + out * s.tail * 0.6, y + 0.1), (x + out * s.tail * 0.9, y - s.tail * 0.5),
-        (x + out * s.tail * 0.55, y - s.tail))
-    if s.tail:
+    n = s.tail
+    if n:
+        bend = (x + out * n * 0.6, y + 0.1), (x + out * n * 0.9, y - n * 0.5)
+        line = bezier((x, y), *bend, (x + out * n * 0.55, y - n))
         c.paint("tail", Stroke(line, 0.2, 0.12), _coat(c, s, "tail"), hair=2 * s.hair, bulge=0.7)
 
 def _legs(c, s, *legs):
     fur = _coat(c, s, "legs")
     for x0, y0, x1, y1 in legs:
         c.paint("legs", Stroke(((x0, y0), (x1, y1)), .27, .2), fur, hair=s.hair * .6, bulge=.6)
-        c.paint(
-            "legs", Ellipse(x1 - 0.04, y1 + 0.05, 0.29, 0.2),
-            tint(fur, white=0.9 * (s.white > 0.5)), bulge=0.7)
+        paw = Ellipse(x1 - 0.04, y1 + 0.05, 0.29, 0.2)
+        c.paint("legs", paw, tint(fur, white=0.9 * (s.white > 0.5)), bulge=0.7)
 
-def paint_body(c, s):
-    "Tail, legs, trunk and chest, from back to front"
+def paint_body(
+    c:Canvas,   # to paint on
+    s:PetSpec   # whose body
+):
+    "Paint tail, legs, trunk and chest, from back to front"
     fur, chest = _coat(c, s, "body"), tint(_coat(c, s, "body"), white=.9 * (s.white > .3))
     def blob(x, y, rx, ry, color=fur, bulge=0.7):
         c.paint("body", Ellipse(x, y, rx, ry), color, hair=s.hair * 1.3, bulge=bulge)
-    if s.pose == "face":
-        blob(0, 2.6, 1.25, 2.1)
-        blob(0, 2.2, .6, 1.3, chest, .3)
-    elif s.pose == "sitting":
-        _tail(c, s, .8, 3.4, 1)
-        blob(0, 2.1, 1., 1.65)
-        blob(-.8, 2.95, .55, .72)
-        blob(.8, 2.95, .55, .72)
-        blob(0, 1.7, .6, 1.1, chest, .3)
-        _legs(c, s, (-.38, 2., -.42, 3.55), (.38, 2., .42, 3.55))
-    elif s.pose == "lying":
-        _tail(c, s, 2.9, 1.5, .45)
-        blob(1.5, .95, 1.9, .95)
-        blob(2.5, 1.15, .85, .75)
-        blob(.1, .95, .75, .8, chest, .3)
-        _legs(c, s, (2.6, 1.75, 1.9, 1.85), (.6, 1.5, -.5, 1.8), (.2, 1.4, -.9, 1.6))
-    else:
-        _tail(c, s, 3., 1., .45)
-        _legs(c, s, (.75, 1.6, .85, 2.9), (2.6, 1.6, 2.75, 2.9))
-        blob(1.6, 1.15, 1.75, .85)
-        blob(2.65, 1.35, .6, .75)
-        blob(.45, 1.15, .65, .8, chest, .3)
-        _legs(c, s, (.35, 1.6, .3, 3.), (2.35, 1.7, 2.3, 3.))
+    _POSES[s.pose](c, s, blob, chest)
+
+def _face(c, s, blob, chest):
+    blob(0, 2.6, 1.25, 2.1)
+    blob(0, 2.2, .6, 1.3, chest, .3)
+
+def _sitting(c, s, blob, chest):
+    _tail(c, s, .8, 3.4, 1)
+    blob(0, 2.1, 1., 1.65)
+    blob(-.8, 2.95, .55, .72)
+    blob(.8, 2.95, .55, .72)
+    blob(0, 1.7, .6, 1.1, chest, .3)
+    _legs(c, s, (-.38, 2., -.42, 3.55), (.38, 2., .42, 3.55))
+
+def _lying(c, s, blob, chest):
+    _tail(c, s, 2.9, 1.5, .45)
+    blob(1.5, .95, 1.9, .95)
+    blob(2.5, 1.15, .85, .75)
+    blob(.1, .95, .75, .8, chest, .3)
+    _legs(c, s, (2.6, 1.75, 1.9, 1.85), (.6, 1.5, -.5, 1.8), (.2, 1.4, -.9, 1.6))
+
+def _standing(c, s, blob, chest):
+    _tail(c, s, 3., 1., .45)
+    _legs(c, s, (.75, 1.6, .85, 2.9), (2.6, 1.6, 2.75, 2.9))
+    blob(1.6, 1.15, 1.75, .85)
+    blob(2.65, 1.35, .6, .75)
+    blob(.45, 1.15, .65, .8, chest, .3)
+    _legs(c, s, (.35, 1.6, .3, 3.), (2.35, 1.7, 2.3, 3.))
+
+_POSES = {"face": _face, "sitting": _sitting, "lying": _lying, "standing": _standing}

@@ -30,32 +30,26 @@ def _wall(c, rng, horizon):
     paper = _pick(rng, "#d8c8a8", "#a8b8b0", "#c0a8a0", "#8898a8", "#e0dcd0", "#b0a070")
     second = _pick(rng, "#f0e8d8", "#807868", "#6888a0")
     n, a = rng.uniform(4, 14), rng.uniform(0, .5) * (rng.random() < .6)
-    c.paint(
-        None, rectangle(-1, -1, 2, horizon),
-        lambda x, y: paper + (a * (np.sin(2 * np.pi * n * x) > 0.3))[..., None] * (second - paper))
+    def stripes(x, y):
+        return paper + (a * (np.sin(2 * np.pi * n * x) > 0.3))[..., None] * (second - paper)
+    c.paint(None, rectangle(-1, -1, 2, horizon), stripes)
     if rng.random() < .6:                               # a picture, or a window
         x = rng.uniform(0, .8)
         y = rng.uniform(-.05, .25)
         w = rng.uniform(.15, .4)
         h = rng.uniform(.15, .35)
         c.paint(None, rectangle(x, y, x + w, y + h), _pick(rng, "#604020", "#e8e4dc", "#303030"))
-        c.paint(
-            None,
-            rectangle(x + 0.02, y + 0.02, x + w - 0.02, y + h - 0.02),
-            _grain(c, _pick(rng, "#a8d0e8", "#d8e0c0", "#c89060", "#506078"), 9, 5, 0.3),
-        )
+        view = _grain(c, _pick(rng, "#a8d0e8", "#d8e0c0", "#c89060", "#506078"), 9, 5, 0.3)
+        c.paint(None, rectangle(x + 0.02, y + 0.02, x + w - 0.02, y + h - 0.02), view)
 
 def _floor(c, rng, horizon):
     wood = _pick(rng, "#a87848", "#785030", "#b89878", "#908880", "#607080")
     n = rng.uniform(1.5, 3.6)
     def boards(x, y):
         depth = np.maximum(y - horizon, 0) + .15
-        return (
-            wood
-            * (
-                1
-                - 0.25 * (np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.46)
-                + 0.2 * (c.noise(4 * x / depth, 30 * y) - 0.5))[..., None])
+        joint = np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.46
+        grain = c.noise(4 * x / depth, 30 * y) - 0.5
+        return wood * (1 - 0.25 * joint + 0.2 * grain)[..., None]
     c.paint(None, rectangle(-1, horizon, 2, 2), boards)
     c.paint(None, rectangle(-1, horizon - .02, 2, horizon + .01), _pick(rng, "#e8e0d0", "#604830"))
 
@@ -63,56 +57,43 @@ def _room(c, rng):
     horizon = rng.uniform(.4, .75)
     _wall(c, rng, horizon)
     _floor(c, rng, horizon)
-    rug = Ellipse(
-        rng.uniform(0.1, 0.9), rng.uniform(0.75, 0.95), rng.uniform(0.3, 0.6),
-        rng.uniform(0.08, 0.16))
+    x, y = rng.uniform(0.1, 0.9), rng.uniform(0.75, 0.95)
+    rug = Ellipse(x, y, rng.uniform(0.3, 0.6), rng.uniform(0.08, 0.16))
     if rng.random() < 0.5:
-        c.paint(
-            None,
-            rug,
-            _grain(c, _pick(rng, "#a03838", "#385890", "#688048", "#c0a070"), 40, 40, 0.25),
-        )
+        color = _pick(rng, "#a03838", "#385890", "#688048", "#c0a070")
+        c.paint(None, rug, _grain(c, color, 40, 40, 0.25))
 
 def _sofa(c, rng):
     _wall(c, rng, .6)
     _floor(c, rng, .6)
-    cloth = _grain(
-        c,
-        _pick(rng, "#904038", "#506880", "#70785a", "#b09878", "#584868", "#c8b8a0", "#a87030"),
-        45,
-        45,
-        0.16,
-    )
-    top, seat, left, right, mid = (
-        rng.uniform(*r) for r in ((0.2, 0.38), (0.6, 0.72), (-0.25, 0.03), (0.97, 1.25), (0.4, 0.6))
-    )
+    color = _pick(
+        rng, "#904038", "#506880", "#70785a", "#b09878", "#584868", "#c8b8a0", "#a87030")
+    cloth = _grain(c, color, 45, 45, 0.16)
+    top, seat = rng.uniform(0.2, 0.38), rng.uniform(0.6, 0.72)
+    left, right = rng.uniform(-0.25, 0.03), rng.uniform(0.97, 1.25)
+    middle = rng.uniform(0.4, 0.6)
     c.paint(None, rectangle(left + .06, top, right - .06, .95, .06), cloth, bulge=.25)
-    for a, b in ((left + 0.1, mid), (mid, right - 0.1)):
-        c.paint(
-            None, rectangle(a + 0.005, seat - 0.03, b - 0.005, seat + 0.22, 0.05),
-            tint(cloth, 1.12), bulge=0.6)
+    for a, b in ((left + 0.1, middle), (middle, right - 0.1)):
+        cushion = rectangle(a + 0.005, seat - 0.03, b - 0.005, seat + 0.22, 0.05)
+        c.paint(None, cushion, tint(cloth, 1.12), bulge=0.6)
     c.paint(None, rectangle(left, seat + .17, right, 1.15, .03), tint(cloth, .8), bulge=.3)
     for x in (left, right - 0.17):
         c.paint(None, rectangle(x, top + 0.2, x + 0.17, 1.2, 0.07), cloth, bulge=0.7)
     x = rng.uniform(.1, .9)
     if rng.random() < 0.6:
-        c.paint(
-            None,
-            rectangle(x - 0.12, seat - 0.2, x + 0.12, seat + 0.03, 0.05),
-            _grain(c, _pick(rng, "#e0b040", "#4888a0", "#d8d0c0", "#b85048"), 14, 3, 0.25),
-            bulge=0.6,
-        )
+        pillow = rectangle(x - 0.12, seat - 0.2, x + 0.12, seat + 0.03, 0.05)
+        color = _pick(rng, "#e0b040", "#4888a0", "#d8d0c0", "#b85048")
+        c.paint(None, pillow, _grain(c, color, 14, 3, 0.25), bulge=0.6)
 
 # %% ../../nbs/library/drawing/scenes.ipynb #2b124403
 def _sky(c, rng, horizon):
     up = _pick(rng, "#6898d8", "#98b8d8", "#b8c0c8", "#7888a8")
     down = _pick(rng, "#e0e8f0", "#e8d8c0", "#c8d8e8")
     def clouds(x, y):
-        return np.clip(y / horizon, 0, 1) * 0.8 + 0.35 * smoothstep(
-            2.2 * c.noise(3 * x, 6 * y, 3) - 0.9)
-    c.paint(
-        None, rectangle(-1, -1, 2, horizon), lambda x, y: up + clouds(x, y)[..., None] * (down - up)
-    )
+        puffs = smoothstep(2.2 * c.noise(3 * x, 6 * y, 3) - 0.9)
+        return np.clip(y / horizon, 0, 1) * 0.8 + 0.35 * puffs
+    def sky(x, y): return up + clouds(x, y)[..., None] * (down - up)
+    c.paint(None, rectangle(-1, -1, 2, horizon), sky)
 
 def _garden(c, rng):
     horizon = rng.uniform(.25, .65)
@@ -121,38 +102,29 @@ def _garden(c, rng):
     grass = _pick(rng, "#6c9040", "#88a050", "#507838", "#a09858")
     for _ in range(rng.integers(2, 7)):                 # bushes
         x, r = rng.uniform(-.1, 1.1), rng.uniform(.1, .3)
-        c.paint(
-            None, Ellipse(x, horizon, r, r * rng.uniform(0.5, 1.3)),
-            _grain(c, green * rng.uniform(0.8, 1.2), 28, 28, 0.5), hair=0.05, bulge=0.5)
+        bush = Ellipse(x, horizon, r, r * rng.uniform(0.5, 1.3))
+        leaves = _grain(c, green * rng.uniform(0.8, 1.2), 28, 28, 0.5)
+        c.paint(None, bush, leaves, hair=0.05, bulge=0.5)
     x = rng.uniform(0, 1)
     if rng.random() < 0.4:
-        c.paint(
-            None,
-            Stroke(((x, horizon + 0.1), (x + rng.uniform(-0.05, 0.05), -0.1)), 0.06, 0.04),
-            _grain(c, rgb("#604830"), 40, 6, 0.4),
-            bulge=0.6,
-        )
+        trunk = Stroke(((x, horizon + 0.1), (x + rng.uniform(-0.05, 0.05), -0.1)), 0.06, 0.04)
+        c.paint(None, trunk, _grain(c, rgb("#604830"), 40, 6, 0.4), bulge=0.6)
     def meadow(x, y):
-        return 1 + 0.5 * (c.noise(60 * x, 14 * y) - 0.5) + 0.35 * (c.noise(5 * x, 9 * y) - 0.5)
-    c.paint(
-        None, rectangle(-1, horizon, 2, 2), lambda x, y: grass * meadow(x, y)[..., None], soft=0.01)
+        blades, hills = c.noise(60 * x, 14 * y) - 0.5, c.noise(5 * x, 9 * y) - 0.5
+        return grass * (1 + 0.5 * blades + 0.35 * hills)[..., None]
+    c.paint(None, rectangle(-1, horizon, 2, 2), meadow, soft=0.01)
 
 def _house(c, rng, x, w, horizon):
     h = rng.uniform(.2, .7)
-    c.paint(
-        None,
-        rectangle(x, horizon - h, x + w, horizon + 0.02),
-        _grain(c, _pick(rng, "#a06048", "#c0b098", "#808890", "#d0c0a0", "#705048"), 30, 60, 0.2),
-    )
+    color = _pick(rng, "#a06048", "#c0b098", "#808890", "#d0c0a0", "#705048")
+    front = rectangle(x, horizon - h, x + w, horizon + 0.02)
+    c.paint(None, front, _grain(c, color, 30, 60, 0.2))
     for i in range(int(w / .1)):
         for j in range(int(h / .13)):
-            c.paint(
-                None,
-                rectangle(
-                    x + 0.04 + 0.1 * i, horizon - h + 0.04 + 0.13 * j, x + 0.09 + 0.1 * i,
-                    horizon - h + 0.12 + 0.13 * j),
-                _pick(rng, "#405060", "#d8d098"),
-            )
+            window = rectangle(
+                x + 0.04 + 0.1 * i, horizon - h + 0.04 + 0.13 * j,
+                x + 0.09 + 0.1 * i, horizon - h + 0.12 + 0.13 * j)
+            c.paint(None, window, _pick(rng, "#405060", "#d8d098"))
 
 def _street(c, rng):
     horizon, x = rng.uniform(.4, .7), rng.uniform(-.3, 0)
@@ -164,88 +136,93 @@ def _street(c, rng):
     stone, n = _pick(rng, "#989490", "#b0a898", "#706c6c", "#c8b890"), rng.uniform(.75, 2)
     def slabs(x, y):
         depth = np.maximum(y - horizon, 0) + .12
-        joint = (np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.47) | (
-            np.abs((1.2 / depth) % 1 - 0.5) > 0.46)
-        return stone * (1 - .25 * joint + .25 * (c.noise(60 * x, 60 * y) - .5))[..., None]
+        lengthwise = np.abs((n * (x - 0.5) / depth) % 1 - 0.5) > 0.47
+        across = np.abs((1.2 / depth) % 1 - 0.5) > 0.46
+        grain = c.noise(60 * x, 60 * y) - .5
+        return stone * (1 - .25 * (lengthwise | across) + .25 * grain)[..., None]
     c.paint(None, rectangle(-1, horizon, 2, 2), slabs)
 
 _SCENES = {"sofa": _sofa, "room": _room, "garden": _garden, "street": _street}
 
 # %% ../../nbs/library/drawing/scenes.ipynb #923530d8
+def _ball(c, thing):
+    ball = Ellipse(thing.x, thing.y, thing.r, thing.r)
+    c.paint(None, ball, thing.color, bulge=1.)
+
+def _box(c, thing):
+    x, y, r = thing.x, thing.y, thing.r
+    box = rectangle(x - r, y - r * (1 + 0.4 * thing.a), x + r, y + r, 0.01)
+    c.paint(None, box, thing.color, bulge=0.1)
+
+def _cone(c, thing):
+    x, y, r = thing.x, thing.y, thing.r
+    tip = x + 0.5 * thing.a * r, y - r * 1.2
+    cone = Polygon(((x - r * 0.8, y + r), (x + r * 0.8, y + r), tip), 0.02)
+    c.paint(None, cone, thing.color, bulge=0.6)
+
+def _stick(c, thing):
+    x, y, r = thing.x, thing.y, thing.r
+    stick = Stroke(((x - 2 * r, y), (x + 2 * r, y + thing.b * r)), 0.015, 0.01)
+    c.paint(None, stick, thing.color, bulge=0.6)
+
+def _plant(c, thing, rng):
+    x, y, r = thing.x, thing.y, thing.r
+    for lean in rng.uniform(-1.2, 1.2, 6):
+        out = r * np.sin(lean)
+        end = x + 2 * out, y - 2 * r * np.cos(lean)
+        leaf = Stroke(bezier((x, y), (x + out, y - r * 1.2), end), 0.012, 0.02)
+        c.paint(None, leaf, rgb("#508048") * rng.uniform(0.7, 1.2), bulge=0.5)
+
+@dataclass(frozen=True)
+class _Thing:
+    "Where something lies, how large it is, its colour, and two numbers from -1 to 1 for its shape"
+    x: float
+    y: float
+    r: float
+    color: np.ndarray
+    a: float
+    b: float
+
 def _thing(c, rng):
     "Something that lies about: a ball, a box, a cone, a stick, a plant"
-    kind, x, y, r = rng.integers(5), rng.uniform(0, 1), rng.uniform(.3, 1), rng.uniform(.04, .13)
-    color, a, b = (
-        _pick(
-            rng,
-            "#d04030",
-            "#3870b0",
-            "#e0b030",
-            "#50904c",
-            "#804890",
-            "#e8e0d0",
-            "#403838",
-            "#a07048",
-        ),
-        *rng.uniform(-1, 1, 2),
-    )
-    if kind == 0: c.paint(None, Ellipse(x, y, r, r), color, bulge=1.)
-    if kind == 1:
-        c.paint(None, rectangle(x - r, y - r * (1 + 0.4 * a), x + r, y + r, 0.01), color, bulge=0.1)
-    if kind == 2:
-        c.paint(
-            None,
-            Polygon(
-                ((x - r * 0.8, y + r), (x + r * 0.8, y + r), (x + 0.5 * a * r, y - r * 1.2)), 0.02),
-            color,
-            bulge=0.6)
-    if kind == 3:
-        c.paint(
-            None, Stroke(((x - 2 * r, y), (x + 2 * r, y + b * r)), 0.015, 0.01), color, bulge=0.6)
-    for lean in rng.uniform(-1.2, 1.2, 6) if kind == 4 else ():
-        c.paint(
-            None,
-            Stroke(
-                bezier(
-                    (x, y), (x + r * np.sin(lean), y - r * 1.2),
-                    (x + 2 * r * np.sin(lean), y - 2 * r * np.cos(lean))),
-                0.012,
-                0.02),
-            rgb("#508048") * rng.uniform(0.7, 1.2),
-            bulge=0.5,
-        )
+    kind, x, y = rng.integers(5), rng.uniform(0, 1), rng.uniform(.3, 1)
+    r = rng.uniform(.04, .13)
+    color = _pick(
+        rng, "#d04030", "#3870b0", "#e0b030", "#50904c", "#804890", "#e8e0d0", "#403838", "#a07048")
+    thing = _Thing(x, y, r, color, *rng.uniform(-1, 1, 2))
+    if kind == 4: _plant(c, thing, rng)
+    else: (_ball, _box, _cone, _stick)[kind](c, thing)
+
+def _grass_in_front(front, rng):
+    for x in rng.uniform(0, 1, 45):
+        h, lean = rng.uniform(.1, .33), rng.uniform(-.08, .08)
+        blade = Stroke(((x, 1.02), (x + 0.4 * lean, 1 - 0.6 * h), (x + lean, 1 - h)), 0.009, 0.002)
+        front(blade, rgb("#608838") * rng.uniform(0.6, 1.3))
+
+def _fence_in_front(front, rng):
+    color, y = _pick(rng, "#806040", "#d8d4cc", "#404848"), rng.uniform(.7, .85)
+    for x in np.arange(rng.uniform(-0.05, 0.2), 1.1, rng.uniform(0.28, 0.45)):
+        front(rectangle(x, y - 0.3, x + 0.045, 1.1, 0.01), color, bulge=0.5)
+    front(rectangle(-.1, y, 1.1, y + .045, .01), color, bulge=.5)
+
+def _ball_in_front(front, rng):
+    r = rng.uniform(.08, .15)
+    ball = Ellipse(rng.uniform(0.2, 0.8), 1 - r * rng.uniform(0.3, 1.3), r, r)
+    front(ball, _pick(rng, "#d04030", "#3870b0", "#e0b030", "#70a860"), bulge=1.0)
+
+def _leaf_in_front(front, rng):
+    x, y, angle = rng.choice([-.05, 1.05]), rng.uniform(0, 1), rng.uniform(-40, 40)
+    for k in (-1, 0, 1):
+        leaf = Ellipse(x + rng.uniform(-0.1, 0.1), y + 0.12 * k, 0.28, 0.07, angle + 35 * k)
+        front(leaf, rgb("#48783c") * rng.uniform(0.6, 1.2), bulge=0.6, soft=0.012)
+
+_IN_FRONT = {
+    "grass": _grass_in_front, "fence": _fence_in_front, "ball": _ball_in_front,
+    "leaf": _leaf_in_front}
 
 def _in_front(c, rng, kind):
     "What hides a part of the animal; its pixels belong to the background's mask"
-    front = partial(c.paint, "background")
-    if kind == "grass":
-        for x in rng.uniform(0, 1, 45):
-            h, lean = rng.uniform(.1, .33), rng.uniform(-.08, .08)
-            front(
-                Stroke(((x, 1.02), (x + 0.4 * lean, 1 - 0.6 * h), (x + lean, 1 - h)), 0.009, 0.002),
-                rgb("#608838") * rng.uniform(0.6, 1.3),
-            )
-    if kind == "fence":
-        color, y = _pick(rng, "#806040", "#d8d4cc", "#404848"), rng.uniform(.7, .85)
-        for x in np.arange(rng.uniform(-0.05, 0.2), 1.1, rng.uniform(0.28, 0.45)):
-            front(rectangle(x, y - 0.3, x + 0.045, 1.1, 0.01), color, bulge=0.5)
-        front(rectangle(-.1, y, 1.1, y + .045, .01), color, bulge=.5)
-    if kind == "ball":
-        r = rng.uniform(.08, .15)
-        front(
-            Ellipse(rng.uniform(0.2, 0.8), 1 - r * rng.uniform(0.3, 1.3), r, r),
-            _pick(rng, "#d04030", "#3870b0", "#e0b030", "#70a860"),
-            bulge=1.0,
-        )
-    if kind == "leaf":
-        x, y, a = rng.choice([-.05, 1.05]), rng.uniform(0, 1), rng.uniform(-40, 40)
-        for k in (-1, 0, 1):
-            front(
-                Ellipse(x + rng.uniform(-0.1, 0.1), y + 0.12 * k, 0.28, 0.07, a + 35 * k),
-                rgb("#48783c") * rng.uniform(0.6, 1.2),
-                bulge=0.6,
-                soft=0.012,
-            )
+    if kind in _IN_FRONT: _IN_FRONT[kind](partial(c.paint, "background"), rng)
 
 # %% ../../nbs/library/drawing/scenes.ipynb #2d258eef
 # what the mask "head" covers
@@ -265,21 +242,32 @@ class Drawing:
         return Image.open(io.BytesIO(self.jpeg)).convert("RGB")
 
     def mask(self, part:str) -> np.ndarray:
-        "Size×size, 0 to 1: where a part is seen. \"head\" is the whole head with ears and face, \"animal\" all but the background; left and right are the viewer's"
+        """Where a part is seen, size×size from 0 to 1.
+
+        "head" is the whole head with ears and face, "animal" all but the background.
+        Left and right are the viewer's.
+        """
         if part == "animal": return 1 - self.planes[0]
         if part not in PARTS:
             raise CatsDogsError(f"no part {part!r}: choose one of animal, {', '.join(PARTS)}")
-        return self.planes[[PARTS.index(p) for p in (HEAD if part == "head" else (part,))]].sum(0)
+        parts = HEAD if part == "head" else (part,)
+        return self.planes[[PARTS.index(p) for p in parts]].sum(0)
 
     @property
     def labels(self) -> np.ndarray:
-        "Size×size: for each pixel the number in `PARTS` of what is seen there; a thin part wins from a third of the pixel on"
+        """For each pixel the number in `PARTS` of what is seen there, size×size.
+
+        A thin part wins from a third of the pixel on.
+        """
         thin = np.array([1.5 if p in ("whiskers", "mouth") else 1. for p in PARTS], np.float32)
         return (self.planes * thin[:, None, None]).argmax(0).astype(np.uint8)
 
     @property
     def box(self) -> tuple|None:
-        "Left, top, right and bottom of what is seen of the animal, in pixels (right and bottom are the first ones outside); None if nothing is"
+        """Left, top, right and bottom of what is seen of the animal, in pixels; None if nothing is.
+
+        Right and bottom are the first ones outside.
+        """
         animal = self.mask("animal") > .5
         if not animal.any(): return None
         rows, cols = np.flatnonzero(animal.any(1)), np.flatnonzero(animal.any(0))
@@ -290,7 +278,10 @@ def draw(
     spec:PetSpec,   # what to draw
     size:int=128    # side of the square picture, pixels; 16 to 1024
 ) -> Drawing:
-    "Draw one animal: always the same picture for the same specification; raises `CatsDogsError` for a size outside 16 to 1024"
+    """Draw one animal, always the same picture for the same specification.
+
+    Raises `CatsDogsError` for a size outside 16 to 1024.
+    """
     if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
     c = Canvas(size, spec.seed, spec.light, spec.contrast)
     scene = np.random.default_rng([spec.seed, 1])
@@ -312,22 +303,21 @@ def _stand(c, s):
     "Put the animal's frame where the specification says, with a shadow on the ground"
     x0, y0, x1, y1 = EXTENT[s.pose]
     mirror = 1 if s.faces == "left" else -1
-    mx = (x0 + x1) / 2
-    my = (y0 + y1) / 2
+    mx, my = (x0 + x1) / 2, (y0 + y1) / 2
     unit = s.scale * c.size / max(x1 - x0, y1 - y0)
     cos, sin = math.cos(math.radians(s.rotation)), math.sin(math.radians(s.rotation))
-    c.frame(
-        s.x * c.size - unit * (cos * mirror * mx - sin * my),
-        s.y * c.size - unit * (sin * mirror * mx + cos * my), unit, s.rotation, mirror)
+    x = s.x * c.size - unit * (cos * mirror * mx - sin * my)
+    y = s.y * c.size - unit * (sin * mirror * mx + cos * my)
+    c.frame(x, y, unit, s.rotation, mirror)
     shadow = Ellipse(mx - 1.2 * mirror * c.sun[0], y1 - .3, (x1 - x0) * .45, .4)
     if s.pose != "face": c.paint(None, shadow, rgb("#181410"), soft=.3, opacity=.5)
 
 def _photograph(c, s):
     "Exposure, white balance, blur, the sensor's noise, and a JPEG file"
-    img = c.image * (s.brightness * (1 + .18 * s.warmth * np.array([1, 0, -1])))
-    img = _blurred(img, s.blur * c.size) + np.random.default_rng([s.seed, 4]).normal(
-        0, s.noise, img.shape)
+    exposure = s.brightness * (1 + .18 * s.warmth * np.array([1, 0, -1]))
+    noise = np.random.default_rng([s.seed, 4]).normal(0, s.noise, c.image.shape)
+    img = _blurred(c.image * exposure, s.blur * c.size) + noise
+    pixels = (img.clip(0, 1) * 255).round().astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray((img.clip(0, 1) * 255).round().astype(np.uint8)).save(
-        file, "jpeg", quality=s.quality)
+    Image.fromarray(pixels).save(file, "jpeg", quality=s.quality)
     return file.getvalue()

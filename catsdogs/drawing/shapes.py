@@ -22,7 +22,9 @@ class Ellipse:
     ry: float # half its height
     angle: float = 0.
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge, to first order: exact on the edge"
         c, s = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         u = (c * (x - self.x) + s * (y - self.y)) / self.rx
@@ -39,7 +41,10 @@ class Ellipse:
 def _between_0_and_1(t): return np.minimum(np.maximum(t, 0), 1)     # faster than np.clip on few pixels
 
 def _segment(a, b, x, y):
-    "For each point, the vector to it from the nearest point of the line from a to b, and how far along that one is, 0 to 1"
+    """The vector to each point from the nearest point of the line from a to b.
+
+    The third result says how far along the line that nearest point is, from 0 to 1.
+    """
     (ax, ay), (bx, by) = a, b
     ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
     along = wx * ex + wy * ey if ex and ey else wx * ex if ex else wy * ey
@@ -56,7 +61,9 @@ class Polygon:
     points: tuple
     round: float = 0.
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge"
         nearest, inside = np.inf, np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
         for a, b in zip(self.points, self.points[1:] + self.points[:1]):
@@ -79,27 +86,29 @@ class Stroke:
     start: float
     end: float
 
-    def distance(self, x:np.ndarray, y:np.ndarray) -> np.ndarray:
+    def distance(self,
+        x:np.ndarray, y:np.ndarray # where the points are
+    ) -> np.ndarray:
         "Signed distance of points to the edge"
         nearest, n = np.inf, len(self.points) - 1
         for i, (a, b) in enumerate(zip(self.points, self.points[1:])):
             dx, dy, t = _segment(a, b, x, y)
-            nearest = np.minimum(
-                nearest, np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n)
+            distance = np.hypot(dx, dy) - self.start - (self.end - self.start) * (i + t) / n
+            nearest = np.minimum(nearest, distance)
         return nearest
 
     def box(self) -> tuple:
         "Left, top, right and bottom of a box that holds the shape"
         return _box(self.points, max(self.start, self.end))
 
-def rectangle(x0, y0, x1, y1, round=0.):
-    return Polygon(
-        (
-            (x0 + round, y0 + round),
-            (x1 - round, y0 + round),
-            (x1 - round, y1 - round),
-            (x0 + round, y1 - round)),
-        round)
+def rectangle(
+    x0:float, y0:float, # upper left corner
+    x1:float, y1:float, # lower right corner
+    round:float=0.      # radius of the corners
+) -> Polygon:
+    "An upright rectangle"
+    left, top, right, bottom = x0 + round, y0 + round, x1 - round, y1 - round
+    return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)), round)
 
 def bezier(*points, n=8):
     "`n` points along a Bézier curve"
@@ -112,7 +121,10 @@ PARTS = (
     "background", "tail", "body", "legs", "left ear", "right ear", "head", "muzzle", "mouth",
     "nose", "eyes", "whiskers")
 
-def smoothstep(t):
+def smoothstep(
+    t:np.ndarray
+) -> np.ndarray: # 0 below 0, 1 above 1
+    "A smooth way from 0 to 1"
     t = _between_0_and_1(t)
     return t * t * (3 - 2 * t)
 
@@ -132,9 +144,8 @@ class Canvas:
         light:float=-45.,   # where the light comes from, degrees: 0 above, 90 right
         contrast:float=.6   # between lit and dark sides, 0 to 1
     ):
-        self.image, self.masks = (
-            np.zeros((size, size, 3), np.float32),
-            np.zeros((len(PARTS), size, size), np.float32))
+        self.image = np.zeros((size, size, 3), np.float32)
+        self.masks = np.zeros((len(PARTS), size, size), np.float32)
         self.masks[0] = 1
         self.painted = {0}  # the masks that are not empty
         self.size, self.contrast = size, contrast
@@ -149,32 +160,33 @@ class Canvas:
         mirror:int=1        # -1: left and right change places
     ):
         "Say where, how large and how turned the next shapes are"
-        self.origin, self.unit, self.mirror, self.turn = (
-            (x, y),
-            unit,
-            mirror,
-            (math.cos(math.radians(angle)), math.sin(math.radians(angle))))
+        self.origin, self.unit, self.mirror = (x, y), unit, mirror
+        self.turn = math.cos(math.radians(angle)), math.sin(math.radians(angle))
 
-    def noise(self, x:np.ndarray, y:np.ndarray, order:int=1) -> np.ndarray:
-        "A random field between 0 and 1 that has about one bump per unit; order 3 is smoother than 1"
+    def noise(self,
+        x:np.ndarray, y:np.ndarray, # where
+        order:int=1                 # of the spline between the bumps
+    ) -> np.ndarray:
+        "A random field from 0 to 1 that has about one bump per unit; order 3 is smoother than 1"
         return ndimage.map_coordinates(
             self.lattice, np.broadcast_arrays(y, x), order=order, mode="grid-wrap", prefilter=False)
 
     def _window(self, box, margin):
-        "Rows and columns of the pixels that a box can touch, and their places in the shapes' units (broadcast them)"
-        (ox, oy), (c, s), u, m = self.origin, self.turn, self.unit, margin
-        left, right, top, bottom = box[0] - m, box[2] + m, box[1] - m, box[3] + m
+        "Rows and columns of the pixels that a box can touch, and their x and y as shapes count (broadcast them)"
+        (ox, oy), (c, s), u = self.origin, self.turn, self.unit
+        left, top = box[0] - margin, box[1] - margin
+        right, bottom = box[2] + margin, box[3] + margin
         corners = [(self.mirror * x, y) for x in (left, right) for y in (top, bottom)]
-        c0, c1 = self._pixels([ox + u * (c * x - s * y) for x, y in corners])
-        r0, r1 = self._pixels([oy + u * (s * x + c * y) for x, y in corners])
-        dx, dy = (np.arange(c0, c1) + .5 - ox) / u, (np.arange(r0, r1)[:, None] + .5 - oy) / u
-        rows, columns = slice(r0, r1), slice(c0, c1)
+        columns = self._span([ox + u * (c * x - s * y) for x, y in corners])
+        rows = self._span([oy + u * (s * x + c * y) for x, y in corners])
+        dx = (np.arange(columns.start, columns.stop) + .5 - ox) / u
+        dy = (np.arange(rows.start, rows.stop)[:, None] + .5 - oy) / u
         if not s: return rows, columns, self.mirror * c * dx[None], c * dy      # one row, one column
         return rows, columns, self.mirror * (c * dx + s * dy), c * dy - s * dx
 
-    def _pixels(self, places):
-        "The first pixel that one of these places can touch, and the one after the last"
-        return max(0, int(min(places)) - 1), min(self.size, int(max(places)) + 2)
+    def _span(self, places):
+        "The pixels from the first to the last that one of these places can touch"
+        return slice(max(0, int(min(places)) - 1), min(self.size, int(max(places)) + 2))
 
     def paint(self,
         part:str|None,              # whose mask it belongs to; None: scenery, behind the animal
@@ -193,10 +205,10 @@ class Canvas:
         if hair:
             strands = self._strands(shape, x, y) - .5
             d, color = d - hair * strands, color * (1 + .3 * strands)[..., None]
-        cover = opacity * (
-            smoothstep(0.5 - d / (2 * soft))
-            if soft * self.unit > 0.5
-            else _between_0_and_1(0.5 - d * self.unit))
+        is_soft = soft * self.unit > .5
+        hard_edge = .5 - d * self.unit
+        cover = smoothstep(.5 - d / (2 * soft)) if is_soft else _between_0_and_1(hard_edge)
+        cover = opacity * cover
         self.image[rows, cols] += cover[..., None] * (color - self.image[rows, cols])
         if part is not None:
             rest = 1 - cover
@@ -214,7 +226,7 @@ class Canvas:
         return .5 + (self.noise(fine * turns + 2 * r, 3 * r) - .5) * np.minimum(1, 2 * r)
 
     def _shade(self, d, bulge):
-        "Brightness of a cushion with the edge where `d` is 0: lit on the sun's side, dark at the rim"
+        "Brightness of a cushion whose edge is where `d` is 0; lit by the sun, dark at the rim"
         depth = np.maximum(-d, 0)
         r = depth.max() + 1e-6
         height = bulge * np.sqrt(np.maximum(r * r - (r - depth)**2, 0))

@@ -43,8 +43,11 @@ def as_module(
 
 def list_layers(
     model # as in `as_module`
-) -> dict[str, nn.Module]: # `conv1`, `maxpool1`, `relu1`, …, in the order in which the model holds them; `layer_paths` has PyTorch's names
-    "The layers of a model that hold no other layers, with names made of kind and number"
+) -> dict[str, nn.Module]: # `conv1`, `maxpool1`, `relu1`, …, in the order of the model
+    """The layers of a model that hold no other layers, with names made of kind and number.
+
+    `layer_paths` has PyTorch's names.
+    """
     count, layers = Counter(), {}
     for m in as_module(model).modules():
         if list(m.children()): continue
@@ -84,13 +87,14 @@ def _layer_name(net, known, layer):
     for name, m in [*known.items(), *net.named_modules()]:
         if m is module and name: return name
     said = repr(layer) if isinstance(layer, (str, int)) else f"of type {type(layer).__name__}"
-    near = get_close_matches(str(layer).lower()[:40], names, 5, .5) or [*names[:3], "…", names[-1]]
+    near = get_close_matches(str(layer).lower()[:40], names, n=5, cutoff=.5)
+    if not near: near = [*names[:3], "…", names[-1]]
     raise CatsDogsError(
         f"no layer {said}: there are {', '.join(near)}, or a position "
         f"from 0 to {len(names) - 1}; `list_layers(model)` lists all")
 
 def _submodule(net, path):
-    "The module of this name; the outer part of it, as of a network in a `Sequential`, may be left out"
+    "The module of this name; its outer part, as of a network in a `Sequential`, may be missing"
     try: return net.get_submodule(path)
     except AttributeError: pass
     found = [m for name, m in net.named_modules() if name.endswith(f".{path}")]
@@ -101,10 +105,13 @@ def _submodule(net, path):
 def capture_outputs(
     model,                      # as in `as_module`
     layers:Iterable|None=None,  # as in `find_layers`; None: all
-    # (name, output) → what to keep of it, at once; None: the output itself
-    reduce:Callable|None=None
-) -> Iterator[dict]: # fills as the model is called: name → what the layer put out, n×…, with its gradient's history; a layer used twice gives its last output
-    "While the block runs, the model is in evaluation mode, no layer works in place, and the outputs of `layers` are kept; then all is as it was"
+    reduce:Callable|None=None   # (name, output) → what to keep of it; None: the output itself
+) -> Iterator[dict]: # fills as the model is called: name → what the layer put out, n×…
+    """Keep the outputs of layers while the block runs.
+
+    Meanwhile the model is in evaluation mode, and no layer works in place. Afterwards all is
+    as it was. Outputs keep their gradient's history. A layer used twice gives its last output.
+    """
     model, kept, hooks = as_module(model), {}, []
     before = [(m, m.training, getattr(m, "inplace", None)) for m in model.modules()]
     def keep(name):
@@ -142,23 +149,25 @@ def run_model(
     model,      # as in `as_module`
     xb:Tensor   # a batch, n×3×h×w from 0 to 1
 ): # whatever the model returns
-    "Call a model on a batch, with the channels of a pixel side by side, which convolutions are fastest at; raises `CatsDogsError` with PyTorch's words if they do not fit"
+    """Call a model on a batch.
+
+    The channels of a pixel lie side by side, which convolutions are fastest at.
+    Raises `CatsDogsError` with PyTorch's words if model and batch do not fit.
+    """
     xb = to_model(model, xb)
-    try: return as_module(model)(xb.contiguous(memory_format=torch.channels_last) if xb.ndim == 4 else xb)
+    if xb.ndim == 4: xb = xb.contiguous(memory_format=torch.channels_last)
+    try: return as_module(model)(xb)
     except RuntimeError as e:
         raise CatsDogsError(
             f"the model cannot take pictures of {'×'.join(map(str, xb.shape[1:]))}: "
             f"give them the size it was made for ({str(e).splitlines()[0]})") from e
 
 def as_batch(
-    # one picture or n of the same size, uint8, h×w×3 or n×h×w×3: an array, a PIL image, or a list
-    # of them
-    pictures
+    pictures    # one, h×w×3 and uint8, or n of the same size: arrays, PIL images, or a list of them
 ) -> Tensor: # n×3×h×w, float32, from 0 to 1: what the models of this library take
     "Pictures as a batch"
-    x = torch.from_numpy(
-        np.array(
-            [np.asarray(p) for p in pictures] if isinstance(pictures, (list, tuple)) else pictures))
+    if isinstance(pictures, (list, tuple)): pictures = [np.asarray(p) for p in pictures]
+    x = torch.from_numpy(np.array(pictures))
     if x.dtype != torch.uint8 or x.ndim not in (3, 4) or x.shape[-1] != 3:
         raise CatsDogsError(
             "pictures must be uint8 with red, green and blue last, h×w×3 "
@@ -169,8 +178,8 @@ def activations(
     model,                      # as in `as_module`
     xb:Tensor,                  # a batch, n×3×h×w from 0 to 1
     layers:Iterable|None=None   # as in `find_layers`; None: all
-) -> dict[str, Tensor]: # name → what the layer put out, n×…; a layer used twice gives its last output
-    "What layers compute for a batch, in evaluation mode and without gradients; the model is left as it was"
+) -> dict[str, Tensor]: # name → what the layer put out, n×…; see `capture_outputs`
+    "What layers compute for a batch, in evaluation mode and without gradients"
     with capture_outputs(model, layers) as kept, torch.no_grad(): run_model(model, xb)
     return kept
 
@@ -186,7 +195,10 @@ class Unit:
     def values(self,
         out:Tensor # what its layer put out, n×channels×h×w or n×channels
     ) -> Tensor: # n
-        "The unit's activation for each picture; raises `CatsDogsError` for a unit or a place that is not there"
+        """The unit's activation for each picture.
+
+        Raises `CatsDogsError` for a unit or a place that is not there.
+        """
         check_readable(self.layer, out)
         check_unit(self.layer, self.channel, out.shape[1])
         check_place(self.layer, self.place, out.shape[2:])
@@ -197,26 +209,47 @@ class Unit:
         row, column = (a.shape[1] // 2, a.shape[2] // 2) if self.place == "centre" else self.place
         return a[:, row, column]
 
-def shape_text(x): return "×".join(["n", *map(str, x.shape[1:])])
+def shape_text(
+    x:Tensor # n×…
+) -> str: # as "n×16×32×32"
+    "The shape of a batch, in words"
+    return "×".join(["n", *map(str, x.shape[1:])])
 
-def check_unit(layer, unit, n):
+def check_unit(
+    layer,      # its name
+    unit:int,   # from 0
+    n:int       # how many units the layer has
+):
+    "Raise `CatsDogsError` if the layer has no such unit"
     if not 0 <= unit < n:
         raise CatsDogsError(f"{layer} has no unit {unit}: they are numbered 0 to {n - 1}")
 
-def check_maps(name, out):
+def check_maps(
+    name:str,   # of the layer
+    out:Tensor  # what it puts out
+):
+    "Raise `CatsDogsError` if these are no maps, n×channels×h×w"
     if out.ndim != 4:
         raise CatsDogsError(
             f"{name} has no maps, its output is {shape_text(out)}: "
             "choose a layer before the network flattens")
 
-def check_readable(name, out):
+def check_readable(
+    name:str,   # of the layer
+    out:Tensor  # what it puts out
+):
+    "Raise `CatsDogsError` if these are neither maps nor the numbers of a dense layer"
     if out.ndim not in (2, 4):
         raise CatsDogsError(
             f"layer {name} puts out {shape_text(out)}: only units of maps (n×channels×h×w) "
             "and of dense layers (n×numbers) can be read; choose another layer")
 
-def check_place(name, place, sides):
-    "`sides` of the layer's maps; none for a dense layer"
+def check_place(
+    name:str,   # of the layer
+    place,      # as in `Unit`
+    sides       # rows and columns of the layer's maps; none for a dense layer
+):
+    "Raise `CatsDogsError` if the layer has no such place"
     if place is None: return
     if not len(sides):
         raise CatsDogsError(
@@ -232,11 +265,12 @@ def check_place(name, place, sides):
 
 # %% ../../nbs/library/models/hooks.ipynb #e1a0c002
 def class_logits(
-    # what a network puts out for n pictures: n×1, n or n×(number of classes); of several tensors
-    # the first counts
-    out
-) -> Tensor: # n×(number of classes): the evidence for each class; one logit z counts as the pair (-z, z)
-    "One form for networks with one logit and with many; raises `CatsDogsError` for a network that does not classify pictures"
+    out     # what a network puts out for n pictures: n×1, n or n×classes; the first tensor counts
+) -> Tensor: # n×classes: the evidence for each class; one logit z counts as the pair (-z, z)
+    """One form for networks with one logit and with many.
+
+    Raises `CatsDogsError` for a network that does not classify pictures.
+    """
     out = first_tensor(out)
     if out.ndim == 1: out = out[:, None]
     if out.ndim != 2:
@@ -250,9 +284,8 @@ def class_names(
     k:int   # how many classes it has
 ) -> list[str]:
     "The names of a model's classes: its own, or else cat and dog for two, or else numbers"
-    names = (
-        getattr(model, "classes", None) or getattr(getattr(model, "dls", None), "vocab", None) or ()
-    )
+    own, of_data = getattr(model, "classes", None), getattr(model, "dls", None)
+    names = own or getattr(of_data, "vocab", None) or ()
     if len(names) == k: return [str(name) for name in names]
     return ["cat", "dog"] if k == 2 else [str(i) for i in range(k)]
 
@@ -270,31 +303,34 @@ def class_number(
 
 # %% ../../nbs/library/models/hooks.ipynb #a4fee713
 @contextmanager
-def no_gradients(model, fast=False):
-    "Without gradients; `fast`: in bfloat16 where the machine can"
+def no_gradients(
+    model,          # as in `as_module`
+    fast:bool=False # in bfloat16 where the machine can
+) -> Iterator[torch.device]: # the model's
+    "Run the block without gradients"
     device = next(as_module(model).parameters(), torch.empty(0)).device
-    settings = speed_settings(device=device)
-    with (
-        torch.no_grad(),
-        torch.autocast(
-            device.type, torch.bfloat16, enabled=fast and settings.precision == "bfloat16")):
+    bfloat16 = fast and speed_settings(device=device).precision == "bfloat16"
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         yield device
 
-def by_unit(name, out):
-    "A layer's output as n×units×places"
+_PASS_ON = (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity)
+
+def by_unit(
+    name:str,   # of the layer
+    out:Tensor  # what it puts out
+) -> Tensor: # n×units×places
+    "A layer's output by unit and place; raises `CatsDogsError` if it has no units"
     if out.ndim not in (2, 4):
         raise CatsDogsError(
             f"{name} puts out {'×'.join(map(str, out.shape))}: units are counted in "
             "layers that put out n×units or n×units×h×w; leave it out of `layers`")
     return out.flatten(2) if out.ndim == 4 else out[..., None]
 
-def computing_layers(model, layers):
-    "The layers to look at: those asked for, or all but the ones that only pass numbers on in evaluation mode"
+def computing_layers(
+    model,                  # as in `as_module`
+    layers:Iterable|None    # as in `find_layers`; None: all that do not only pass numbers on
+) -> list[str]:
+    "The names of the layers to look at"
     found = find_layers(model, layers)
-    return (
-        list(found)
-        if layers is not None
-        else [
-            n
-            for n, m in found.items()
-            if not isinstance(m, (nn.Flatten, nn.modules.dropout._DropoutNd, nn.Identity))])
+    if layers is not None: return list(found)
+    return [name for name, layer in found.items() if not isinstance(layer, _PASS_ON)]

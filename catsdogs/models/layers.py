@@ -26,9 +26,13 @@ def _pieces(*tensors):
     photos = max(1, _PIECE // max(1, tensors[0].shape[1:].numel()))
     return zip(*(t.split(photos) for t in tensors))
 
+def _columns(bits): return bits[:, :, 0::2], bits[:, :, 1::2]
+def _rows(bits): return bits[:, 0::2], bits[:, 1::2]
+
 def _hand_down(gradient, first, second, to_first, to_second):
-    "Give the gradient of the larger of two numbers to the larger one; to the first if they are equal"
-    torch.mul(gradient, torch.gt(second, first, out=torch.empty_like(gradient)), out=to_second)
+    "Give the gradient of the larger of two numbers to that one; to the first if they are equal"
+    second_is_larger = torch.gt(second, first, out=torch.empty_like(gradient))
+    torch.mul(gradient, second_is_larger, out=to_second)
     # as integers: x - 0 is x and x - x is 0, whatever bits they are
     torch.sub(gradient, to_second, out=to_first)
 
@@ -40,9 +44,9 @@ class _PoolReLU(torch.autograd.Function):
         n, c, h, w = x.shape
         out = torch.empty(n, c, h // 2, w // 2, dtype=x.dtype, memory_format=torch.channels_last)
         for b, o in _pieces(_windowed(x), _bits(out)):
-            wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
+            wide = torch.maximum(*_columns(b))
             # -128 is minus infinity; from -127 to -1 lies what is no number, and must not become 0
-            F.threshold_(torch.maximum(wide[:, 0::2], wide[:, 1::2], out=o), -128, 0)
+            F.threshold_(torch.maximum(*_rows(wide), out=o), -128, 0)
         ctx.save_for_backward(x, out)
         return out
 
@@ -51,21 +55,25 @@ class _PoolReLU(torch.autograd.Function):
     def backward(ctx, gradient):
         "n×c×⌊h/2⌋×⌊w/2⌋ → n×c×h×w"
         x, out = ctx.saved_tensors
-        to_x = torch.empty_like(x) if x.shape[2] % 2 == x.shape[3] % 2 == 0 else torch.zeros_like(x)
+        even = x.shape[2] % 2 == x.shape[3] % 2 == 0        # else some pixels get no gradient
+        to_x = torch.empty_like(x) if even else torch.zeros_like(x)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         for b, o, g, to_b in _pieces(_windowed(x), _bits(out), _bits(gradient), _windowed(to_x)):
-            wide = torch.maximum(b[:, :, 0::2], b[:, :, 1::2])
+            wide = torch.maximum(*_columns(b))
             to_wide = torch.empty_like(wide)
-            _hand_down(
-                g * torch.gt(o, 0, out=torch.empty_like(o)), wide[:, 0::2], wide[:, 1::2],
-                to_wide[:, 0::2], to_wide[:, 1::2])
-            _hand_down(to_wide, b[:, :, 0::2], b[:, :, 1::2], to_b[:, :, 0::2], to_b[:, :, 1::2])
+            positive = torch.gt(o, 0, out=torch.empty_like(o))
+            _hand_down(g * positive, *_rows(wide), *_rows(to_wide))
+            _hand_down(to_wide, *_columns(b), *_columns(to_b))
         return to_x
 
 def pool_relu(
     x:Tensor    # n×c×h×w, h and w 2 or more
 ) -> Tensor: # n×c×⌊h/2⌋×⌊w/2⌋
-    "2×2 max pooling, then ReLU; on a CPU, bfloat16 in channels-last order is compared as integers: the same result to the bit, gradients too, but that what is no number is passed over beside a positive one"
+    """2×2 max pooling, then ReLU.
+
+    On a CPU, bfloat16 in channels-last order is compared as integers. Results and gradients are
+    the same to the bit, except that a NaN beside a positive number is passed over.
+    """
     if (
         x.dtype == torch.bfloat16
         and x.device.type == "cpu"
@@ -74,19 +82,23 @@ def pool_relu(
     return F.relu(F.max_pool2d(x, 2), inplace=True)
 
 # %% ../../nbs/library/models/layers.ipynb #6b7b927a
+def _has_hooks(layer):
+    forward = layer._forward_hooks or layer._forward_pre_hooks
+    return bool(forward or layer._backward_hooks or layer._backward_pre_hooks)
+
 def _pools(layers):
-    "Are these 2×2 max pooling and ReLU, and does nobody listen to them?"
+    "Are these 2×2 max pooling and ReLU, without hooks?"
     if [type(m) for m in layers] != [nn.MaxPool2d, nn.ReLU]: return False
     pool = layers[0]
-    plain = (
-        pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode,
-        pool.return_indices) == (2, 2, 0, 1, False, False)
-    return plain and not any(
-        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
-        for m in layers)
+    window = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+    plain = window == (2, 2, 0, 1) and not pool.ceil_mode and not pool.return_indices
+    return plain and not any(_has_hooks(layer) for layer in layers)
 
 class ConvBlock(nn.Sequential):
-    "An `nn.Sequential` that does its pooling and ReLU at once if it is made of convolution, 2×2 max pooling and ReLU, see `pool_relu`"
+    """Convolution, pooling and ReLU in an `nn.Sequential`.
+
+    2×2 max pooling and ReLU are done at once, see `pool_relu`, unless a layer has been replaced.
+    """
     def forward(self, x:Tensor) -> Tensor:
         "What the layers make of x, one after the other"
         return pool_relu(self[0](x)) if _pools(list(self)[1:]) else super().forward(x)
@@ -100,16 +112,28 @@ def conv_block(
 
 # %% ../../nbs/library/models/layers.ipynb #42914a93
 def blur_pool() -> nn.Sequential: # n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉
-    "Halve the sides after a blur by 1, 2, 1 in both directions, made of two mean poolings; nothing is padded"
+    """Halve the sides after a blur by 1, 2, 1 in both directions.
+
+    It is made of two mean poolings, and nothing is padded.
+    """
     return nn.Sequential(nn.AvgPool2d(2, 1), nn.AvgPool2d(2, 2, ceil_mode=True))
 
 # %% ../../nbs/library/models/layers.ipynb #7ab0c827
-def conv_bn(n_in, n_out, kernel, stride=1):
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(n_out))
+def conv_bn(
+    n_in:int,       # channels in
+    n_out:int,      # channels out
+    kernel:int,     # its side, odd
+    stride:int=1    # from one place to the next
+) -> nn.Sequential: # keeps the size at stride 1
+    "A convolution without bias, and batch normalisation"
+    convolution = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(n_out))
 
 class ResidualBlock(nn.Module):
-    "Half the sides, more channels: a blurred short cut plus convolution, blur, convolution; n×n_in×h×w → n×n_out×⌈(h-1)/2⌉×⌈(w-1)/2⌉"
+    """Half the sides, more channels: a blurred short cut plus convolution, blur, convolution.
+
+    n×n_in×h×w → n×n_out×⌈(h-1)/2⌉×⌈(w-1)/2⌉
+    """
     def __init__(self,
         n_in:int,   # channels in
         n_out:int   # channels out
@@ -126,7 +150,10 @@ class ResidualBlock(nn.Module):
 
 # %% ../../nbs/library/models/layers.ipynb #348f46bd
 class Standardize(nn.Module):
-    "Subtract a mean and divide by a spread, for each colour: numbers from 0 to 1 become what a pretrained network is used to; n×3×h×w → n×3×h×w"
+    """Subtract a mean and divide by a standard deviation, for each colour.
+
+    Numbers from 0 to 1 become what a pretrained network is used to; n×3×h×w → n×3×h×w.
+    """
     def __init__(self,
         mean:tuple, # of red, green, blue
         std:tuple   # their standard deviations

@@ -47,7 +47,10 @@ _TIMM_NAME = re.compile(r"timm:[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 def check_timm(
     name:str # "timm:NAME", also with options, as "timm:resnet18,drop_rate=0.1"
 ) -> tuple[str, dict]: # timm's own name, and option → value
-    "Check that this is a plain name of timm's with harmless options; raises `CatsDogsError` for anything else"
+    """Check that this is a plain name of timm's with harmless options.
+
+    Raises `CatsDogsError` for anything else.
+    """
     family, options = split_options(name)
     if not _TIMM_NAME.fullmatch(family):
         raise CatsDogsError(f"model {name!r}: only the plain names of timm's own models are taken, "
@@ -66,7 +69,10 @@ def timm_model(
     name:str,   # as for `check_timm`
     n_out:int   # outputs: 1 for two classes, else one for each class
 ) -> nn.Module: # n×3×h×w → n×n_out logits
-    "`Standardize` and one of timm's models, with fresh weights; raises `CatsDogsError` for names that it does not know"
+    """`Standardize` and one of timm's models, with fresh weights.
+
+    Raises `CatsDogsError` for names that it does not know.
+    """
     import timm
     plain, options = check_timm(name)
     try: net = timm.create_model(plain, pretrained=False, num_classes=n_out, **options)
@@ -79,26 +85,29 @@ def mismatch(
     need:dict,  # name → tensor: the network's weights
     have:dict   # name → tensor: the file's
 ) -> str: # empty if they fit
-    "How the weights in a file differ from those that a network needs, in words: the first of each kind, and how many"
-    shape = lambda t: "×".join(map(str, t.shape)) or "one number"
+    """How the weights in a file differ from those that a network needs, in words.
+
+    The first of each kind of difference is named, and the others are counted.
+    """
+    def shape(t): return "×".join(map(str, t.shape)) or "one number"
     other = [
         f"{k} is {shape(have[k])} in the file and {shape(need[k])} in the network"
-        for k in need
-        if k in have and have[k].shape != need[k].shape]
+        for k in need if k in have and have[k].shape != need[k].shape]
     missing = [f"{k} is not in the file" for k in need if k not in have]
     more = [f"{k} is not in the network" for k in have if k not in need]
-    kinds = [
-        found[0] + (f" ({len(found) - 1} more such)" if len(found) > 1 else "")
-        for found in (other, missing, more)
-        if found]
-    return "; ".join(kinds)
+    return "; ".join(_first_of(found) for found in (other, missing, more) if found)
+
+def _first_of(found):
+    return found[0] + (f" ({len(found) - 1} more such)" if len(found) > 1 else "")
 
 def load_backbone(
     model:nn.Module,            # from `build_model("timm:NAME", …)`; changed in place
-    # a file (safetensors, or a torch state dict), or "download": from timm's hub
-    weights:str|Path="download"
+    weights:str|Path="download" # a file (safetensors or a state dict); "download": from timm's hub
 ) -> nn.Module: # `model`
-    "Give a timm model its pretrained weights, and zeros to the last layer, which has yet to learn; raises `CatsDogsError` if they do not fit, or cannot be had"
+    """Give a timm model its pretrained weights, and zeros to the last layer.
+
+    Raises `CatsDogsError` if they do not fit, or cannot be had.
+    """
     if not (isinstance(model, nn.Sequential) and hasattr(model[-1], "default_cfg")):
         raise CatsDogsError("pretrained weights are for models of timm: choose --model timm:NAME")
     net, have = model[-1], _read_weights(model[-1], weights)
@@ -109,40 +118,41 @@ def load_backbone(
         raise CatsDogsError(
             f"{weights}: does not fit {net.default_cfg.get('architecture', 'this model')}: {wrong}")
     net.load_state_dict({k: have[k] for k in need}, strict=False)
-    # timm draws it for a thousand classes: for one output its numbers are so large that the first
-    # loss is 40, not 0.69
+    # The last layer has yet to learn. As timm draws it, for a thousand classes, its numbers are so
+    # large that the first loss is 40, not 0.69.
     for p in net.get_classifier().parameters(): nn.init.zeros_(p)
     return model
 
 def _read_weights(net, weights):
-    if weights == "download":
-        import timm
-        try: return timm.create_model(net.default_cfg["architecture"], pretrained=True).state_dict()
-        except Exception as e:
-            raise CatsDogsError(
-                f"the weights of {net.default_cfg['architecture']} cannot be "
-                f"downloaded ({type(e).__name__}); offline, give a file: --weights FILE") from e
+    if weights == "download": return _download_weights(net.default_cfg["architecture"])
     if not Path(weights).is_file(): raise CatsDogsError(f"{weights}: no such file with weights")
-    try:
-        if str(weights).endswith(".safetensors"):
-            from safetensors.torch import load_file
-            return load_file(weights)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-        state = state.get("state_dict", state)
-        if not all(isinstance(v, Tensor) for v in state.values()):
-            raise TypeError("not all of it is tensors")
-        return state
+    damaged = f"{weights}: damaged, or not a safetensors file or a torch state dict"
+    try: return _read_file(weights)
     except pickle.UnpicklingError as e:
-        if "nsupported" not in str(e):
-            raise CatsDogsError(
-                f"{weights}: damaged, or not a safetensors file or a torch state dict") from e
+        if "nsupported" not in str(e): raise CatsDogsError(damaged) from e
         raise CatsDogsError(
             f"{weights}: refused, because it holds more than tensors: a pickle can run any "
             "program when it is opened. Get the weights as safetensors, or as a plain state dict"
         ) from e
+    except Exception as e: raise CatsDogsError(f"{damaged} ({type(e).__name__})") from e
+
+def _download_weights(architecture):
+    import timm
+    try: return timm.create_model(architecture, pretrained=True).state_dict()
     except Exception as e:
         raise CatsDogsError(
-            f"{weights}: damaged, or not a safetensors file "
-            f"or a torch state dict ({type(e).__name__})") from e
+            f"the weights of {architecture} cannot be downloaded ({type(e).__name__}); "
+            "offline, give a file: --weights FILE") from e
+
+def _read_file(weights):
+    "Name → tensor, without running anything that the file may hold"
+    if str(weights).endswith(".safetensors"):
+        from safetensors.torch import load_file
+        return load_file(weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    state = state.get("state_dict", state)
+    if not all(isinstance(v, Tensor) for v in state.values()):
+        raise TypeError("not all of it is tensors")
+    return state

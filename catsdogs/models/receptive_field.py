@@ -17,7 +17,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from ..core import CatsDogsError
-from .convolution import geometry
+from .convolution import geometry, Window
 from .hooks import (
     activations, as_batch, as_module, capture_outputs, check_maps, check_place)
 from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
@@ -52,19 +52,22 @@ def _chain(model, name="") -> Iterator[tuple[str, nn.Module]]:
     else: yield name, model
 
 def receptive_field(
-    # nn.Sequential, also nested, in prediction mode (batch norm would see the whole batch)
-    model:nn.Module,
+    model:nn.Module,    # nn.Sequential, also nested
     axis:int=0          # 0: down, 1: across; they differ only for layers that are not square
 ) -> list[FieldRow]: # one for each layer
-    "Receptive field after each layer; raises `CatsDogsError` for models with branches and for layers it does not know"
+    """Receptive field after each layer.
+
+    Raises `CatsDogsError` for models with branches and for layers it does not know.
+    """
     names = {id(m): name for name, m in list_layers(model).items()}
     rows, size, jump, start = [], 1, 1, 0
     for path, layer in _chain(model):
         if isinstance(layer, _GLOBAL): size = None
         elif isinstance(layer, _SLIDING):
-            kernel, stride, padding, dilation = (pair[axis] for pair in geometry(layer))
-            if size is not None: size += dilation * (kernel - 1) * jump
-            start, jump = start - padding * jump, jump * stride
+            window = geometry(layer).along(axis)
+            if size is not None: size += window.dilation * (window.kernel - 1) * jump
+            start -= window.padding * jump
+            jump *= window.stride
         elif not isinstance(layer, _PIXELWISE):
             raise CatsDogsError(
                 f"layer {names[id(layer)]} ({type(layer).__name__}): "
@@ -77,16 +80,20 @@ def effective_receptive_field(
     x:Tensor,  # n×c×h×w; the more and the more random the pictures, the fuller the field
     row:int, column:int     # which number of the maps
 ) -> Tensor: # h×w: mean absolute gradient of that number (all maps together) for each pixel
-    "How much each pixel of the input matters to one place of the maps (Luo et al., 2016); raises `CatsDogsError` if there is no such place"
+    """How much each pixel of the input matters to one place of the maps (Luo et al., 2016).
+
+    Raises `CatsDogsError` if there is no such place.
+    """
     x, training = x.detach().clone().requires_grad_(), model.training
     try:
         maps = model.eval()(x)
         if maps.ndim != 4:
             raise CatsDogsError(
-                f"the model gives {maps.ndim} sides, not maps "
+                f"the model gives {maps.ndim} dimensions, not maps "
                 "(4): cut it before it flattens, as model[:-2]")
         check_place("the model", (row, column), maps.shape[2:])
-        return torch.autograd.grad(maps[:, :, row, column].sum(), x)[0].abs().mean((0, 1))
+        number = maps[:, :, row, column].sum()
+        return torch.autograd.grad(number, x)[0].abs().mean((0, 1))
     finally: model.train(training)
 
 # %% ../../nbs/library/models/receptive_field.ipynb #3bcd272b
@@ -100,6 +107,11 @@ class ReceptiveField:
     # each place sees all of the picture besides, through a gate or a dense layer
     whole: bool = False
 
+    @property
+    def end(self) -> tuple:
+        "The first pixel that place (0, 0) no longer sees, down and across"
+        return tuple(start + size for start, size in zip(self.start, self.size, strict=True))
+
     def window(self,
         place:tuple # row and column
     ) -> tuple: # top, bottom, left, right, ends not included, padding and all
@@ -112,7 +124,10 @@ class ReceptiveField:
     def centres(self,
         sides:tuple # rows and columns of the maps
     ) -> tuple: # a number for each row, and one for each column
-        "Where the places lie in the picture: the middle of what each of them sees, 0 for the middle of the first pixel"
+        """The middle of what each place sees.
+
+        It is counted in pixels of the picture, from the middle of the first one.
+        """
         axes = zip(self.start, self.size, self.jump, sides)
         return tuple(
             start + (size - 1) / 2 + jump * torch.arange(n) for start, size, jump, n in axes)
@@ -122,40 +137,55 @@ class ReceptiveField:
         size:tuple|None=None,   # height and width of what comes back, pixels; None: the picture's
         step:int=1              # only every so many of its pixels, down and across
     ) -> Tensor: # n×c×H×W, float32
-        "Lay maps on the picture, each number at the middle of what it sees, with linear interpolation between them"
+        """Lay maps on the picture, each number at the middle of what it sees.
+
+        Between the middles it interpolates linearly.
+        """
         size = size or self.picture
         places = zip(self.centres(maps.shape[2:]), size, self.picture)
         down, across = (_weights(at, n, pixels, step).to(maps.device) for at, n, pixels in places)
         return down @ maps.float() @ across.T
 
 def _weights(centres, n, pixels, step):
-    "For every so many of n points along a side of so many pixels, the share of each place: n/step × places"
+    """The share of each place in the points along a side, n/step × places.
+
+    There are n points on so many pixels, and every `step`th of them is taken.
+    """
     at = (torch.arange(0, n, step) + .5) * pixels / n - .5
     jump = centres[1] - centres[0] if len(centres) > 1 else 1
     at = ((at - centres[0]) / jump).clamp(0, len(centres) - 1)
     return (1 - (at[:, None] - torch.arange(len(centres))).abs()).clamp(min=0)
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c102
-_KEEP = set("""relu relu6 hardtanh leaky_relu prelu elu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus clamp clamp_min abs
-exp sqrt rsqrt pow square neg dropout dropout1d dropout2d feature_dropout alpha_dropout batch_norm contiguous to float half bfloat16
-type clone detach clip threshold logsigmoid""".split())
-_JOIN = set("""add iadd radd sub isub rsub mul imul rmul div idiv truediv itruediv rtruediv true_divide
-maximum minimum cat concat""".split())
+def _names(text): return frozenset(text.split())
+
+_KEEP = _names("""
+    relu relu6 hardtanh leaky_relu prelu elu gelu silu mish hardswish hardsigmoid sigmoid tanh
+    softplus logsigmoid threshold clamp clamp_min clip abs exp sqrt rsqrt pow square neg
+    dropout dropout1d dropout2d feature_dropout alpha_dropout batch_norm
+    contiguous to float half bfloat16 type clone detach""")
+_JOIN = _names("""
+    add iadd radd sub isub rsub mul imul rmul div idiv truediv itruediv rtruediv true_divide
+    maximum minimum cat concat""")
 # of channels, where the places stay
-_SHARE = set("mean sum amax amin max min norm chunk split getitem unbind narrow".split())
-_NORMS = set("layer_norm group_norm instance_norm rms_norm normalize".split())
-_MIX = set(
-    "softmax matmul bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward".split()
-)
-_POOLS = set("max_pool2d max_pool2d_with_indices avg_pool2d".split())
+_SHARE = _names("mean sum amax amin max min norm chunk split getitem unbind narrow")
+_NORMS = _names("layer_norm group_norm instance_norm rms_norm normalize")
+_MIX = _names("""
+    softmax matmul bmm baddbmm einsum scaled_dot_product_attention
+    multi_head_attention_forward""")
+_POOLS = _names("max_pool2d max_pool2d_with_indices avg_pool2d")
 
 class _Trail(TorchFunctionMode):
-    "While it is on, notes of each tensor which of its sides go down and across the picture, and where its places look"
+    """While it is on, it follows each tensor that comes from the picture.
+
+    Of each it notes which dimensions go down and across, and where its places look.
+    """
     def __init__(self, x):
         super().__init__()
         # all tensors stay alive, so that no two have the same id
         self.kept, self.found = [], {}
-        self.note(x, ((2, 3), ReceptiveField(tuple(x.shape[2:]), (1, 1), (1, 1), (0, 0))))
+        pixels = ReceptiveField(tuple(x.shape[2:]), size=(1, 1), jump=(1, 1), start=(0, 0))
+        self.note(x, ((2, 3), pixels))
 
     def note(self, tensor, what):
         self.kept.append(tensor)
@@ -172,7 +202,10 @@ class _Trail(TorchFunctionMode):
         return out
 
     def follow(self, name, given, args, kwargs, out):
-        "Sides and field of a function's result; None: its places are not known; False: attention has mixed them"
+        """Dimensions and field of a function's result.
+
+        None: its places are not known. False: attention has mixed them.
+        """
         placed = [(t, *self.found[id(t)]) for t in given if self.found[id(t)]]
         mixed = any(self.found[id(t)] is False for t in given)
         if name in _MIX or (mixed and not placed): return False
@@ -183,8 +216,8 @@ class _Trail(TorchFunctionMode):
         if name in _KEEP: return axes, field
         if name in _SHARE: return (axes, field) if _same_sides(x, out, axes) else None
         if name in _NORMS:
-            return axes, (
-                replace(field, whole=True) if _mixes_places(name, x, axes, args) else field)
+            mixes = _mixes_places(name, x, axes, args)
+            return axes, replace(field, whole=True) if mixes else field
         if name == "linear": return None if x.ndim - 1 in axes else (axes, field)
         if name in ("permute", "transpose"): return _turned(name, x, axes, args, kwargs), field
         if name in ("view", "reshape"): return _reshaped(x, axes, out, field)
@@ -195,14 +228,17 @@ class _Trail(TorchFunctionMode):
     def join(self, placed, unknown, out):
         "A sum, a product, or tensors side by side: a place sees what all of them see"
         axes, fields = placed[0][1], [field for _, _, field in placed]
-        same = all(
-            a == axes and t.ndim == out.ndim and _same_sides(t, out, axes) for t, a, _ in placed)
+        same = all(a == axes and _same_sides(t, out, axes) for t, a, _ in placed)
         if not same or len({f.jump for f in fields}) > 1: return None
-        start = tuple(min(f.start[i] for f in fields) for i in (0, 1))
-        end = tuple(max(f.start[i] + f.size[i] for f in fields) for i in (0, 1))
+        whole = unknown or any(f.whole for f in fields)
+        start, end = _outermost([f.start for f in fields], [f.end for f in fields])
         size = tuple(e - s for s, e in zip(start, end))
-        return axes, replace(
-            fields[0], size=size, start=start, whole=unknown or any(f.whole for f in fields))
+        return axes, replace(fields[0], size=size, start=start, whole=whole)
+
+def _outermost(starts, ends):
+    "The first of the starts and the last of the ends, each down and across"
+    first, last = zip(*starts, strict=True), zip(*ends, strict=True)
+    return tuple(map(min, first)), tuple(map(max, last))
 
 def _tensors(values):
     "All tensors among values, also those in lists"
@@ -232,8 +268,9 @@ def _turned(name, x, axes, args, kwargs):
     return tuple(order.index(a) for a in axes)
 
 def _reshaped(x, axes, out, field):
-    "A view that leaves the last two sides alone, as in a shuffle of channels, leaves the places alone"
-    if axes != (x.ndim - 2, x.ndim - 1) or x.shape[-2:] != out.shape[-2:]: return None
+    "A view that leaves the last two dimensions alone, as in a shuffle of channels, moves no place"
+    last_two = x.ndim - 2, x.ndim - 1
+    if axes != last_two or x.shape[-2:] != out.shape[-2:]: return None
     return (out.ndim - 2, out.ndim - 1), field
 
 def _pair(n):
@@ -241,31 +278,32 @@ def _pair(n):
     return tuple(n) if len(n) == 2 else (n[0], n[0])
 
 def _window(name, x, out, args, kwargs):
-    "Kernel, stride, padding and dilation of a function that slides a window, each down and across; None for others"
+    "The window of a function that slides one; None for others"
     def option(position, key, default):
         return args[position] if len(args) > position else kwargs.get(key, default)
-    if name == "conv2d":
-        kernel, stride = option(1, "weight", None).shape[2:], _pair(option(3, "stride", 1))
-        padding, dilation = option(4, "padding", 0), _pair(option(5, "dilation", 1))
-        if padding == "valid": padding = 0
-        if padding == "same": padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation))
-        return tuple(kernel), stride, _pair(padding), dilation
-    if name in _POOLS:
-        kernel = _pair(option(1, "kernel_size", None))
-        dilation = _pair(option(4, "dilation", 1)) if name.startswith("max") else (1, 1)
-        return (
-            kernel,
-            _pair(option(2, "stride", None) or kernel),
-            _pair(option(3, "padding", 0)),
-            dilation)
+    if name == "conv2d": return _conv_window(option)
+    if name in _POOLS: return _pool_window(option, name.startswith("max"))
     if name == "pad":
         left, right, top, bottom = (*option(1, "pad", ()), 0, 0)[:4]
-        return (1, 1), (1, 1), (top, left), (1, 1)
+        return Window((1, 1), (1, 1), (top, left), (1, 1))
     if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d") and min(out.shape[2:]) > 1:
         if any(n % m for n, m in zip(x.shape[2:], out.shape[2:])): return None
         kernel = tuple(n // m for n, m in zip(x.shape[2:], out.shape[2:]))
-        return kernel, kernel, (0, 0), (1, 1)
+        return Window(kernel, kernel, (0, 0), (1, 1))
     return None
+
+def _conv_window(option):
+    kernel = tuple(option(1, "weight", None).shape[2:])
+    dilation, padding = _pair(option(5, "dilation", 1)), option(4, "padding", 0)
+    if padding == "valid": padding = 0
+    if padding == "same": padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation))
+    return Window(kernel, _pair(option(3, "stride", 1)), _pair(padding), dilation)
+
+def _pool_window(option, is_max):
+    kernel = _pair(option(1, "kernel_size", None))
+    stride = _pair(option(2, "stride", None) or kernel)
+    dilation = _pair(option(4, "dilation", 1)) if is_max else (1, 1)
+    return Window(kernel, stride, _pair(option(3, "padding", 0)), dilation)
 
 def _seen_through(field, kernel, stride, padding, dilation):
     "The field after a sliding window"
@@ -281,7 +319,10 @@ def receptive_field_of(
     layer:str|int,  # one layer or block, as in `find_layers`
     size:int|tuple  # of the pictures, pixels: side, or height and width
 ) -> ReceptiveField:
-    "What each place of a layer sees, by arithmetic or else measured; raises `CatsDogsError` for what is no map"
+    """What each place of a layer sees, by arithmetic or else measured.
+
+    Raises `CatsDogsError` for what is no map.
+    """
     size, ((name, module),) = _both(size), find_layers(model, layer).items()
     outputs, trail = _follow(model, [name], size)
     field = _field(model, module, outputs[name], trail, size)
@@ -312,7 +353,10 @@ def _blank(model, size):
     return torch.full((1, convolutions[0].in_channels if convolutions else 3, *size), .5)
 
 def _follow(model, names, size):
-    "What layers put out for a blank picture, and its trail; the network may refuse the size only after these layers"
+    """What layers put out for a blank picture, and its trail.
+
+    The network may refuse the size only after these layers.
+    """
     net = as_module(model)
     x = to_model(net, _blank(net, size))
     with capture_outputs(net, names) as outputs, torch.no_grad(), _Trail(x) as trail:
@@ -345,12 +389,14 @@ def _field(model, module, out, trail, size):
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c105
 _SMOOTH = (
-    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.ReLU, nn.ReLU6, nn.LeakyReLU,
-    nn.PReLU, nn.ELU)
-_SMOOTH += (nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Dropout2d)
+    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.Dropout, nn.Dropout2d,
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish)
 
 def _nothing_cancels(model):
-    "A copy with positive weights, no biases, means for maxima, no nonlinearity: gradients above zero where the model looks"
+    """A copy with positive weights, no biases, means for maxima, and no nonlinearity.
+
+    Its gradients are above zero wherever the model looks.
+    """
     net = copy.deepcopy(model).cpu().double().eval().requires_grad_(False)
     for parent in list(net.modules()):
         for name, m in list(parent.named_children()):
@@ -366,24 +412,31 @@ def _nothing_cancels(model):
             if m.bias is not None: m.bias.zero_()
     return net
 
-def _measured_field(model, module, size):
-    "The field of a layer from the gradients of a few places of its maps; None if they do not move along with the picture"
-    path = next(path for path, m in model.named_modules() if m is module)
-    net, kept = _nothing_cancels(model), []
+def _output_of(net, path, x):
+    "What the module of this name puts out; the network may refuse the size after it"
+    kept = []
     net.get_submodule(path).register_forward_hook(
         lambda layer, inputs, out: kept.append(first_tensor(out)))
-    x = _blank(net, size).double().requires_grad_()
     with torch.enable_grad():
         try: net(x)
         # after the layer: `_follow` has reached it
         except (RuntimeError, ValueError, AssertionError): pass
-    out = kept[-1]
+    return kept[-1]
+
+def _measured_field(model, module, size):
+    """The field of a layer from the gradients of a few places of its maps.
+
+    None if what they see does not move along with the picture.
+    """
+    path = next(path for path, m in model.named_modules() if m is module)
+    net = _nothing_cancels(model)
+    x = _blank(net, size).double().requires_grad_()
+    out = _output_of(net, path, x)
     if out.ndim != 4 or not out.requires_grad: return None
     sides, lines = out.shape[2:], []
     for axis in (0, 1):
-        seen = {
-            p: _pixels_seen(out, x, axis, p)
-            for p in sorted({q % sides[axis] for q in (0, 1, -2, -1)})}
+        places = sorted({p % sides[axis] for p in (0, 1, -2, -1)})
+        seen = {p: _pixels_seen(out, x, axis, p) for p in places}
         if not _moves_along(seen, axis): return None
         lines.append(_line({p: _ends(s.sum(1 - axis)) for p, s in seen.items()}))
     if None not in lines: return ReceptiveField(size, *zip(*lines))
@@ -399,7 +452,7 @@ def _pixels_seen(out, x, axis, p):
     return torch.autograd.grad(number, x, retain_graph=True)[0][0].abs().sum(0)
 
 def _moves_along(seen, axis):
-    "Whether the middle of what is seen moves along the axis from each place to the next, and not across it"
+    "Whether what is seen moves along the axis from each place to the next, and not across it"
     if len(seen) == 1: return True
     def middle(s, a):
         places = torch.arange(s.shape[a]).double()
@@ -414,17 +467,27 @@ def _ends(line):
     return places.min().item(), places.max().item()
 
 def _line(span):
-    "size, jump, start from {place: (first, last pixel seen)}, using only ends that the picture's border does not cut; None if there are too few"
-    border = min(a for a, b in span.values()), max(b for a, b in span.values())
-    firsts, lasts = (
-        [(p, ab[i]) for p, ab in sorted(span.items()) if ab[i] != border[i]] for i in (0, 1))
+    """size, jump, start from {place: (first, last pixel seen)}; None if there are too few ends.
+
+    The picture's border cuts what some places see. Their ends there are not used.
+    """
+    left, right = min(a for a, _ in span.values()), max(b for _, b in span.values())
+    firsts = [(place, a) for place, (a, _) in sorted(span.items()) if a != left]
+    lasts = [(place, b) for place, (_, b) in sorted(span.items()) if b != right]
     if len(span) == 1 or not (firsts and lasts) or len(firsts) < 2 > len(lasts): return None
-    (p, u), (q, v) = firsts[-2:] if len(firsts) > 1 else lasts[:2]
-    jump = (v - u) // (q - p)
-    start, end = firsts[-1][1] - firsts[-1][0] * jump, lasts[0][1] - lasts[0][0] * jump
+    (place, pixel), (next_place, next_pixel) = firsts[-2:] if len(firsts) > 1 else lasts[:2]
+    jump = (next_pixel - pixel) // (next_place - place)
+    def of_place_zero(place, pixel): return pixel - place * jump
+    start, end = of_place_zero(*firsts[-1]), of_place_zero(*lasts[0])
     return end - start + 1, jump, start
 
 # %% ../../nbs/library/models/receptive_field.ipynb #e1a0c106
+def _frame(ax, left, top, width, height):
+    from matplotlib.patches import Rectangle
+    for color, lw in (("black", 3.), ("#F0E442", 1.5)):
+        corner = left - .5, top - .5
+        ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, lw=lw))
+
 def plot_field(
     model,                  # as in `as_module`
     picture:np.ndarray,     # h×w×3, uint8
@@ -432,17 +495,17 @@ def plot_field(
     row:int, column:int,    # a place in them
     ax                      # matplotlib axes to draw on
 ):
-    "Frame the part of a picture that one place of a layer sees; raises `CatsDogsError` for a layer without maps, or a place outside of them; returns the axes"
-    from matplotlib.patches import Rectangle
+    """Frame the part of a picture that one place of a layer sees; returns the axes.
+
+    Raises `CatsDogsError` for a layer without maps, or a place outside of them.
+    """
     (name, maps), = activations(model, as_batch(picture), layer).items()
     check_maps(name, maps)
     check_place(name, (row, column), maps.shape[2:])
     h, w = np.shape(picture)[:2]
     top, bottom, left, right = receptive_field_of(model, name, (h, w)).window((row, column))
     ax.imshow(picture)
-    for color, width in (("black", 3.), ("#F0E442", 1.5)):
-        corner, sides = (left - .5, top - .5), (right - left, bottom - top)
-        ax.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=color, lw=width))
+    _frame(ax, left, top, right - left, bottom - top)
     ax.set(
         xlim=(min(left, 0) - 1.5, max(right, w) + 0.5),
         ylim=(max(bottom, h) + 0.5, min(top, 0) - 1.5))

@@ -29,30 +29,35 @@ def _multiplications(layer, out):
     if isinstance(layer, nn.Conv2d): return out[0].numel() * layer.weight[0].numel()
     return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
 
+def _listed_layers(model, stop):
+    "Path → layer, without those inside a layer of a class in `stop`"
+    listed = {}
+    for path, layer in model.named_modules():
+        inside = any(path.startswith(f"{outer}.") for outer in listed)
+        whole = isinstance(layer, stop) or not list(layer.children())
+        if whole and not inside: listed[path] = layer
+    return listed
+
 def layer_table(
     model:nn.Module,    # any model
     size:int,           # side of the photos, pixels
     stop:tuple=()       # classes whose insides are not listed
-) -> list[LayerRow]: # one for each layer that has no layers inside (or is of a class in `stop`), in the order of computation
-    "List a model's layers with output shapes, parameters and multiplications for one 3×size×size photo"
-    rows, hooks, device = [], [], next(model.parameters()).device
-    whole = {n for n, m in model.named_modules() if isinstance(m, stop) or not list(m.children())}
-    names = {id(m): name for name, m in list_layers(model).items()}
+) -> list[LayerRow]: # one for each layer without layers inside, in the order of computation
+    "List a model's layers with their shapes and costs for one 3×size×size photo"
+    names = {id(layer): name for name, layer in list_layers(model).items()}
+    rows, hooks, training = [], [], model.training
     def note(path):
         def hook(layer, inputs, out):
-            rows.append(
-                LayerRow(
-                    names.get(id(layer), path), path, type(layer).__name__, tuple(out.shape[1:]),
-                    sum(p.numel() for p in layer.parameters()), _multiplications(layer, out)))
+            name, shape = names.get(id(layer), path), tuple(out.shape[1:])
+            params = sum(p.numel() for p in layer.parameters())
+            cost = _multiplications(layer, out)
+            rows.append(LayerRow(name, path, type(layer).__name__, shape, params, cost))
         return hook
-    training = model.training
     try:
-        hooks += [
-            m.register_forward_hook(note(n))
-            for n, m in model.named_modules()
-            if n in whole and not any(n.startswith(f"{w}.") for w in whole)]
-        model.eval()
-        with torch.no_grad(): model(torch.zeros(1, 3, size, size, device=device))
+        for path, layer in _listed_layers(model, stop).items():
+            hooks.append(layer.register_forward_hook(note(path)))
+        device = next(model.parameters()).device
+        with torch.no_grad(): model.eval()(torch.zeros(1, 3, size, size, device=device))
     finally:
         for h in hooks: h.remove()
         model.train(training)
@@ -62,17 +67,15 @@ def format_table(
     rows:list[LayerRow] # from `layer_table`
 ) -> str: # aligned text, with totals
     "A layer table as text"
-    total = LayerRow(
-        "total", "", "", (), sum(r.params for r in rows), sum(r.multiplications for r in rows))
-    lines = [
-        f"{'layer':<12}{'path':<8}{'kind':<12}{'output':>14}{'parameters':>14}{'multiplications':>18}"
-    ]
-    for r in [*rows, total]:
+    def line(r):
         shape = "×".join(map(str, r.shape))
-        lines.append(
-            f"{r.name:<12}{r.path:<8}{r.kind:<12}{shape:>14}{r.params:>14,}{r.multiplications:>18,}"
-        )
-    return "\n".join(lines)
+        costs = f"{r.params:>14,}{r.multiplications:>18,}"
+        return f"{r.name:<12}{r.path:<8}{r.kind:<12}{shape:>14}{costs}"
+    params, multiplications = sum(r.params for r in rows), sum(r.multiplications for r in rows)
+    total = LayerRow("total", "", "", (), params, multiplications)
+    header = f"{'layer':<12}{'path':<8}{'kind':<12}{'output':>14}"
+    header += f"{'parameters':>14}{'multiplications':>18}"
+    return "\n".join([header, *(line(r) for r in [*rows, total])])
 
 # %% ../../nbs/library/models/summary.ipynb #7bcfe14e
 _BOXES = {
@@ -85,33 +88,40 @@ _BOXES = {
     "Linear": "#E69F00",
 }
 
+_WORDS = {
+    "ResidualBlock": "residual\nblock",
+    "MaxPool2d": "max\npooling",
+    "AdaptiveAvgPool2d": "average\npooling",
+    "Conv2d": "convo-\nlution",
+    "Linear": "dense",
+}
+
+def _box_size(shape, size):
+    "Width and height of the box of an output; roots, so that small ones can be seen"
+    if len(shape) == 3: return 0.08 + 0.8 * (shape[0] / 300) ** 0.5, (shape[1] / size) ** 0.5
+    return 0.1, 0.04 + min(1.0, (shape[0] / 20000) ** 0.5)
+
+def _draw_box(ax, x, kind, shape, size):
+    from matplotlib.patches import Rectangle
+    w, h = _box_size(shape, size)
+    color = _BOXES.get(kind, "#cccccc")
+    corner = x - w / 2, 0.5 - h / 2
+    ax.add_patch(Rectangle(corner, w, h, facecolor=color, edgecolor="black", lw=0.6))
+    text = f"{_WORDS.get(kind, kind.lower())}\n" + "×".join(f"{n:,}" for n in shape)
+    ax.text(x, -0.08, text, ha="center", va="top", fontsize=6.5)
+
 def plot_model(
     model:nn.Module,    # a chain of layers
     size:int,           # side of the photos, pixels
     ax                  # matplotlib axes to draw on
 ):
-    "Draw what each layer puts out as a box with its shape; ReLU, batch normalisation and dropout, which keep the shape, are left out; returns the axes"
-    from matplotlib.patches import Rectangle
-    boxes = [
-        ("photo", (3, size, size), "#cccccc"),
-        *(
-            (r.kind, r.shape, _BOXES[r.kind])
-            for r in layer_table(model, size, stop=(ResidualBlock,))
-            if r.kind in _BOXES),
-    ]
-    words = {
-        "ResidualBlock": "residual\nblock", "MaxPool2d": "max\npooling",
-        "AdaptiveAvgPool2d": "average\npooling", "Conv2d": "convo-\nlution", "Linear": "dense"}
-    for i, (kind, shape, color) in enumerate(boxes):
-        w, h = (
-            (0.08 + 0.8 * (shape[0] / 300) ** 0.5, (shape[1] / size) ** 0.5)
-            if len(shape) == 3
-            else (0.1, 0.04 + min(1.0, (shape[0] / 20000) ** 0.5)))
-        ax.add_patch(
-            Rectangle((i - w / 2, 0.5 - h / 2), w, h, facecolor=color, edgecolor="black", lw=0.6))
-        ax.text(
-            i, -0.08, f"{words.get(kind, kind.lower())}\n" + "×".join(f"{n:,}" for n in shape),
-            ha="center", va="top", fontsize=6.5)
-    ax.set(xlim=(-.6, max(len(boxes), 11) - .4), ylim=(-.55, 1.05))
+    """Draw what each layer puts out as a box with its shape; returns the axes.
+
+    ReLU, batch normalisation and dropout keep the shape and are left out.
+    """
+    rows = [r for r in layer_table(model, size, stop=(ResidualBlock,)) if r.kind in _BOXES]
+    _draw_box(ax, 0, "photo", (3, size, size), size)
+    for x, r in enumerate(rows, 1): _draw_box(ax, x, r.kind, r.shape, size)
+    ax.set(xlim=(-.6, max(len(rows) + 1, 11) - .4), ylim=(-.55, 1.05))
     ax.axis("off")
     return ax
