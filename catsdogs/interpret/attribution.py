@@ -227,7 +227,7 @@ def _maps(net, how, x, unit, chosen, options):
     if options.get("layer") is not None: watched.append(options["layer"])
     maps = []
     with capture_outputs(net, set(watched)) as kept:
-        for xs, cs in zip(x.split(16), chosen.split(16)):
+        for xs, cs in zip(x.split(16), chosen.split(16), strict=True):
             found = how.run(Score(net, kept, unit), xs.clone(), cs, kept, **options)
             maps.append(found.detach().float())
     return torch.cat(maps)
@@ -320,7 +320,7 @@ def plot_attribution(
     scale:float|None=None,
     smooth:float=0.             # standard deviation of a blur, pixels: maps by the slope are fine
 ):
-    "Draw a map in colour over the grey picture, which shows where the map is zero; returns the axes"
+    "Draw a map in colour over the grey picture, seen where the map is zero; returns the axes"
     m = _map_for(picture, map)
     if smooth: m = gaussian_filter(m, smooth)
     scale = scale or float(np.quantile(abs(m), .995)) or 1.

@@ -284,7 +284,8 @@ class Dissection:
         "Part → the `UnitName` of the unit that overlaps it best on the fitting pictures"
         units = self._units(layer)
         fitted = np.stack([self.layers[n].fitted[u] for n, u in units])
-        return {part: self.name(*units[k], part) for part, k in zip(self.parts, fitted.argmax(0))}
+        best = zip(self.parts, fitted.argmax(0), strict=True)
+        return {part: self.name(*units[k], part) for part, k in best}
 
     def share(self) -> dict:
         "Layer → share of its units that detect the part they are named after"
@@ -411,7 +412,7 @@ def plot_rivals(
     ax.barh(y, iou, color=colors, height=.7, xerr=errors, error_kw=dict(lw=1))
     ax.plot(measured, y, "D", color=COLORS["valid"], ms=5, label="best pixel measure")
     ax.plot([n.chance for n in best], y, "|", color="black", ms=11, mew=2, label="chance")
-    for n, k in zip(best, y):
+    for n, k in zip(best, y, strict=True):
         end = max(n.high, n.measure_iou) + .015
         ax.text(end, k, n.measure, fontsize=7, va="center", color=COLORS["valid"])
     ax.set_yticks(y, [f"{n.part}  ({n.layer}, {n.unit})" for n in best], fontsize=8)

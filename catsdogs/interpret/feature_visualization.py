@@ -115,7 +115,7 @@ def _plan(objectives):
             groups.setdefault(term.group(objective), []).append((row, float(weight), term))
     plan = []
     for members in groups.values():
-        rows, weights, terms = zip(*members)
+        rows, weights, terms = zip(*members, strict=True)
         plan.append(_Group(torch.tensor(rows), torch.tensor(weights), terms))
     return plan
 
@@ -198,7 +198,7 @@ def plot_pictures(
     columns = columns or len(images)
     # a line of text is as high wherever it stands
     step = .98 + .0175 * columns * max(label.count("\n") + bool(label) for label in labels)
-    for i, (picture, label) in enumerate(zip(images, labels)):
+    for i, (picture, label) in enumerate(zip(images, labels, strict=True)):
         row, column = divmod(i, columns)
         ax.imshow(
             picture, extent=(column, column + 0.94, -step * row - 0.94, -step * row),

@@ -7,14 +7,14 @@ __all__ = ['plot_filters', 'tile_pictures', 'plot_feature_maps', 'plot_feature_m
 
 # %% ../../nbs/library/interpret/layers.ipynb #2d5fb7ae
 import numpy as np
-from torch import nn, Tensor
+from torch import Tensor
 
 from ..core import CatsDogsError
 from ..models.hooks import activations, as_batch, check_maps, check_unit
 
 # %% ../../nbs/library/interpret/layers.ipynb #dcaa216e
 def plot_filters(
-    filters,                    # a convolution with three input channels, or its weights, n×3×h×w
+    filters,                    # a convolution that looks at three colours, or weights, n×3×h×w
     ax,                         # matplotlib axes to draw on
     largest:float|None=None,    # the weight of full colour; None: each filter's own largest
     columns:int=8               # filters side by side
@@ -104,7 +104,7 @@ def plot_feature_map(
 ):
     """Draw one unit's map for each of some pictures, on one scale, with its largest value above
 
-    Returns the figure. Raises `CatsDogsError` for a layer without maps, or a unit that is not there.
+    Returns the figure. Raises `CatsDogsError` for a layer without maps, or without that unit.
     """
     import matplotlib.pyplot as plt
     xb = as_batch(pictures)
@@ -113,7 +113,7 @@ def plot_feature_map(
     check_unit(name, unit, maps.shape[1])
     maps = maps[:, unit].float().cpu().numpy()
     fig, axs = plt.subplots(2, len(xb), figsize=(.95 * len(xb) + .6, 2.3), squeeze=False)
-    for x, m, (above, below) in zip(xb, maps, axs.T):
+    for x, m, (above, below) in zip(xb, maps, axs.T, strict=True):
         above.imshow(x.permute(1, 2, 0))
         shown = below.imshow(m, **_scale(maps))
         below.set_title(f"{m.max():.2f}", fontsize=8, fontweight="normal", pad=2)

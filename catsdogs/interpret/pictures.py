@@ -26,8 +26,8 @@ def check_same_size(size, xb):
     return tuple(xb.shape[2:])
 
 def picture_batches(
-    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, a loader that does
-    # not shuffle, or any iterable of batches (or of tuples that begin with one)
+    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, a loader that
+    # does not shuffle, or any iterable of batches (or of tuples that begin with one)
     pictures,
     bs:int=64   # pictures in a batch, where that is not settled by the loader
 ) -> Iterator[tuple[Tensor, Tensor]]: # the pictures' numbers, and the batch: n×3×h×w from 0 to 1

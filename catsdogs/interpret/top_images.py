@@ -117,7 +117,8 @@ class _Best(NamedTuple):
         values, order = both.sort(dim=1, descending=True, stable=True)
         values, order = values[:, :k], order[:, :k]
         was_kept, is_new = order.clamp(max=k - 1), order >= k
-        images, places = self.images[rows].gather(1, was_kept), self.places[rows].gather(1, was_kept)
+        images = self.images[rows].gather(1, was_kept)
+        places = self.places[rows].gather(1, was_kept)
         unit, which = rows[:, None].expand_as(order)[is_new], order[is_new] - k
         images[is_new], places[is_new] = numbers[which], maps[which, unit].argmax(1)
         merged = _Best(*(t.clone() for t in self))
@@ -154,7 +155,8 @@ def top_images(
             run_model(net, xb)
             best.update(kept)
     if not n: raise CatsDogsError("no pictures to look at: the data set is empty")
-    return _as_top_images(net, {name: b.first(min(k, n)) for name, b in best.items()}, widths, n, size)
+    best = {name: b.first(min(k, n)) for name, b in best.items()}
+    return _as_top_images(net, best, widths, n, size)
 
 def _as_top_images(net, best, widths, n, size):
     "`TopImages` from layer → `_Best`, and the widths of the layers' maps"
@@ -170,7 +172,7 @@ def plot_top_images(
     top:TopImages,              # from `top_images`
     pictures,                   # what `top_images` was given, as for `picture_at`
     layers:Iterable|None=None,  # some of `top.values`; None: all
-    # how many of each layer, those that fire most (twins left out where possible); or layer → which
+    # how many of each layer, those that fire most, without twins if possible; or layer → which
     units:int|dict=4
 ):
     """Draw the patches that made units fire most, a row of units for each layer
@@ -188,7 +190,8 @@ def plot_top_images(
     if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.07, h_pad=.05)
     for ax in axs.flat: ax.axis("off")
     for row, (name, numbers) in zip(axs, chosen.items(), strict=True):
-        for ax, unit in zip(row, numbers, strict=False): _draw_patches(top, pictures, name, unit, ax)
+        for ax, unit in zip(row, numbers, strict=False):
+            _draw_patches(top, pictures, name, unit, ax)
     return fig
 
 def _draw_patches(top, pictures, layer, unit, ax):

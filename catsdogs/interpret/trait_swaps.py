@@ -26,7 +26,7 @@ def pet_pairs(
 ) -> list[tuple[PetSpec, PetSpec]]: # (cat, dog)
     "Pairs of a cat and a dog; drawings of two seeds share no animal"
     animals = [pet_spec(i, seed, variation) for i in range(2 * n)]
-    return list(zip(animals[::2], animals[1::2]))
+    return list(zip(animals[::2], animals[1::2], strict=True))
 
 def swap_effects(
     answer:Callable,  # n×size×size×3 pictures, uint8, a picture for each pair → n numbers
