@@ -142,8 +142,11 @@ def _at_least(name, value, low):
         raise CatsDogsError(f"{name}={value}: it is a whole number from {low}")
     return int(value)
 
-def replacement(x, baseline):
-    "What takes the place of pixels that are gone: a grey, a tensor, or the pictures blurred"
+def replacement(
+    x:Tensor,   # pictures, n×c×h×w
+    baseline    # a grey from 0 to 1, "blur", or a tensor that fits the pictures
+) -> Tensor: # n×c×h×w
+    "What takes the place of pixels that are gone"
     if isinstance(baseline, (int, float)): return torch.full_like(x, baseline)
     if isinstance(baseline, str) and baseline == "blur": return blurred(x)
     if isinstance(baseline, Tensor): return baseline.to(x).expand_as(x)

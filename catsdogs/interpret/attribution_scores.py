@@ -67,7 +67,7 @@ def deletion_insertion(
     tiles:int=16,           # the picture is taken away and given back in tiles, so many a side
     steps:int=8,            # in so many steps
     baseline="blur"         # what takes the place of tiles: as for integrated gradients
-) -> tuple[Tensor, Tensor]: # probabilities, n×(steps+1) each: as tiles are taken away, and given back
+) -> tuple[Tensor, Tensor]: # n×(steps+1) each: probabilities as tiles go, and as they return
     """Deletion and insertion curves (Petsiuk et al. 2018), by tiles
 
     The most important tiles are taken away first, and given back first.
@@ -224,7 +224,7 @@ def plot_scores(
     A method is green if it is ahead of the best baseline, and red if not. Baselines are grey.
     """
     baselines = [s for s in scores if s.method in BASELINES]
-    for ax, (name, title) in zip(axs, PANELS.items()):
+    for ax, (name, title) in zip(axs, PANELS.items(), strict=True):
         for i, score in enumerate(scores):
             mean, low, high = bootstrap_mean(getattr(score, name))
             color = _AHEAD if paired_gain(score, baselines, name)[1] > 0 else _NOT_AHEAD

@@ -45,8 +45,12 @@ def _colour_weights(filters):
     if isinstance(weights, Tensor): weights = weights.detach().float().cpu().numpy()
     return np.asarray(weights, np.float32).transpose(0, 2, 3, 1)
 
-def tile_pictures(pictures, cols, gap):
-    "Pictures n×h×w(×3), side by side with a gap of one pixel (of value `gap`)"
+def tile_pictures(
+    pictures:np.ndarray,    # n×h×w or n×h×w×3
+    cols:int,               # pictures side by side
+    gap                     # the value of the gap of one pixel between them
+) -> np.ndarray:
+    "Pictures side by side in one sheet"
     n, h, w = pictures.shape[:3]
     rows, cols = -(-n // cols), min(cols, n)
     sheet = np.full((rows * (h + 1) - 1, cols * (w + 1) - 1, *pictures.shape[3:]), gap)

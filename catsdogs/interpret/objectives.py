@@ -32,10 +32,10 @@ class Objective:
         "Names of the layers that it reads; \"input\" and \"output\" are two of them"
         return (self.layer,)
     def resolve(self, model) -> "Objective":
-        "The same with full names of layers"
+        "The same with full names of the `model`'s layers"
         return replace(self, layer=next(iter(find_layers(model, [self.layer]))))
     def checked(self, model, shapes:dict) -> "Objective":
-        """The same with numbers in place of names of classes
+        """The same with numbers in place of the `model`'s names of classes
 
         Raises `CatsDogsError` if it asks for what the layers' `shapes`, without the batch, lack.
         """
@@ -51,7 +51,7 @@ class Objective:
         raise NotImplementedError
     @classmethod
     def many(cls, terms, outputs, rows) -> Tensor:
-        "The numbers of the pictures `rows`, each by its own of `terms`, which are of one group"
+        "The numbers of the pictures `rows` of `outputs`, each by its own of `terms`, of one group"
         return terms[0]({name: outputs[name][rows] for name in terms[0].layers()})
     def __add__(self, other):
         return Sum(self.parts() + other.parts()) if isinstance(other, Objective) else NotImplemented

@@ -17,8 +17,11 @@ from ..core import CatsDogsError
 from ..models.hooks import as_batch
 
 # %% ../../nbs/library/interpret/pictures.ipynb #5a7eac5a
-def check_same_size(size, xb):
-    "The height and width of all batches, which must be the same"
+def check_same_size(
+    size:tuple|None,    # height and width of the batches before; None: there was none
+    xb:Tensor           # a batch, n×3×h×w
+) -> tuple: # height and width
+    "The height and width of all batches, which must be the same; raises `CatsDogsError`"
     if size not in (None, tuple(xb.shape[2:])):
         raise CatsDogsError(
             f"pictures of {'×'.join(map(str, xb.shape[2:]))} after pictures "
