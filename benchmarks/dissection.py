@@ -1,5 +1,5 @@
-"""The recorded experiment of interpret/dissection: when do units learn to detect parts, and what do
-the remedies against overfitting do to them?
+"""The recorded experiment of interpret/detectors_in_training: when do units learn to detect parts, and
+what do the remedies against overfitting do to them?
 
 Usage: python benchmarks/dissection.py [--out benchmarks/results/dissection.csv] [--seeds 3] [--only none,dropout]
 

@@ -21,7 +21,7 @@ from catsdogs.models.hooks import list_layers, capture_outputs, Unit
 from catsdogs.core import seed_everything
 from catsdogs.speed import speed_settings
 from catsdogs.interpret.feature_visualization import (
-    AscentSettings, _climb, preferred_images, visualize)
+    AscentSettings, climb, preferred_images, visualize)
 from catsdogs.models.zoo import build_model
 
 SIZE, SETTINGS = 150, AscentSettings()
@@ -34,7 +34,7 @@ def loop(model, layer, units, steps):
                 model(xb)
                 a = kept[layer]
                 return a[:, unit, a.shape[2] // 2, a.shape[3] // 2]
-            _climb(value, (1, SIZE), steps, SETTINGS, 0, torch.device("cpu"))
+            climb(value, (1, SIZE), steps, SETTINGS, 0, torch.device("cpu"))
 
 def stop(model, layer, units, steps):
     for unit in units: visualize(model, Unit(layer, unit, "centre"), SIZE, steps, SETTINGS)

@@ -26,9 +26,7 @@ class LayerStats:
     mean: float # of all its activations
     std: float # their standard deviation
     dead: float # share of its units that are zero for every picture, everywhere
-    # share of its units that are above zero (for sigmoid, tanh and their like: at a bound) in more
-    # than 99% of all places
-    saturated: float
+    saturated: float # share of its units that are above zero (or at a bound) in over 99% of places
     on: tuple # for each unit, the share of places where it is above zero (or at a bound)
 
 _BOUNDS = {nn.Sigmoid: (0, 1), nn.Hardsigmoid: (0, 1), nn.Tanh: (-1, 1), nn.Hardtanh: (-1, 1)}
@@ -53,8 +51,8 @@ class _Moments:
         n, delta = self.n + other.n, other.mean - self.mean
         mean = self.mean + delta * other.n / n
         squares = self.squares + other.squares + delta**2 * self.n * other.n / n
-        return _Moments(
-            n, mean, squares, torch.maximum(self.largest, other.largest), self.on + other.on)
+        largest = torch.maximum(self.largest, other.largest)
+        return _Moments(n, mean, squares, largest, self.on + other.on)
 
     def stats(self, name):
         "As `LayerStats`"
@@ -81,13 +79,14 @@ def activation_stats(
     bs:int=64,                  # pictures in a batch, where that is not settled by the loader
     fast:bool=False             # compute in bfloat16 where the machine can
 ) -> list[LayerStats]: # one for each layer
-    "Mean, spread, dead and saturated units of each layer over a data set, in one pass; memory: one batch; raises `CatsDogsError` for no pictures"
+    """Mean, spread, dead and saturated units of each layer over a data set, in one pass
+
+    It keeps one batch in memory. Raises `CatsDogsError` for no pictures.
+    """
     net, layers, sums = as_module(model), computing_layers(model, layers), {}
     found = find_layers(net, layers)
-    with (
-        capture_outputs(
-            net, layers, lambda name, out: _moments(found[name], by_unit(name, out))) as kept,
-        no_gradients(net, fast)):
+    def reduce(name, out): return _moments(found[name], by_unit(name, out))
+    with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast):
         for _, xb in progress(picture_batches(pictures, bs), "health"):
             run_model(net, xb)
             for name, new in kept.items():
@@ -98,12 +97,17 @@ def activation_stats(
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #4559c9b2
 class ActivationLog:
-    "A network's health on the same pictures again and again while it learns: `.rows[layer]` is a list of `LayerStats`, one for each entry of `.steps`"
+    """A network's health on the same pictures again and again while it learns
+
+    `.rows[layer]` is a list of `LayerStats`, one for each entry of `.steps`.
+    """
     def __init__(self,
         pictures,  # a few hundred, as for `picture_batches`; they are gone through many times
         layers:Iterable|None=None,  # as in `find_layers`; None: all that compute something
         every:int|None=None         # look each so many training batches; None: after each epoch
-    ): self.pictures, self.layers, self.every, self.batches, self.steps, self.rows = pictures, layers, every, 0, [], {}
+    ):
+        self.pictures, self.layers, self.every = pictures, layers, every
+        self.batches, self.steps, self.rows = 0, [], {}
 
     def look(self,
         model,      # as in `as_module`; left as it was
@@ -119,15 +123,12 @@ def plot_activation_stats(
     ax                      # matplotlib axes to draw on
 ):
     "Draw the share of dead and of saturated units of each layer; returns the axes"
-    y = np.arange(len(rows))
+    y, saturated = np.arange(len(rows)), [-r.saturated for r in rows]
     ax.barh(y, [r.dead for r in rows], color="black", label="dead: zero for every picture")
-    ax.barh(
-        y, [-r.saturated for r in rows], color="#E69F00", label="saturated: on nearly everywhere"
-    )
-    ax.set(
-        yticks=y, yticklabels=[f"{r.name} ({len(r.on)})" for r in rows], xlim=(-1, 1),
-        xticks=[-1, -0.5, 0, 0.5, 1], xticklabels=["100%", "50%", "0", "50%", "100%"],
-        xlabel="share of the layer's units")
+    ax.barh(y, saturated, color="#E69F00", label="saturated: on nearly everywhere")
+    ax.set_yticks(y, [f"{r.name} ({len(r.on)})" for r in rows])
+    ax.set_xticks([-1, -.5, 0, .5, 1], ["100%", "50%", "0", "50%", "100%"])
+    ax.set(xlim=(-1, 1), xlabel="share of the layer's units")
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=2, fontsize=8)
     return ax
@@ -137,26 +138,27 @@ def plot_unit_activity(
     layer:str,      # one that was watched
     ax              # matplotlib axes to draw on
 ):
-    "Draw every unit of a layer as a line in time, brighter where it is on in more places, red where it is dead; raises `CatsDogsError` if the layer was not watched; returns the axes"
-    if layer not in log.rows:
-        raise CatsDogsError(
-            f"{layer} was not watched: there are "
-            f"{', '.join(log.rows) or 'no layers, for nothing was looked at yet'}")
-    on = np.array([r.on for r in log.rows[layer]]).T                    # units×steps
-    # those that live longest first
-    on = on[np.lexsort((on[:, -1], (on > 0).sum(1)))[::-1]]
+    """Draw every unit of a layer as a line in time; returns the axes
+
+    A line is brighter where the unit is on in more places, and red where it is dead. Raises
+    `CatsDogsError` if the layer was not watched.
+    """
+    on = _activity(log, layer)
     import matplotlib.pyplot as plt
-    ax.imshow(
-        np.ma.masked_equal(on, 0),
-        cmap=plt.get_cmap("viridis").with_extremes(bad="#D62728"),
-        vmin=0,
-        vmax=1,
-        aspect="auto",
-        interpolation="nearest",
-        extent=(log.steps[0], log.steps[-1] or 1, len(on), 0),
-    )
+    colors = plt.get_cmap("viridis").with_extremes(bad="#D62728")
+    style = dict(cmap=colors, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    extent = log.steps[0], log.steps[-1] or 1, len(on), 0
+    ax.imshow(np.ma.masked_equal(on, 0), **style, extent=extent)
     ax.set(yticks=[])
     ax.set_ylabel(f"{layer}\n{len(on)} units", fontsize=8)
     ax.grid(False)
     ax.set_title(f"{(on[:, -1] == 0).sum()} of {len(on)} dead", fontsize=9)
     return ax
+
+def _activity(log, layer):
+    "The share of places where each unit is on, units×steps; those that live longest come first"
+    if layer not in log.rows:
+        watched = ", ".join(log.rows) or "no layers, for nothing was looked at yet"
+        raise CatsDogsError(f"{layer} was not watched: there are {watched}")
+    on = np.array([r.on for r in log.rows[layer]]).T
+    return on[np.lexsort((on[:, -1], (on > 0).sum(1)))[::-1]]

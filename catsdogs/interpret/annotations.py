@@ -44,19 +44,23 @@ _EARS = ((PARTS.index("left ear"), PARTS.index("right ear")),)
 
 def _check_annotations(pixels, labels, planes, parts):
     "Raise `CatsDogsError` if pictures, labels and planes do not fit each other"
-    shapes = ["×".join(map(str, a.shape)) for a in (pixels, labels)]
+    def said(a): return "×".join(map(str, a.shape))
     if pixels.ndim != 4 or pixels.shape[:3] != labels.shape:
         raise CatsDogsError(
-            f"pictures of {shapes[0]} and labels of {shapes[1]} do not fit: give n×h×w×3 and n×h×w")
+            f"pictures of {said(pixels)} and labels of {said(labels)} "
+            "do not fit: give n×h×w×3 and n×h×w")
     if planes is not None and (planes.ndim != 4 or planes[:, 0].shape != labels.shape):
-        found = "×".join(map(str, planes.shape))
         raise CatsDogsError(
-            f"planes of {found} and labels of {shapes[1]} do not fit: give n×parts×h×w and n×h×w")
+            f"planes of {said(planes)} and labels of {said(labels)} "
+            "do not fit: give n×parts×h×w and n×h×w")
     if not parts: raise CatsDogsError("no parts to look for: name at least one")
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedPictures:
-    "Pictures, and what each pixel shows; raises `CatsDogsError` if pictures and labels do not fit each other"
+    """Pictures, and what each pixel shows
+
+    Raises `CatsDogsError` if pictures and labels do not fit each other.
+    """
     pixels: np.ndarray # n×h×w×3, uint8
     labels: np.ndarray # n×h×w, whole numbers from 0: what a pixel shows
     parts: Mapping # name of a part → the labels that belong to it
@@ -87,7 +91,10 @@ class AnnotatedPictures:
         return rows
 
     def mask(self, part:str) -> Tensor:
-        "n×h×w, 0 to 1: the share of each pixel that shows a part; without planes 0 or 1; raises `CatsDogsError` for a part that has no name here"
+        """The share of each pixel that shows a part, n×h×w, 0 to 1; without planes 0 or 1
+
+        Raises `CatsDogsError` for a part that has no name here.
+        """
         if part not in self.parts:
             raise CatsDogsError(f"no part {part!r}: choose one of {', '.join(self.parts)}")
         numbers = list(self.parts[part])
@@ -95,7 +102,10 @@ class AnnotatedPictures:
         return torch.from_numpy(self.planes[:, numbers]).sum(1)
 
     def mirrored(self, pairs:Iterable=_EARS) -> "AnnotatedPictures":
-        "Pictures and labels seen in a mirror; labels that come in `pairs` are exchanged: what was the viewer's left ear is now the right one"
+        """Pictures and labels seen in a mirror
+
+        Labels that come in `pairs` are exchanged. What was the viewer's left ear is now the right.
+        """
         n_labels = len(self.members) if self.planes is None else self.planes.shape[1]
         table = np.arange(max(n_labels, 1 + max(map(max, pairs))))
         for a, b in pairs: table[[a, b]] = b, a
@@ -105,20 +115,24 @@ class AnnotatedPictures:
 
 # %% ../../nbs/library/interpret/annotations.ipynb #9180237f
 def _numbered(parts):
-    "Name of a part → numbers in `PARTS`, from names in `CONCEPTS`, or from name → some of `PARTS`"
+    "Name → numbers in `PARTS`, from names in `CONCEPTS`, or from name → some of `PARTS`"
     if not isinstance(parts, Mapping): parts = {name: CONCEPTS.get(name, (name,)) for name in parts}
-    for members in parts.values():
-        unknown = [part for part in members if part not in PARTS]
-        if unknown:
-            raise CatsDogsError(f"no part {unknown[0]!r}: choose some of {', '.join(CONCEPTS)}")
-    return {name: tuple(PARTS.index(part) for part in members) for name, members in parts.items()}
+    return {name: tuple(map(_number, members)) for name, members in parts.items()}
+
+def _number(part):
+    if part not in PARTS:
+        raise CatsDogsError(f"no part {part!r}: choose some of {', '.join(CONCEPTS)}")
+    return PARTS.index(part)
 
 def annotate_drawings(
     drawings:Iterable[Drawing],      # all of the same size
     parts:Mapping|Iterable=CONCEPTS, # name → some of `PARTS`, or names out of `CONCEPTS`
     planes:bool=False  # keep the share of each pixel that shows each part: 48 bytes for every pixel
 ) -> AnnotatedPictures: # n×size×size
-    "Drawings with what their pixels show; raises `CatsDogsError` for an unknown part, for none, and for drawings of several sizes"
+    """Drawings with what their pixels show
+
+    Raises `CatsDogsError` for an unknown part, for none, and for drawings of several sizes.
+    """
     drawings, numbers = list(drawings), _numbered(parts)
     if len({d.planes.shape for d in drawings}) != 1:
         raise CatsDogsError("give drawings of one size, at least one")

@@ -26,17 +26,15 @@ from ..models.receptive_field import map_layers, receptive_field_of
 
 # %% ../../nbs/library/interpret/attribution.ipynb #d541b7c9
 class Score(nn.Module):
-    "A network as captum wants it: pictures → n×k numbers, of which each is one possible answer to 'evidence for what?'"
+    "A network as captum wants it: pictures → n×k numbers, of which each may be the target"
     def __init__(self, net, kept, unit=None):
         super().__init__()
         self.net, self.kept, self.unit = net, kept, unit
 
     def forward(self, x):
         out = self.net(x)
-        return (
-            class_logits(out)
-            if self.unit is None
-            else self.unit.values(self.kept[self.unit.layer])[:, None])
+        if self.unit is None: return class_logits(out)
+        return self.unit.values(self.kept[self.unit.layer])[:, None]
 
 def _chosen(model, scores, target):
     "For each picture the column of `scores` that is to be explained"
@@ -51,7 +49,7 @@ def _chosen(model, scores, target):
 
 # %% ../../nbs/library/interpret/attribution.ipynb #43394c2e
 class _ReLURule(TorchFunctionMode):
-    "While it is on, every ReLU, module or function, sends gradients back by another rule; nothing in the network is touched"
+    "While it is on, every ReLU, module or function, sends gradients back by another rule"
     def __init__(self, guided):
         super().__init__()
         self.guided, self.met = guided, 0
@@ -86,18 +84,15 @@ def _gradient_x_input(score, x, chosen, kept):
 def _smoothgrad(score, x, chosen, kept, *, samples=25, noise=.15, seed=0):
     # the same noise for every picture: its map must not depend on what else is in the batch
     rng = torch.Generator().manual_seed(seed)
+    samples = _at_least("samples", samples, 1)
     def noisy(): return x + noise * torch.randn(x.shape[1:], generator=rng).to(x)
-    return (
-        sum(
-            _gradient(score, noisy(), chosen, kept) for _ in range(_at_least("samples", samples, 1))
-        )
-        / samples)
+    return sum(_gradient(score, noisy(), chosen, kept) for _ in range(samples)) / samples
 
 def _integrated_gradients(score, x, chosen, kept, *, steps=32, baseline="blur"):
     from captum.attr import IntegratedGradients
+    steps, at_once = _at_least("steps", steps, 1), max(64, len(x))
     return IntegratedGradients(score).attribute(
-        x, replacement(x, baseline), chosen, n_steps=_at_least("steps", steps, 1),
-        internal_batch_size=max(64, len(x)))
+        x, replacement(x, baseline), chosen, n_steps=steps, internal_batch_size=at_once)
 
 def _relu_rule(guided):
     def run(score, x, chosen, kept):
@@ -136,17 +131,22 @@ def _occlusion(score, x, chosen, kept, *, window=None, stride=None, baseline="bl
     stride = _at_least("stride", stride or max(1, window // 2), 1)
     if window > min(h, w):
         raise CatsDogsError(f"a window of {window} pixels does not fit into pictures of {h}×{w}")
-    return Occlusion(score).attribute(
-        x, (x.shape[1], window, window), (x.shape[1], min(stride, window), min(stride, window)),
-        replacement(x, baseline), chosen, perturbations_per_eval=max(1, 64 // len(x)))[:, :1]
+    colors, stride, at_once = x.shape[1], min(stride, window), max(1, 64 // len(x))
+    lost = Occlusion(score).attribute(
+        x, (colors, window, window), (colors, stride, stride), replacement(x, baseline), chosen,
+        perturbations_per_eval=at_once)
+    return lost[:, :1] # the same for all colours
 
 def _at_least(name, value, low):
     if int(value) != value or value < low:
         raise CatsDogsError(f"{name}={value}: it is a whole number from {low}")
     return int(value)
 
-def replacement(x, baseline):
-    "What takes the place of pixels that are gone: a grey, a tensor, or the pictures blurred"
+def replacement(
+    x:Tensor,   # pictures, n×c×h×w
+    baseline    # a grey from 0 to 1, "blur", or a tensor that fits the pictures
+) -> Tensor: # n×c×h×w
+    "What takes the place of pixels that are gone"
     if isinstance(baseline, (int, float)): return torch.full_like(x, baseline)
     if isinstance(baseline, str) and baseline == "blur": return blurred(x)
     if isinstance(baseline, Tensor): return baseline.to(x).expand_as(x)
@@ -167,8 +167,8 @@ class Method:
     run: Callable # what computes it
     signed: bool # whether a map has both signs: for the target (above 0) and against it (below 0)
     title: str # for figures
-    # how the numbers of a pixel's colours become one: "sum", "largest" (of the absolute values), or
-    # "one": there is one number only
+    # how a pixel's colours become one number: "sum", "largest" (of the absolute values), or "one",
+    # where there is one number only
     colors: str
     source: str # the paper
     needs_maps: bool = False # whether it weighs the maps of a layer, its option `layer`
@@ -205,8 +205,13 @@ def attribute(
     # the method's own: `layer` and `relu` (Grad-CAM), `samples`, `noise`, `seed` (SmoothGrad),
     # `steps`, `baseline` (integrated gradients), `window`, `stride`, `baseline` (occlusion)
     **options
-) -> Tensor: # n×h×w, float32 (n×c×h×w if colours are kept): signed or not, as `ATTRIBUTION_METHODS[method].signed` says; a picture's map does not depend on the others in the batch
-    "How much each pixel counts for the target, by one of nine methods; the model is left as it was; raises `CatsDogsError` for whatever cannot be explained"
+) -> Tensor: # n×h×w, float32 (n×c×h×w if colours are kept)
+    """How much each pixel counts for the target, by one of nine methods
+
+    A picture's map does not depend on the others in the batch, and the model is left as it was.
+    Whether maps are signed says `ATTRIBUTION_METHODS[method].signed`. Raises `CatsDogsError` for
+    whatever cannot be explained.
+    """
     how, net = _find_method(method, options), as_module(model)
     x, unit = _pictures(net, xb), _find_unit(net, target)
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
@@ -216,30 +221,34 @@ def attribute(
         x = x.clone()
         chosen = _first_look(model, x, unit, target)
         if how.needs_maps: options["layer"] = _cam_layer(net, x[:1], unit, options.get("layer"))
-        watched = {
-            layer for layer in (unit and unit.layer, options.get("layer")) if layer is not None}
-        maps = []
-        with capture_outputs(net, watched) as kept:
-            for xs, cs in zip(x.split(16), chosen.split(16)):
-                found = how.run(Score(net, kept, unit), xs.clone(), cs, kept, **options)
-                maps.append(found.detach().float())
-    return _one_number(torch.cat(maps), colors or how.colors)
+        maps = _maps(net, how, x, unit, chosen, options)
+    return _one_number(maps, colors or how.colors)
+
+def _maps(net, how, x, unit, chosen, options):
+    "The maps of all pictures, sixteen at a time, n×c×h×w"
+    watched = [unit.layer] if unit else []
+    if options.get("layer") is not None: watched.append(options["layer"])
+    maps = []
+    with capture_outputs(net, set(watched)) as kept:
+        for xs, cs in zip(x.split(16), chosen.split(16), strict=True):
+            found = how.run(Score(net, kept, unit), xs.clone(), cs, kept, **options)
+            maps.append(found.detach().float())
+    return torch.cat(maps)
 
 def _one_number(maps, colors):
-    if colors not in ("sum", "largest", "keep", "one"):
-        raise CatsDogsError(f"unknown colors {colors!r}: choose sum, largest or keep")
-    return maps if colors == "keep" else maps.abs().amax(1) if colors == "largest" else maps.sum(1)
+    "One number for each pixel, from one for each colour"
+    if colors == "keep": return maps
+    if colors == "largest": return maps.abs().amax(1)
+    if colors in ("sum", "one"): return maps.sum(1)
+    raise CatsDogsError(f"unknown colors {colors!r}: choose sum, largest or keep")
 
 def _find_method(method, options):
+    "The method of this name; options that it does not have are refused"
     if method not in ATTRIBUTION_METHODS:
-        raise CatsDogsError(
-            f"unknown method {method!r}: choose one of "
-            f"{', '.join(get_close_matches(str(method), ATTRIBUTION_METHODS, 3) or ATTRIBUTION_METHODS)}"
-        )
-    known = [
-        p.name
-        for p in inspect.signature(ATTRIBUTION_METHODS[method].run).parameters.values()
-        if p.kind is p.KEYWORD_ONLY]
+        similar = get_close_matches(str(method), ATTRIBUTION_METHODS, 3) or ATTRIBUTION_METHODS
+        raise CatsDogsError(f"unknown method {method!r}: choose one of {', '.join(similar)}")
+    parameters = inspect.signature(ATTRIBUTION_METHODS[method].run).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     for o in options:
         if o not in known:
             raise CatsDogsError(
@@ -247,6 +256,7 @@ def _find_method(method, options):
     return ATTRIBUTION_METHODS[method]
 
 def _pictures(net, xb):
+    "The batch, where and as the network wants it"
     if not (isinstance(xb, Tensor) and xb.ndim == 4 and xb.is_floating_point()):
         raise CatsDogsError(
             "pictures must be a batch of numbers from 0 "
@@ -255,12 +265,13 @@ def _pictures(net, xb):
     return to_model(net, xb).detach()
 
 def _find_unit(net, target):
+    "The unit with the full name of its layer; None where a class is the target"
     if not isinstance(target, Unit): return None
     (name,) = find_layers(net, [target.layer])
     return replace(target, layer=name)
 
 def _first_look(model, x, unit, target):
-    "Which output of the model is to be explained for each picture; here bad pictures and targets are found out"
+    "Which output is to be explained for each picture; refuses bad pictures and targets"
     net = as_module(model)
     with capture_outputs(net, [unit.layer] if unit else []) as kept, torch.no_grad():
         try: scores = torch.cat([Score(net, kept, unit)(xs) for xs in x.split(16)])
@@ -272,26 +283,27 @@ def _first_look(model, x, unit, target):
             raise CatsDogsError(
                 f"the model cannot take pictures of {'×'.join(map(str, x.shape[1:]))} "
                 f"({str(e).splitlines()[0]}): give them the size it was made for") from e
-    return (
-        torch.zeros(len(x), dtype=torch.long, device=x.device)
-        if unit
-        else _chosen(model, scores, target))
+    if unit: return torch.zeros(len(x), dtype=torch.long, device=x.device)
+    return _chosen(model, scores, target)
 
+# %% ../../nbs/library/interpret/attribution.ipynb #31791a65
 def _cam_layer(net, x, unit, layer):
-    "The layer whose maps Grad-CAM weighs: the one asked for, or the last one with maps, before the unit's own"
+    "The layer whose maps Grad-CAM weighs"
     if layer is not None:
         (name,) = find_layers(net, [layer])
         receptive_field_of(net, name, x.shape[2:])      # refuses what is no map of the picture
         check_maps(name, activations(net, x, name)[name])
         return name
     outputs = activations(net, x, [*list_layers(net), *([unit.layer] if unit else [])])
-    names = list(outputs)[:list(outputs).index(unit.layer)] if unit else list(outputs)
+    names = list(outputs)
+    if unit: names = names[:names.index(unit.layer)]
     fields = map_layers(net, x.shape[2:])
     with_maps = [name for name in names if name in fields]
     before = f" before {unit.layer}" if unit else ""
     if not with_maps:
-        raise CatsDogsError(f"Grad-CAM needs a layer with maps{before}, and there is none: "
-                            "use gradient, integrated_gradients or occlusion")
+        raise CatsDogsError(
+            f"Grad-CAM needs a layer with maps{before}, and there is none: "
+            "use gradient, integrated_gradients or occlusion")
     last = with_maps[-1]
     after = [outputs[name] for name in names[names.index(last) + 1:]]
     if any(out.ndim > 2 and out.shape[2:].numel() > 1 for out in after):
@@ -307,26 +319,28 @@ def plot_attribution(
     ax,                         # matplotlib axes to draw on
     # two colours, red for and blue against, or one; None: two if something is below zero
     signed:bool|None=None,
-    # the value that gets full colour; None: the map's own 99.5% quantile. Give the same one to maps
-    # that are to be compared
+    # the value of full colour, the same for maps to be compared; None: the map's 99.5% quantile
     scale:float|None=None,
-    # blur the map by so many pixels (standard deviation): maps by the slope are too fine-grained to
-    # see
-    smooth:float=0.
+    smooth:float=0.             # standard deviation of a blur, pixels: maps by the slope are fine
 ):
-    "Draw a map over the grey picture: where it is zero the picture is seen, where it is strong, colour; returns the axes"
+    "Draw a map in colour over the grey picture, seen where the map is zero; returns the axes"
+    m = _map_for(picture, map)
+    if smooth: m = gaussian_filter(m, smooth)
+    scale = scale or float(np.quantile(abs(m), .995)) or 1.
+    two = bool((m < 0).any()) if signed is None else signed
+    grey = np.round(.55 + .4 * np.asarray(picture).mean(2) / 255, 2)
+    ax.imshow(grey, cmap="gray", vmin=0, vmax=1)
+    colors = dict(cmap="RdBu_r", vmin=-scale) if two else dict(cmap="inferno", vmin=0)
+    opacity = np.clip(abs(m) / scale, 0, 1)**.7
+    ax.imshow(m, **colors, vmax=scale, alpha=opacity)
+    ax.axis("off")
+    return ax
+
+def _map_for(picture, map):
+    "The map as an array; raises `CatsDogsError` if it does not fit the picture"
     m = map.detach().float().cpu().numpy()
     if m.ndim != 2 or m.shape != np.shape(picture)[:2]:
         raise CatsDogsError(
             f"a map of {'×'.join(str(s) for s in m.shape)} does not fit a picture "
             f"of {'×'.join(str(s) for s in np.shape(picture))}: give one map, h×w")
-    if smooth: m = gaussian_filter(m, smooth)
-    scale = scale or float(np.quantile(abs(m), .995)) or 1.
-    two = bool((m < 0).any()) if signed is None else signed
-    ax.imshow(
-        np.round(0.55 + 0.4 * np.asarray(picture).mean(2) / 255, 2), cmap="gray", vmin=0, vmax=1)
-    ax.imshow(
-        m, cmap="RdBu_r" if two else "inferno", vmin=-scale if two else 0, vmax=scale,
-        alpha=np.clip(abs(m) / scale, 0, 1) ** 0.7)
-    ax.axis("off")
-    return ax
+    return m

@@ -25,7 +25,7 @@ from ..runs.predict import class_probabilities
 def pointing(
     maps:Tensor,    # n×h×w
     masks:Tensor    # n×h×w, 0 to 1
-) -> Tensor: # n: 1 if the map's largest value lies in the mask, else 0; where several are the largest, their mean
+) -> Tensor: # n: 1 if the largest value lies in the mask, else 0; the mean of equally large ones
     "The pointing game (Zhang et al. 2016), without tolerance"
     top = maps == maps.amax((1, 2), keepdim=True)
     return (top * (masks > .5)).sum((1, 2)) / top.sum((1, 2))
@@ -34,7 +34,7 @@ def mass_share(
     maps:Tensor,    # n×h×w; what is below 0, evidence against the target, does not count
     masks:Tensor    # n×h×w, 0 to 1
 ) -> Tensor: # n, from 0 to 1
-    "Share of a map's mass that lies inside a mask; a map that is zero everywhere counts as spread evenly"
+    "Share of a map's mass inside a mask; a map that is zero everywhere counts as spread evenly"
     mass = maps.clamp(min=0)
     mass = torch.where(mass.sum((1, 2), keepdim=True) > 0, mass, 1.)
     return (mass * masks).sum((1, 2)) / mass.sum((1, 2))
@@ -45,9 +45,12 @@ def rank_correlation(
     "Spearman's rank correlation, row by row"
     # here, because scipy.stats takes half a second to load
     from scipy.stats import rankdata
-    ra, rb = (torch.from_numpy(rankdata(t.flatten(1).cpu().numpy(), axis=1)) for t in (a, b))
-    ra, rb = ra - ra.mean(1, keepdim=True), rb - rb.mean(1, keepdim=True)
-    return ((ra * rb).sum(1) / (ra.norm(dim=1) * rb.norm(dim=1)).clamp(min=1e-9)).float()
+    def centred_ranks(t):
+        ranks = torch.from_numpy(rankdata(t.flatten(1).cpu().numpy(), axis=1))
+        return ranks - ranks.mean(1, keepdim=True)
+    ra, rb = centred_ranks(a), centred_ranks(b)
+    lengths = (ra.norm(dim=1) * rb.norm(dim=1)).clamp(min=1e-9)
+    return ((ra * rb).sum(1) / lengths).float()
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #e8f180eb
 @torch.no_grad()
@@ -64,22 +67,22 @@ def deletion_insertion(
     tiles:int=16,           # the picture is taken away and given back in tiles, so many a side
     steps:int=8,            # in so many steps
     baseline="blur"         # what takes the place of tiles: as for integrated gradients
-) -> tuple[Tensor, Tensor]: # n×(steps+1) each: probability as the most important tiles are taken away first, and as they are given back first
-    "Deletion and insertion curves (Petsiuk et al. 2018), by tiles"
+) -> tuple[Tensor, Tensor]: # n×(steps+1) each: probabilities as tiles go, and as they return
+    """Deletion and insertion curves (Petsiuk et al. 2018), by tiles
+
+    The most important tiles are taken away first, and given back first.
+    """
     net, gone = as_module(model), replacement(xb, baseline)
-    rank = (
-        F.adaptive_avg_pool2d(maps[:, None].double(), tiles)
-        .flatten(1)
-        .argsort(1, descending=True)
-        .argsort(1))
-    curves = [[], []]
+    importance = F.adaptive_avg_pool2d(maps[:, None].double(), tiles).flatten(1)
+    rank = importance.argsort(1, descending=True).argsort(1)
+    deletion, insertion = [], []
     with capture_outputs(net, []):
         for done in torch.linspace(0, tiles * tiles, steps + 1).round().long():
-            first = F.interpolate(
-                (rank < done).float().view(-1, 1, tiles, tiles), xb.shape[2:], mode="nearest")
-            for curve, keep in zip(curves, (1 - first, first)):
-                curve.append(_probability(net, gone + keep * (xb - gone), classes))
-    return torch.stack(curves[0], 1), torch.stack(curves[1], 1)
+            is_first = (rank < done).float().view(-1, 1, tiles, tiles)
+            first = F.interpolate(is_first, xb.shape[2:], mode="nearest")
+            deletion.append(_probability(net, gone + (1 - first) * (xb - gone), classes))
+            insertion.append(_probability(net, gone + first * (xb - gone), classes))
+    return torch.stack(deletion, 1), torch.stack(insertion, 1)
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #02f8a6a4
 def class_logit(
@@ -96,31 +99,30 @@ def class_logit(
 def part_shares(
     maps:Tensor,            # n×h×w
     truth:AnnotatedPictures # the same pictures
-) -> dict[str, float]: # for each of `PARTS` how much more of the mass it has than of the area: 1 is chance
-    "Where the mass of maps lies, part by part, over all pictures together"
-    masks = {part: truth.mask(part) for part in PARTS}
-    return {
-        part: (mass_share(maps, m).sum() / m.mean((1, 2)).sum()).item()
-        for part, m in masks.items()
-        if m.any()}
+) -> dict[str, float]: # for each of `PARTS` its share of the mass by its share of the area
+    "Where the mass of maps lies, part by part, over all pictures together; 1 is chance"
+    shares = {}
+    for part in PARTS:
+        mask = truth.mask(part)
+        if mask.any():
+            shares[part] = (mass_share(maps, mask).sum() / mask.mean((1, 2)).sum()).item()
+    return shares
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #6011f921
-def _edges(xb):
-    grey = xb.mean(1, keepdim=True)
-    sobel = torch.tensor([[-1., 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    return F.conv2d(
-        F.pad(grey, (1, 1, 1, 1), mode="replicate"), torch.stack([sobel, sobel.T])[:, None]
-    ).norm(dim=1)
+def _random(xb):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(xb.shape[0], *xb.shape[2:], generator=generator)
 
 def _centre(xb):
     y, x = (torch.linspace(-1, 1, s) for s in xb.shape[2:])
     return torch.exp(-(y[:, None]**2 + x**2) / (2 * .5**2)).expand(len(xb), -1, -1)
 
-BASELINES = {
-    "random": lambda xb: torch.rand(
-        xb.shape[0], *xb.shape[2:], generator=torch.Generator().manual_seed(0)),
-    "centre": _centre,
-    "edges": _edges}
+def _edges(xb):
+    grey = F.pad(xb.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    sobel = torch.tensor([[-1., 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    return F.conv2d(grey, torch.stack([sobel, sobel.T])[:, None]).norm(dim=1)
+
+BASELINES = {"random": _random, "centre": _centre, "edges": _edges}
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #923b3359
 def randomize_layers(
@@ -128,12 +130,13 @@ def randomize_layers(
     k:int,          # how many layers with weights, from the last one up
     seed:int=0      # of the new weights
 ) -> nn.Module: # a copy
-    "A copy of a network whose last layers have forgotten what they learned"
+    """A copy of a network whose last layers have forgotten what they learned
+
+    Raises `CatsDogsError` if it has fewer layers with weights.
+    """
     net = copy.deepcopy(as_module(model))
-    layers = [
-        m
-        for m in net.modules()
-        if hasattr(m, "reset_parameters") and next(m.parameters(False), None) is not None]
+    def has_weights(m): return next(m.parameters(False), None) is not None
+    layers = [m for m in net.modules() if hasattr(m, "reset_parameters") and has_weights(m)]
     if not 0 <= k <= len(layers):
         raise CatsDogsError(
             f"cannot randomise {k} layers: this network has {len(layers)} with weights")
@@ -156,8 +159,7 @@ class MapScore:
     # mean probability while they are given back in its order: the higher, the better
     insertion: Tensor
     gap: Tensor # insertion - deletion: 0 for an order that means nothing
-    # rank correlation over the traits of its mass by area on them and the evidence that is lost
-    # without them
+    # rank correlation, over traits, of its mass by area and the evidence lost without the trait
     traits: Tensor|None = None
 
 def score_maps(
@@ -177,7 +179,7 @@ def score_maps(
     return MapScore(method, *points, *masses, down, up, up - down, traits)
 
 def _trait_agreement(maps, truth, effects):
-    "For each picture the rank correlation, over traits, of a map's mass by area and of the evidence that is lost when the trait is swapped"
+    "Rank correlation, over traits, of a map's mass by area and the evidence lost without the trait"
     lost = torch.stack([torch.as_tensor(effects[trait]) for trait in TRAIT_PARTS], 1)
     n, weight = len(lost), []
     for parts in TRAIT_PARTS.values():
@@ -190,19 +192,18 @@ def bootstrap_mean(
     seed:int=0      # of the resampling
 ) -> tuple[float, float, float]: # mean, and the ends of its 95% interval
     "Mean with a bootstrap interval (Efron, 1979)"
-    v = values.float()
-    draws = v[
-        torch.randint(len(v), (1000, len(v)), generator=torch.Generator().manual_seed(seed))
-    ].mean(1)
-    return v.mean().item(), *draws.quantile(torch.tensor([.025, .975])).tolist()
+    v, generator = values.float(), torch.Generator().manual_seed(seed)
+    chosen = torch.randint(len(v), (1000, len(v)), generator=generator)
+    low, high = v[chosen].mean(1).quantile(torch.tensor([.025, .975])).tolist()
+    return v.mean().item(), low, high
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #47098fb7
 def paired_gain(
     score:MapScore,             # of a method
     baselines:list[MapScore],   # of maps that know nothing of the network, on the same drawings
     name:str                    # which score
-) -> tuple[float, float, float]: # mean difference, drawing by drawing, to the best baseline, and its 95% interval
-    "How far a method is ahead of the best baseline"
+) -> tuple[float, float, float]: # mean difference to it, and its 95% interval
+    "How far a method is ahead of the best baseline, drawing by drawing"
     best = max((getattr(b, name) for b in baselines), key=lambda v: v.mean())
     return bootstrap_mean(getattr(score, name).float() - best.float())
 
@@ -218,9 +219,12 @@ def plot_scores(
     scores:list[MapScore],  # of methods and of those in `BASELINES`, in the order to draw
     axs                     # matplotlib axes, one for each of `PANELS`
 ):
-    "Draw scores with their intervals, a row for each method: green if it is ahead of the best baseline, red if not, grey for baselines; returns the axes"
+    """Draw scores with their intervals, a row for each method; returns the axes
+
+    A method is green if it is ahead of the best baseline, and red if not. Baselines are grey.
+    """
     baselines = [s for s in scores if s.method in BASELINES]
-    for ax, (name, title) in zip(axs, PANELS.items()):
+    for ax, (name, title) in zip(axs, PANELS.items(), strict=True):
         for i, score in enumerate(scores):
             mean, low, high = bootstrap_mean(getattr(score, name))
             color = _AHEAD if paired_gain(score, baselines, name)[1] > 0 else _NOT_AHEAD

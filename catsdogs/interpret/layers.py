@@ -7,38 +7,57 @@ __all__ = ['plot_filters', 'tile_pictures', 'plot_feature_maps', 'plot_feature_m
 
 # %% ../../nbs/library/interpret/layers.ipynb #2d5fb7ae
 import numpy as np
-from torch import nn, Tensor
+from torch import Tensor
 
 from ..core import CatsDogsError
 from ..models.hooks import activations, as_batch, check_maps, check_unit
 
 # %% ../../nbs/library/interpret/layers.ipynb #dcaa216e
 def plot_filters(
-    layer:nn.Module,    # a convolution with three input channels
-    ax                  # matplotlib axes to draw on
+    filters,                    # a convolution that looks at three colours, or weights, n×3×h×w
+    ax,                         # matplotlib axes to draw on
+    largest:float|None=None,    # the weight of full colour; None: each filter's own largest
+    columns:int=8               # filters side by side
 ):
-    "Draw the filters of a first layer in colour, grey is zero; raises `CatsDogsError` for a layer that does not look at colours; returns the axes"
-    weight = getattr(layer, "weight", None)
-    if weight is None or weight.ndim != 4 or weight.shape[1] != 3:
+    """Draw the filters of a first layer in colour, where grey is zero; returns the axes
+
+    Give the same `largest` to filters that are to be compared. Raises `CatsDogsError` for a layer
+    that does not look at three colours.
+    """
+    weights = _colour_weights(filters)
+    full = largest or np.abs(weights).max((1, 2, 3), keepdims=True)
+    colours = (.5 + .5 * weights / (full + 1e-12)).clip(0, 1)
+    ax.imshow(tile_pictures(colours, columns, 1.), interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    for side in ax.spines.values(): side.set_visible(False)
+    n, height, width = weights.shape[:3]
+    ax.set_title(f"{n} filters of {height}×{width}×3 weights")
+    return ax
+
+def _colour_weights(filters):
+    "Weights of a layer that looks at red, green and blue, n×h×w×3"
+    weights = getattr(filters, "weight", filters)
+    if np.ndim(weights) != 4 or weights.shape[1] != 3:
         raise CatsDogsError(
             "only filters that look at red, green and blue can "
             "be drawn in colour: give a model's first convolution")
-    w = weight.detach().float().cpu().permute(0, 2, 3, 1).numpy()
-    w = .5 + w / (2 * np.abs(w).max((1, 2, 3), keepdims=True) + 1e-12)
-    ax.imshow(tile_pictures(w, 8, 1.))
-    ax.axis("off")
-    ax.set_title(f"{len(w)} filters of {w.shape[1]}×{w.shape[2]}×3 weights")
-    return ax
+    if isinstance(weights, Tensor): weights = weights.detach().float().cpu().numpy()
+    return np.asarray(weights, np.float32).transpose(0, 2, 3, 1)
 
-def tile_pictures(pictures, cols, gap):
-    "Pictures n×h×w(×3), side by side with a gap of one pixel (of value `gap`)"
+def tile_pictures(
+    pictures:np.ndarray,    # n×h×w or n×h×w×3
+    cols:int,               # pictures side by side
+    gap                     # the value of the gap of one pixel between them
+) -> np.ndarray:
+    "Pictures side by side in one sheet"
     n, h, w = pictures.shape[:3]
-    rows = -(-n // cols)
-    cols = min(cols, n)
+    rows, cols = -(-n // cols), min(cols, n)
     sheet = np.full((rows * (h + 1) - 1, cols * (w + 1) - 1, *pictures.shape[3:]), gap)
     for i, p in enumerate(pictures):
         r, c = divmod(i, cols)
-        sheet[r * (h + 1):r * (h + 1) + h, c * (w + 1):c * (w + 1) + w] = p
+        top, left = r * (h + 1), c * (w + 1)
+        sheet[top:top + h, left:left + w] = p
     return sheet
 
 def plot_feature_maps(
@@ -46,33 +65,40 @@ def plot_feature_maps(
     maps:dict[str, Tensor],         # from `activations`, of one picture: name → 1×channels×h×w
     k:int=8                         # how many of each layer: those that are brightest on average
 ):
-    "Draw the strongest feature maps of each layer for one picture, a row for each layer; raises `CatsDogsError` for a dense layer; returns the figure"
+    """Draw the strongest feature maps of each layer for one picture, a row for each layer
+
+    Returns the figure. Raises `CatsDogsError` for a dense layer.
+    """
     for name, a in maps.items(): check_maps(name, a)
     import matplotlib.pyplot as plt
     fig, axs = plt.subplots(len(maps), k + 1, figsize=(k + 1, 1.18 * len(maps)), squeeze=False)
-    if fig.get_layout_engine():
-        fig.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.01)
+    layout = fig.get_layout_engine()
+    if layout: layout.set(w_pad=.01, h_pad=.02, wspace=.01, hspace=.01)
     for ax in axs.flat: ax.axis("off")
     axs[0, 0].imshow(picture)
-    for i, (row, (name, a)) in enumerate(zip(axs, maps.items())):
-        a = a[0].float().cpu()
-        order = a.flatten(1).mean(1).argsort(descending=True)[:k].tolist()
-        for ax, unit in zip(row[1:], order):
-            ax.imshow(a[unit], cmap="magma", vmin=0, vmax=max(a[unit].max().item(), 1e-6))
-            ax.set_title(str(unit), fontsize=7, fontweight="normal", pad=1)
+    for row, (name, a) in zip(axs, maps.items(), strict=True):
+        _draw_brightest(row[1:], a[0].float().cpu())
+        # below the picture in the first row, alone in the others
+        below, (n, height, width) = row[0] is axs[0, 0], a.shape[1:]
         row[0].text(
-            0.5, 0.5 if i else -0.04, f"{name}\n{len(a)} maps\n{a.shape[1]}×{a.shape[2]}",
-            fontsize=7, ha="center", va="center" if i else "top", transform=row[0].transAxes)
+            .5, -.04 if below else .5, f"{name}\n{n} maps\n{height}×{width}", fontsize=7,
+            ha="center", va="top" if below else "center", transform=row[0].transAxes)
     return fig
+
+def _draw_brightest(axs, maps):
+    "The maps that are brightest on average, each with a scale of its own and its number above"
+    order = maps.flatten(1).mean(1).argsort(descending=True)[:len(axs)].tolist()
+    for ax, unit in zip(axs, order, strict=False):
+        ax.imshow(maps[unit], cmap="magma", vmin=0, vmax=max(maps[unit].max().item(), 1e-6))
+        ax.set_title(str(unit), fontsize=7, fontweight="normal", pad=1)
 
 # %% ../../nbs/library/interpret/layers.ipynb #20950c9e
 def _scale(values):
     "Colour map and limits that fit numbers with or without sign: zero is black, or white"
     low, high = min(0., float(values.min())), max(float(values.max()), 1e-6)
-    return (
-        dict(cmap="magma", vmin=0, vmax=high)
-        if low == 0
-        else dict(cmap="RdBu_r", vmin=-max(high, -low), vmax=max(high, -low)))
+    if low == 0: return dict(cmap="magma", vmin=0, vmax=high)
+    end = max(high, -low)
+    return dict(cmap="RdBu_r", vmin=-end, vmax=end)
 
 def plot_feature_map(
     model,          # as in `as_module`
@@ -80,7 +106,10 @@ def plot_feature_map(
     layer:str|int,  # one that puts out maps
     unit:int        # which of its maps
 ):
-    "Draw one unit's map for each of some pictures, all on one scale, with its largest value above; raises `CatsDogsError` for a layer without maps, or a unit that is not there; returns the figure"
+    """Draw one unit's map for each of some pictures, on one scale, with its largest value above
+
+    Returns the figure. Raises `CatsDogsError` for a layer without maps, or without that unit.
+    """
     import matplotlib.pyplot as plt
     xb = as_batch(pictures)
     (name, maps), = activations(model, xb, layer).items()
@@ -88,7 +117,7 @@ def plot_feature_map(
     check_unit(name, unit, maps.shape[1])
     maps = maps[:, unit].float().cpu().numpy()
     fig, axs = plt.subplots(2, len(xb), figsize=(.95 * len(xb) + .6, 2.3), squeeze=False)
-    for x, m, (above, below) in zip(xb, maps, axs.T):
+    for x, m, (above, below) in zip(xb, maps, axs.T, strict=True):
         above.imshow(x.permute(1, 2, 0))
         shown = below.imshow(m, **_scale(maps))
         below.set_title(f"{m.max():.2f}", fontsize=8, fontweight="normal", pad=2)

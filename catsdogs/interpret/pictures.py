@@ -17,8 +17,11 @@ from ..core import CatsDogsError
 from ..models.hooks import as_batch
 
 # %% ../../nbs/library/interpret/pictures.ipynb #5a7eac5a
-def check_same_size(size, xb):
-    "The height and width of all batches, which must be the same"
+def check_same_size(
+    size:tuple|None,    # height and width of the batches before; None: there was none
+    xb:Tensor           # a batch, n×3×h×w
+) -> tuple: # height and width
+    "The height and width of all batches, which must be the same; raises `CatsDogsError`"
     if size not in (None, tuple(xb.shape[2:])):
         raise CatsDogsError(
             f"pictures of {'×'.join(map(str, xb.shape[2:]))} after pictures "
@@ -26,16 +29,22 @@ def check_same_size(size, xb):
     return tuple(xb.shape[2:])
 
 def picture_batches(
-    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, fastai or torch
-    # loader that does not shuffle, or any iterable of batches (or of tuples that begin with one)
+    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, a loader that
+    # does not shuffle, or any iterable of batches (or of tuples that begin with one)
     pictures,
     bs:int=64   # pictures in a batch, where that is not settled by the loader
 ) -> Iterator[tuple[Tensor, Tensor]]: # the pictures' numbers, and the batch: n×3×h×w from 0 to 1
-    "Pictures batch by batch with their numbers: rows of an array or cache (unreadable photos left out), else counted in the order in which they come; raises `CatsDogsError` for a loader that shuffles"
+    """Pictures batch by batch with their numbers
+
+    A number is a row of an array or a cache, whose unreadable photos are left out. Otherwise
+    pictures are counted in the order in which they come. Raises `CatsDogsError` for a loader that
+    shuffles.
+    """
     if hasattr(pictures, "pixels") and hasattr(pictures, "rows"):
         rows = np.array(sorted(pictures.rows.values()), int)
-        for r in np.array_split(rows, range(bs, len(rows), bs)) if len(rows) else []:
-            yield torch.from_numpy(r), _floats(pictures.batch(r))
+        for first in range(0, len(rows), bs):
+            some = rows[first:first + bs]
+            yield torch.from_numpy(some), _floats(pictures.batch(some))
         return
     first = 0
     for xb in _source(pictures, bs):
@@ -45,27 +54,28 @@ def picture_batches(
 
 def _source(pictures, bs):
     "An iterable of batches"
-    if getattr(pictures, "shuffle", False) is True or isinstance(
-        getattr(pictures, "sampler", None), torch.utils.data.RandomSampler):
+    sampler = getattr(pictures, "sampler", None)
+    is_random = isinstance(sampler, torch.utils.data.RandomSampler)
+    if is_random or getattr(pictures, "shuffle", False) is True:
         raise CatsDogsError(
             "the loader shuffles, so a number would not tell which picture "
             "it was: give `dls.valid`, `dls.test_dl(photos)` or `dls.cache`")
-    if (
-        isinstance(pictures, (list, tuple))
-        and len(pictures)
-        and not isinstance(pictures[0], (list, tuple))
-        and np.ndim(pictures[0]) == 3):
-        pictures = np.stack([np.asarray(p) for p in pictures])
+    if _is_list_of_pictures(pictures): pictures = np.stack([np.asarray(p) for p in pictures])
     if isinstance(pictures, (np.ndarray, Tensor)):
-        return (pictures[i : i + bs] for i in range(0, len(pictures), bs))
+        return (pictures[i:i + bs] for i in range(0, len(pictures), bs))
     return pictures
+
+def _is_list_of_pictures(pictures):
+    "Whether it is a list of single pictures, h×w×3, and not of batches"
+    if not isinstance(pictures, (list, tuple)) or not len(pictures): return False
+    return not isinstance(pictures[0], (list, tuple)) and np.ndim(pictures[0]) == 3
 
 def _floats(xb):
     "n×3×h×w from 0 to 1, from a tensor or from uint8 with the colours last"
     if not isinstance(xb, Tensor): return as_batch(xb)
     if xb.ndim != 4:
         raise CatsDogsError(
-            f"a batch must have four sides, n×3×h×w, not {'×'.join(map(str, xb.shape))}")
+            f"a batch must have four dimensions, n×3×h×w, not {'×'.join(map(str, xb.shape))}")
     if xb.dtype != torch.uint8: return xb
     return xb.as_subclass(Tensor).float() / 255 if xb.shape[1] == 3 else as_batch(xb.numpy())
 
@@ -74,7 +84,10 @@ def picture_at(
     pictures,
     i:int       # its number
 ) -> np.ndarray: # h×w×3, uint8
-    "The picture with a number that `picture_batches` gave; raises `CatsDogsError` if it cannot be had"
+    """The picture with a number that `picture_batches` gave
+
+    Raises `CatsDogsError` if it cannot be had.
+    """
     if hasattr(pictures, "pixels") and hasattr(pictures, "rows"):
         return np.array(pictures.pixels[i])
     if hasattr(pictures, "cache") and hasattr(pictures, "rows"):

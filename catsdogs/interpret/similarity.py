@@ -22,11 +22,15 @@ def cka(
     x:Tensor,   # n×p: what one layer makes of n pictures
     y:Tensor    # n×q: what another layer makes of the same pictures
 ) -> float: # 1: the same up to rotation and scale; about 0: unrelated
-    "Linear centred kernel alignment (Kornblith et al. 2019), with the estimator that does not reward wide layers (Nguyen et al. 2021); raises `CatsDogsError` for fewer than 4 pictures"
+    """Linear centred kernel alignment (Kornblith et al. 2019)
+
+    The estimator does not reward wide layers (Nguyen et al. 2021). Raises `CatsDogsError` for fewer
+    than 4 pictures.
+    """
     if len(x) != len(y) or len(x) < 4:
         raise CatsDogsError(
-            f"CKA compares two layers on the same pictures, four or more, not {len(x)} and {len(y)}"
-        )
+            "CKA compares two layers on the same pictures, "
+            f"four or more, not {len(x)} and {len(y)}")
     return _alignment(_likeness(x), _likeness(y))
 
 def _likeness(x):
@@ -45,20 +49,17 @@ def _hsic(k, l):
     n = len(k)
     # how alike a picture is to itself says nothing, and grows with the layer's width
     k, l = k - torch.diag(k.diag()), l - torch.diag(l.diag())
-    return (
-        (k * l).sum()
-        + k.sum() * l.sum() / ((n - 1) * (n - 2))
-        - 2 / (n - 2) * (k.sum(0) @ l.sum(0))) / (n * (n - 3))
+    together = (k * l).sum()
+    of_means = k.sum() * l.sum() / ((n - 1) * (n - 2))
+    of_rows = 2 / (n - 2) * (k.sum(0) @ l.sum(0))
+    return (together + of_means - of_rows) / (n * (n - 3))
 
 @dataclass(frozen=True)
 class LayerSimilarity:
     "How far one layer of a network is from the same layer of another"
     name: str # as in `list_layers`
-    # how alike they see the pictures: 1 the same, about 0 unrelated; NaN where one of them sees no
-    # difference between any
-    cka: float
-    # size of the difference of their weights over the size of the first's; None: no weights, or of
-    # other shapes
+    cka: float # 1 the same, about 0 unrelated; NaN where one of them makes the same of all pictures
+    # size of the difference of their weights, over the size of the first's; None: none, or others
     weights: float|None
 
 def layer_similarity(
@@ -66,45 +67,48 @@ def layer_similarity(
     pictures,  # a few hundred, as for `picture_batches`; maps are averaged to at most 8×8 places
     layers:Iterable|None=None   # names that both have; None: all such that compute something
 ) -> list[LayerSimilarity]: # one for each layer
-    "Compare two networks layer by layer; raises `CatsDogsError` if they share no layer, or for fewer than 4 pictures"
+    """Compare two networks layer by layer
+
+    Raises `CatsDogsError` if they share no layer, or for fewer than 4 pictures.
+    """
     others = list_layers(second)
     names = [n for n in computing_layers(first, layers) if layers is not None or n in others]
     if not names: raise CatsDogsError("the two networks have no layer in common")
     a, b = (_seen_by(m, pictures, names) for m in (first, second))
     known = find_layers(first, names)
-    return [
-        LayerSimilarity(n, cka(a[n], b[n]), _weight_distance(known[n], others[n])) for n in names]
+    def compare(name):
+        distance = _weight_distance(known[name], others[name])
+        return LayerSimilarity(name, cka(a[name], b[name]), distance)
+    return [compare(name) for name in names]
 
 def _seen_by(model, pictures, names):
     "Layer → what it makes of all pictures, n×features"
     seen = {n: [] for n in names}
     def reduce(name, out):
-        return (
-            (
-                nn.functional.adaptive_avg_pool2d(out, [min(s, 8) for s in out.shape[2:]])
-                if out.ndim == 4
-                else out)
-            .flatten(1)
-            .float()
-            .cpu())
+        if out.ndim == 4:
+            coarse = [min(side, 8) for side in out.shape[2:]]
+            out = nn.functional.adaptive_avg_pool2d(out, coarse)
+        return out.flatten(1).float().cpu()
     with capture_outputs(model, names, reduce) as kept, no_gradients(model):
         for _, xb in picture_batches(pictures):
             run_model(model, xb)
             for name, out in kept.items(): seen[name].append(out)
     return {n: torch.cat(parts or [torch.empty(0, 1)]) for n, parts in seen.items()}
 
-def _weight_distance(a, b):
-    if [p.shape for p in a.parameters()] != [p.shape for p in b.parameters()] or not list(
-        a.parameters()):
-        return None
-    a, b = (torch.cat([p.detach().float().cpu().flatten() for p in m.parameters()]) for m in (a, b))
+def _weight_distance(first, second):
+    "Size of the difference of two layers' weights, over the size of the first's"
+    a, b = list(first.parameters()), list(second.parameters())
+    if not a or [p.shape for p in a] != [p.shape for p in b]: return None
+    a, b = _flat(a), _flat(b)
     return ((a - b).norm() / a.norm()).item()
+
+def _flat(tensors): return torch.cat([t.detach().float().cpu().flatten() for t in tensors])
 
 def plot_layer_similarity(
     comparisons:dict,   # what is compared → its list of `LayerSimilarity`, all of the same layers
     ax                  # matplotlib axes to draw on
 ):
-    "Draw how alike layers are, from the first to the last, a line for each comparison; returns the axes"
+    "Draw how alike layers are, a line for each comparison; returns the axes"
     for name, rows in comparisons.items():
         ax.plot([r.name for r in rows], [r.cka for r in rows], "o-", label=name, ms=4)
     ax.set(ylim=(-.05, 1.05), ylabel="CKA")

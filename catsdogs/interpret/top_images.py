@@ -8,7 +8,7 @@ __all__ = ['Patch', 'TopImages', 'top_images', 'plot_top_images']
 # %% ../../nbs/library/interpret/top_images.ipynb #e4b29ad1
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -31,16 +31,10 @@ class Patch:
     # top, bottom, left, right of the receptive field in the picture, before it was clipped
     window: tuple
 
-class _Fields(dict):
-    "Layer → its `ReceptiveField`, worked out when first asked for"
-    def __init__(self, model, size): self.model, self.side = model, size
-    def __missing__(self, name):
-        self[name] = receptive_field_of(self.model, name, self.side)
-        return self[name]
-
 @dataclass(frozen=True)
 class TopImages:
-    "For every unit of every layer the k pictures in which it fires most, strongest first; of equal ones, the picture that came first"
+    "For every unit of every layer the k pictures in which it fires most, strongest first"
+    # of pictures with equal values, the one that came first stands first
     n: int # pictures seen
     size: tuple # their height and width
     values: dict # layer → units×k activations, float32
@@ -49,11 +43,14 @@ class TopImages:
     fields: dict # layer → `ReceptiveField`
 
     def best(self, layer:str, unit:int) -> tuple[Tensor, Tensor, Tensor]:
-        "values, images, places of one unit; raises `CatsDogsError` for a layer or unit that is not there"
+        """Values, images and places of one unit
+
+        Raises `CatsDogsError` for a layer or unit that is not there.
+        """
         if layer not in self.values:
+            similar = get_close_matches(str(layer), self.values, 5, .5) or self.values
             raise CatsDogsError(
-                f"no top images of layer {layer!r}: there are "
-                f"{', '.join(get_close_matches(str(layer), self.values, 5, 0.5) or self.values)}")
+                f"no top images of layer {layer!r}: there are {', '.join(similar)}")
         check_unit(layer, unit, len(self.values[layer]))
         return self.values[layer][unit], self.images[layer][unit], self.places[layer][unit]
 
@@ -62,43 +59,73 @@ class TopImages:
         rank:int,               # 0 is the strongest
         pictures                # what `top_images` was given, as for `picture_at`
     ) -> Patch:
-        "The part of the picture that the unit saw when it fired; raises `CatsDogsError` if there is no such layer, unit or rank"
+        """The part of the picture that the unit saw when it fired
+
+        Raises `CatsDogsError` if there is no such layer, unit or rank.
+        """
         values, images, places = self.best(layer, unit)
         if not 0 <= rank < len(values):
             raise CatsDogsError(
                 f"rank {rank} is outside 0 to {len(values) - 1}: that many top images were kept")
-        field, (h, w) = self.fields[layer], self.size
-        # every place sees all of the picture, and much padding
-        covers = field.size[0] > 2 * h and field.size[1] > 2 * w
-        window = (0, h, 0, w) if covers else field.window(places[rank].tolist())
-        top, bottom, left, right = window
-        pixels = picture_at(pictures, images[rank].item())
-        if pixels.shape[:2] != self.size:
-            raise CatsDogsError(
-                f"pictures of {pixels.shape[0]}×{pixels.shape[1]}, but the top "
-                f"images were found in pictures of {h}×{w}: give the same ones")
-        return Patch(
-            pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)], values[rank].item(),
-            images[rank].item(), window)
+        number, picture = images[rank].item(), picture_at(pictures, images[rank].item())
+        self._check_size(picture)
+        window = self._window(layer, places[rank].tolist())
+        top, bottom, left, right = (max(edge, 0) for edge in window)
+        return Patch(picture[top:bottom, left:right], values[rank].item(), number, window)
 
-def _merge(best, numbers, maps):
-    "The k best of those kept so far and of a new batch: units×k values, pictures, places. Units that the batch cannot change are not looked at again"
-    values, images, places = best
-    new = maps.amax(2).float().nan_to_num(nan=-torch.inf).T                     # units×n
-    # equal ones stay behind
-    rows = (new.amax(1) > values[:, -1]).nonzero()[:, 0]
-    # earlier pictures stand first, so ties go to them
-    merged, order = torch.cat([values[rows], new[rows]], 1).sort(
-        dim=1, descending=True, stable=True)
-    k, order = values.shape[1], order[:, :values.shape[1]]
-    fresh = order >= k
-    unit, which = rows[:, None].expand_as(order)[fresh], order[fresh] - k
-    kept = order.clamp(max=k - 1)
-    im, pl = images[rows].gather(1, kept), places[rows].gather(1, kept)
-    im[fresh], pl[fresh] = numbers[which], maps[which, unit].argmax(1)
-    values, images, places = values.clone(), images.clone(), places.clone()
-    values[rows], images[rows], places[rows] = merged[:, :k], im, pl
-    return values, images, places
+    def _window(self, layer, place):
+        "What a place of a layer's maps sees; the picture where every place sees all of it"
+        field, (h, w) = self.fields[layer], self.size
+        sees_all = field.size[0] > 2 * h and field.size[1] > 2 * w
+        return (0, h, 0, w) if sees_all else field.window(place)
+
+    def _check_size(self, picture):
+        if picture.shape[:2] != self.size:
+            raise CatsDogsError(
+                f"pictures of {picture.shape[0]}×{picture.shape[1]}, but the top images "
+                f"were found in pictures of {self.size[0]}×{self.size[1]}: give the same ones")
+
+# %% ../../nbs/library/interpret/top_images.ipynb #def5ad63
+class _Fields(dict):
+    "Layer → its `ReceptiveField`, worked out when first asked for"
+    def __init__(self, model, size): self.model, self.side = model, size
+    def __missing__(self, name):
+        self[name] = receptive_field_of(self.model, name, self.side)
+        return self[name]
+
+class _Best(NamedTuple):
+    "The k strongest pictures of each unit so far, units×k"
+    values: Tensor
+    images: Tensor
+    places: Tensor # numbers within a map, row by row
+
+    @classmethod
+    def nothing(cls, n_units, k, device):
+        "Before the first picture"
+        values = torch.full((n_units, k), -torch.inf, device=device)
+        images = torch.full((n_units, k), -1, device=device)
+        return cls(values, images, torch.zeros_like(images))
+
+    def merge(self, numbers, maps): # n numbers of pictures, n×units×places
+        "The best of these and of a batch; units that it cannot change are not looked at again"
+        k = self.values.shape[1]
+        new = maps.amax(2).float().nan_to_num(nan=-torch.inf).T # units×n
+        # pictures with equal values stay behind
+        rows = (new.amax(1) > self.values[:, -1]).nonzero()[:, 0]
+        # earlier pictures stand first, so ties go to them
+        both = torch.cat([self.values[rows], new[rows]], 1)
+        values, order = both.sort(dim=1, descending=True, stable=True)
+        values, order = values[:, :k], order[:, :k]
+        was_kept, is_new = order.clamp(max=k - 1), order >= k
+        images = self.images[rows].gather(1, was_kept)
+        places = self.places[rows].gather(1, was_kept)
+        unit, which = rows[:, None].expand_as(order)[is_new], order[is_new] - k
+        images[is_new], places[is_new] = numbers[which], maps[which, unit].argmax(1)
+        merged = _Best(*(t.clone() for t in self))
+        merged.values[rows], merged.images[rows], merged.places[rows] = values, images, places
+        return merged
+
+    def first(self, k): return _Best(*(t[:, :k].cpu() for t in self))
 
 def top_images(
     model,                      # as in `as_module`
@@ -106,97 +133,96 @@ def top_images(
     layers:Iterable|None=None,  # as in `find_layers`; None: all that compute something
     k:int=9,                    # pictures to keep for each unit; all of them, where there are fewer
     bs:int=64,                  # pictures in a batch, where that is not settled by the loader
-    # compute in bfloat16 where the machine can: its eight bits make ties, and near-ties may come in
-    # another order
+    # compute in bfloat16 where the machine can; its eight bits make ties, and near-ties may come
+    # in another order
     fast:bool=False
 ) -> TopImages:
-    "Find in one pass the pictures that make each unit of each layer fire most; memory: one batch, and units×k; raises `CatsDogsError` for k below 1 and for no pictures"
+    """Find in one pass the pictures that make each unit of each layer fire most
+
+    It keeps one batch in memory, and units×k numbers. Raises `CatsDogsError` for k below 1 and for
+    no pictures.
+    """
     if k < 1: raise CatsDogsError(f"k must be at least 1, not {k}")
-    net, layers, best, widths, n, size = (
-        as_module(model),
-        computing_layers(model, layers),
-        {},
-        {},
-        0,
-        None)
+    net, layers = as_module(model), computing_layers(model, layers)
+    best, widths, n, size = {}, {}, 0, None
     def reduce(name, out):
         maps, widths[name] = by_unit(name, out), out.shape[-1]
-        empty = lambda value, dtype: torch.full(
-            (maps.shape[1], k), value, dtype=dtype, device=out.device)
-        return _merge(
-            best.get(name)
-            or (empty(-torch.inf, torch.float32), empty(-1, torch.long), empty(0, torch.long)),
-            numbers,
-            maps)
+        so_far = best.get(name) or _Best.nothing(maps.shape[1], k, out.device)
+        return so_far.merge(numbers, maps)
     with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast) as device:
         for numbers, xb in progress(picture_batches(pictures, bs), "top images"):
             size, n, numbers = check_same_size(size, xb), n + len(xb), numbers.to(device)
             run_model(net, xb)
             best.update(kept)
     if not n: raise CatsDogsError("no pictures to look at: the data set is empty")
-    found = {name: [t[:, :min(k, n)].cpu() for t in b] for name, b in best.items()}
-    # of a dense layer p is 0
-    places = {
-        name: torch.stack([p // widths[name], p % widths[name]], -1)
-        for name, (_, _, p) in found.items()}
-    return TopImages(
-        n, size, {k: v[0] for k, v in found.items()}, {k: v[1] for k, v in found.items()}, places,
-        _Fields(net, size))
+    best = {name: b.first(min(k, n)) for name, b in best.items()}
+    return _as_top_images(net, best, widths, n, size)
 
+def _as_top_images(net, best, widths, n, size):
+    "`TopImages` from layer → `_Best`, and the widths of the layers' maps"
+    places = {}
+    for name, b in best.items(): # of a dense layer the place is 0
+        places[name] = torch.stack([b.places // widths[name], b.places % widths[name]], -1)
+    values = {name: b.values for name, b in best.items()}
+    images = {name: b.images for name, b in best.items()}
+    return TopImages(n, size, values, images, places, _Fields(net, size))
+
+# %% ../../nbs/library/interpret/top_images.ipynb #1378fdc8
 def plot_top_images(
     top:TopImages,              # from `top_images`
     pictures,                   # what `top_images` was given, as for `picture_at`
     layers:Iterable|None=None,  # some of `top.values`; None: all
-    # how many of each layer, those that fire most (twins left out where possible); or layer → which
+    # how many of each layer, those that fire most, without twins if possible; or layer → which
     units:int|dict=4
 ):
-    "Draw the patches that made units fire most, a row of units for each layer, strongest patch first; one scale for each layer, grey beyond the picture's border; returns the figure"
+    """Draw the patches that made units fire most, a row of units for each layer
+
+    The strongest patch comes first. Patches of a layer have one scale, with grey beyond the
+    picture's border. Returns the figure.
+    """
     import matplotlib.pyplot as plt
-    chosen = {
-        name: _strongest(top, name, units) if isinstance(units, int) else units[name]
-        for name in layers or top.values}
+    chosen = {}
+    for name in layers or top.values:
+        chosen[name] = _strongest(top, name, units) if isinstance(units, int) else units[name]
     columns = max(map(len, chosen.values()))
-    fig, axs = plt.subplots(
-        len(chosen), columns, figsize=(1.85 * columns, 1.95 * len(chosen)), squeeze=False)
+    size = 1.85 * columns, 1.95 * len(chosen)
+    fig, axs = plt.subplots(len(chosen), columns, figsize=size, squeeze=False)
     if fig.get_layout_engine(): fig.get_layout_engine().set(w_pad=.07, h_pad=.05)
     for ax in axs.flat: ax.axis("off")
-    for row, (name, numbers) in zip(axs, chosen.items()):
-        for ax, unit in zip(row, numbers):
-            patches = [
-                top.patch(name, unit, rank, pictures) for rank in range(top.values[name].shape[1])]
-            ax.imshow(
-                tile_pictures(
-                    np.stack([_whole(p) for p in patches]), int(np.ceil(len(patches) ** 0.5)), 255),
-                interpolation="nearest")
-            ax.set_title(
-                f"{name} · {unit}: "
-                + (f"{patches[0].value:.3g}" if patches[0].value > 0 else "never fires"),
-                fontsize=8,
-                fontweight="normal",
-                pad=2)
+    for row, (name, numbers) in zip(axs, chosen.items(), strict=True):
+        for ax, unit in zip(row, numbers, strict=False):
+            _draw_patches(top, pictures, name, unit, ax)
     return fig
 
+def _draw_patches(top, pictures, layer, unit, ax):
+    "All patches of one unit in a square, and its largest value above"
+    patches = [top.patch(layer, unit, rank, pictures) for rank in range(top.values[layer].shape[1])]
+    sheet = tile_pictures(
+        np.stack([_whole(p) for p in patches]), int(np.ceil(len(patches)**.5)), 255)
+    ax.imshow(sheet, interpolation="nearest")
+    said = f"{patches[0].value:.3g}" if patches[0].value > 0 else "never fires"
+    ax.set_title(f"{layer} · {unit}: {said}", fontsize=8, fontweight="normal", pad=2)
+
 def _strongest(top, name, units):
-    "The units of a layer that fire most in their best pictures; one that shares most of them with a stronger one comes last"
+    "The units of a layer that fire most in their best pictures; twins of stronger ones come last"
     top.best(name, 0)                                   # says so if there is no such layer
-    first = []
-    after = []
     order = top.values[name][:, 0].argsort(descending=True, stable=True).tolist()
     pictures = [set(p) for p in top.images[name].tolist()]
+    def shares_most(unit, other):
+        return 2 * len(pictures[unit] & pictures[other]) > len(pictures[other])
+    first, twins = [], []
     for unit in order:
-        (
-            after
-            if any(2 * len(pictures[unit] & pictures[u]) > len(pictures[u]) for u in first)
-            else first).append(unit)
-    return (first + after)[:units]
+        is_twin = any(shares_most(unit, other) for other in first)
+        (twins if is_twin else first).append(unit)
+    return (first + twins)[:units]
 
 def _whole(patch):
-    "A patch at its full size, enlarged if it is small, with a white margin: grey where it reaches beyond the picture"
+    "A patch at its full size with a white margin, enlarged if it is small"
     top, bottom, left, right = patch.window
     sheet = np.full((bottom - top, right - left, 3), 128, np.uint8)
-    h, w = patch.pixels.shape[:2]
-    sheet[max(-top, 0):max(-top, 0) + h, max(-left, 0):max(-left, 0) + w] = patch.pixels
-    sheet = sheet.repeat(max(1, 64 // len(sheet)), 0).repeat(max(1, 64 // len(sheet)), 1)
-    # the gap is as wide in all layers
-    return np.pad(
-        sheet, ((0, len(sheet) // 24), (0, len(sheet) // 24), (0, 0)), constant_values=255)
+    (h, w), row, column = patch.pixels.shape[:2], max(-top, 0), max(-left, 0)
+    sheet[row:row + h, column:column + w] = patch.pixels
+    times = max(1, 64 // len(sheet))
+    sheet = sheet.repeat(times, 0).repeat(times, 1)
+    gap = len(sheet) // 24                              # as wide in all layers
+    return np.pad(sheet, ((0, gap), (0, gap), (0, 0)), constant_values=255)

@@ -26,23 +26,25 @@ def pet_pairs(
 ) -> list[tuple[PetSpec, PetSpec]]: # (cat, dog)
     "Pairs of a cat and a dog; drawings of two seeds share no animal"
     animals = [pet_spec(i, seed, variation) for i in range(2 * n)]
-    return list(zip(animals[::2], animals[1::2]))
+    return list(zip(animals[::2], animals[1::2], strict=True))
 
 def swap_effects(
     answer:Callable,  # n×size×size×3 pictures, uint8, a picture for each pair → n numbers
     pairs:Sequence[tuple[PetSpec, PetSpec]],    # (animal, other)
     size:int,                                   # side of the pictures, pixels
     swaps:Mapping[str, tuple]=EACH_TRAIT        # name → the traits that are swapped together
-) -> dict[str, np.ndarray]: # name → n: by how much the answer falls when the animal gets these traits of the other, all else unchanged
-    "Which traits count for a network, by experiment"
+) -> dict[str, np.ndarray]: # name → n: by how much the answer falls
+    """Which traits count for a network, by experiment: the animal gets traits of the other
+
+    All else stays as it is. Raises `CatsDogsError` for no pairs and for unknown traits.
+    """
     if not pairs: raise CatsDogsError("no pairs to swap traits between: give at least one")
-    versions = {"nothing": (), **swaps}
-    specs = [
-        swap_traits(animal, other, *traits)
-        for traits in versions.values()
-        for animal, other in pairs]
+    versions, specs = {"nothing": (), **swaps}, []
+    for traits in versions.values():
+        specs += [swap_traits(animal, other, *traits) for animal, other in pairs]
     pictures = np.split(draw_pixels(specs, size), len(versions))
-    answers = {name: np.asarray(answer(pixels)) for name, pixels in zip(versions, pictures)}
+    answered = zip(versions, map(answer, pictures), strict=True)
+    answers = {name: np.asarray(numbers) for name, numbers in answered}
     return {name: answers["nothing"] - answers[name] for name in swaps}
 
 def mean_interval(
@@ -71,17 +73,21 @@ def trait_effects(
     predictor,                               # a `Predictor` that knows the classes cat and dog
     pairs:Sequence[tuple[PetSpec, PetSpec]]  # from `pet_pairs`: two or more
 ) -> list[TraitEffect]: # the strongest first, then all of them together
-    "Give cats a dog's trait and dogs a cat's, one at a time; raises `CatsDogsError` if the classes are not cat and dog"
+    """Give cats a dog's trait and dogs a cat's, one at a time
+
+    Raises `CatsDogsError` if the classes are not cat and dog.
+    """
     _check_cat_and_dog(predictor.classes)
     both_ways = [way for cat, dog in pairs for way in ((cat, dog), (dog, cat))]
     own = [predictor.classes.index(animal.species) for animal, _ in both_ways]
     def own_species(pixels):
         return np.asarray(predictor.probabilities(pixels))[np.arange(len(own)), own]
-    moved = swap_effects(
-        own_species, both_ways, predictor.size, {**EACH_TRAIT, "all of them": tuple(TRAITS)})
-    effects = [
-        TraitEffect(name, *mean_interval(values.reshape(-1, 2).mean(1)))
-        for name, values in moved.items()]
+    swaps = {**EACH_TRAIT, "all of them": tuple(TRAITS)}
+    moved = swap_effects(own_species, both_ways, predictor.size, swaps)
+    effects = []
+    for name, values in moved.items():
+        of_pairs = values.reshape(-1, 2).mean(1)
+        effects.append(TraitEffect(name, *mean_interval(of_pairs)))
     return sorted(effects[:-1], key=lambda e: -e.mean) + effects[-1:]
 
 def plot_trait_effects(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Interval', 't_interval', 'varied_fields', 'Effect', 'main_effects', 'interactions', 'effects_against_reference',
            'Rank', 'describe_configuration', 'ranking', 'format_ranking', 'format_answers', 'learning_curve',
-           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves', 'KeepFilters', 'plot_kernels']
+           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves', 'KeepFilters']
 
 # %% ../../nbs/library/study/effects.ipynb #9c15894c
 import itertools, math
@@ -312,33 +312,20 @@ def plot_learning_curves(
 
 # %% ../../nbs/library/study/effects.ipynb #0d50a940
 class KeepFilters(Callback):
-    "Keeps a convolution's weights as they were before training and after each epoch, in `.weights`: (epochs+1)×filters×channels×height×width"
+    """Keeps a convolution's weights as they were before training and after each epoch
+
+    They are in `.weights`, (epochs+1)×filters×channels×height×width.
+    """
     def __init__(self,
         layer # an `nn.Conv2d` of the learner's model
     ): self.layer = layer
 
     def before_fit(self):
-        "The start"
-        self.weights = self.layer.weight.detach().float().cpu().clone()[None]
+        "Keep the first weights"
+        self.weights = self._now()
 
     def after_epoch(self):
-        "One more"
-        self.weights = np.concatenate(
-            [self.weights, self.layer.weight.detach().float().cpu().clone()[None]])
+        "Keep the weights of this epoch"
+        self.weights = np.concatenate([self.weights, self._now()])
 
-def plot_kernels(
-    weights,        # filters×3×height×width
-    ax,             # matplotlib axes to draw on
-    # the weight that gets full colour; None: the largest one. Share it where filters are compared
-    largest=None
-):
-    "Filters of a first layer as colours, side by side; mid-grey is zero; returns the axes"
-    w = np.asarray(weights, float).transpose(0, 2, 3, 1)
-    tiles = np.pad(
-        0.5 + 0.5 * w / (largest or abs(w).max() or 1), ((0, 0), (0, 0), (0, 1), (0, 0)),
-        constant_values=1)
-    ax.imshow(np.concatenate(list(tiles), 1).clip(0, 1), interpolation="nearest", aspect="equal")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
-    for side in ax.spines.values(): side.set_visible(False)
-    return ax
+    def _now(self): return self.layer.weight.detach().float().cpu().clone()[None]
