@@ -78,7 +78,9 @@ def _chapters(predictor):
                 ("What each layer makes of a picture", ""))]
         fig, ax = plt.subplots(figsize=(6.4, 2.9))
         plot_trait_effects(trait_effects(predictor, pet_pairs(60, 1)), ax)
-        text = "60 pairs of a cat and a dog were drawn again, each with one trait of the other. A long bar is a trait that the network goes by; bars are means, lines 95% intervals."
+        text = (
+            "60 pairs of a cat and a dog were drawn again, each with one trait of the other. A "
+            "long bar is a trait that the network goes by; bars are means, lines 95% intervals.")
         return before, [*inside, Figure("traits", figure_png(fig), text, "What it goes by")]
 
 # %% ../nbs/library/app/demo.ipynb #9179c905

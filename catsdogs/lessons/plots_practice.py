@@ -360,7 +360,9 @@ def frame_slider_html(
 
 def _frame(alt, png, shown):
     "One picture, as HTML"
-    return f'<img alt="{html.escape(alt)}" width="620" src="{picture_url(png)}"{"" if shown else " hidden"}>'
+    return (
+        f'<img alt="{html.escape(alt)}" width="620" '
+        f'src="{picture_url(png)}"{"" if shown else " hidden"}>')
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #976dfebc
 def picture_axes(

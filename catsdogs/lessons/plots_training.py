@@ -274,7 +274,9 @@ def _words(setting, says): return html.escape(f"{setting}: {says}" if says else 
 
 def _state(group, setting, history, says, top):
     "One curve of the slider, hidden until it is chosen"
-    return f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" visibility="hidden">{_both(history, top, "cd-now")}</g>'
+    return (
+        f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" '
+        f'visibility="hidden">{_both(history, top, "cd-now")}</g>')
 
 
 def curve_slider_html(
@@ -300,9 +302,15 @@ def curve_slider_html(
     picture = _frame(top, epochs) + stays + "".join(drawn)
     most = len(next(iter(groups.values()))) - 1
     choice = f"<label{alone}>{html.escape(labels[0])} <select>{options}</select></label>"
-    slider = f'<label>{html.escape(labels[1])} <input type="range" min="0" max="{most}" value="0"></label>'
-    curves = f'<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss by epoch">{picture}</svg>'
-    body = f'<div class="cd-controls" hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>'
+    slider = (
+        f'<label>{html.escape(labels[1])} <input type="range" min="0" '
+        f'max="{most}" value="0"></label>')
+    curves = (
+        '<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss '
+        f'by epoch">{picture}</svg>')
+    body = (
+        '<div class="cd-controls" '
+        f'hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>')
     return widget_html("curve_slider", "cd-curves", body)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #41f7b599

@@ -103,8 +103,12 @@ def kernel_editor_html(
         f"<option{' selected' if k == start else ''}>{html.escape(k)}</option>" for k in choices)
     before = (
         '<canvas role="img" aria-label="the picture"></canvas><figcaption>the picture</figcaption>')
-    after = '<canvas role="img" aria-label="what the kernel makes of it"></canvas><figcaption><output></output></figcaption>'
-    choice = f'<label>kernel <select>{options}</select></label><label><input type="checkbox"> ReLU</label>'
+    after = (
+        '<canvas role="img" aria-label="what the kernel makes of '
+        'it"></canvas><figcaption><output></output></figcaption>')
+    choice = (
+        f'<label>kernel <select>{options}</select></label><label><input '
+        'type="checkbox"> ReLU</label>')
     middle = f"<div>{_weights_table(KERNELS[start])}{choice}</div>"
     body = f"<figure>{before}</figure>{middle}<figure>{after}</figure>"
     data = dict(size=len(picture), pixels=picture.ravel().tolist(), kernels=KERNELS)

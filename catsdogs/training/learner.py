@@ -188,7 +188,9 @@ class PhotoLearner(Learner):
             super().export(unfinished, **kwargs)
             unfinished.replace(file)
         except (TypeError, AttributeError, ValueError, RuntimeError, PicklingError) as e:
-            instead = 'keep its weights by learn.save("NAME"), or the network in a run folder by save_model'
+            instead = (
+                'keep its weights by learn.save("NAME"), or the network in '
+                'a run folder by save_model')
             if "RLock" in str(e):
                 instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
             raise CatsDogsError(f"{file}: this learner cannot be exported ({e}): {instead}") from e

@@ -160,7 +160,9 @@ def _interrupted(out, resume):
     return Run.open(out)
 
 def _other_photos(source, run):
-    return f"{source}: not the photos that the run in {run} began with; train into another folder, or restore them"
+    return (
+        f"{source}: not the photos that the run in {run} began with; train into "
+        "another folder, or restore them")
 
 def _check_photos(source, run):
     "Raise `CatsDogsError` if these are not the photos of a finished run; nothing is decoded"
