@@ -151,7 +151,7 @@ def _need_file(out):
         raise CatsDogsError(f"--out {out}: {out.parent} cannot be written into")
 
 def _run_and_rest(paths):
-    "The run folder, if the first path is one, and the other paths; None is the network that comes with the package"
+    "The run folder, if the first path is one, else None for the shipped network; the other paths"
     if (paths[0]/"run.json").is_file(): return paths[0], paths[1:]
     if len(paths) > 1: _need_run(paths[0])
     _need(paths[0])
@@ -185,7 +185,7 @@ class _Epochs:
         _say(line.rstrip())
 
 def _settings_options(settings, names=()):
-    "One option for each setting of a dataclass: its kind, its limits and its help text are those of the setting"
+    "One option for each setting of a dataclass, with the kind, limits and help of the setting"
     for f in fields(settings):
         if f.name not in (names or limits_of(settings)): continue
         kind = str if kind_of(f.type) is object else kind_of(f.type)
@@ -380,7 +380,7 @@ def _problems(only):
     return set(names)
 
 def _sides(found, run):
-    "Photo → side: that of the run, or of the split that a training would make; None if there is none"
+    "Photo → side, of the run or of the split that a training would make; None if there is none"
     from catsdogs.data.splits import split_photos
     if run:
         from catsdogs.runs.folder import Run
@@ -589,7 +589,7 @@ def predict(
     return int(bad + unread > 0)
 
 def _photos_to_predict(paths, as_json):
-    "All photos of the paths, lines about files that were not looked at, and how many paths hold none: they are named"
+    "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
     from catsdogs.data.photos import find_photos
     photos, others, bad = [], [], 0
     for path in paths:
@@ -838,7 +838,10 @@ def submit(
     return 0
 
 def _sign_in(contest):
-    "Kaggle's client; raises `CatsDogsError` if nobody is signed in, or nobody knows which competition it is about"
+    """Kaggle's client.
+
+    Raises `CatsDogsError` if nobody is signed in, or no competition is known.
+    """
     from catsdogs.data.kaggle_client import COMPETITIONS, connect
     if contest is None:
         raise CatsDogsError(

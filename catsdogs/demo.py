@@ -94,7 +94,10 @@ def run_demo(
     on_epoch:Callable|None=None,        # called with each epoch's row of `history.csv`
     on_step:Callable=lambda text: None  # called with a line about what happens next
 ) -> Path: # its `report.html`
-    "Draw, train, judge, look inside, and tell it in one page; raises `CatsDogsError` if `out` holds a finished run"
+    """Draw, train, judge, look inside, and tell it in one page.
+
+    Raises `CatsDogsError` if `out` holds a finished run.
+    """
     from catsdogs.runs.folder import Run
     from catsdogs.training.train import RunSettings, train_run
     from catsdogs.training.recipes import find_recipe

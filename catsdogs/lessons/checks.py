@@ -16,7 +16,10 @@ import numpy as np
 # %% ../../nbs/library/lessons/checks.ipynb #bc433911
 @dataclass(frozen=True)
 class Exercise:
-    "An exercise: call it with an answer, and with what was measured if the answer depends on it, or ask it for a hint or the solution"
+    """An exercise: call it with an answer, or ask it for a `hint()` or the `solution()`.
+
+    Where the right answer depends on what was measured, that is given with the answer.
+    """
     # answer, and what was measured → None if it is right, else what is wrong with it
     judge: Callable
     praise: str # what to say of a right answer
@@ -266,7 +269,7 @@ def check_step(answer):
              "other side of the valley and stays as far away as it was. Beyond it, "
              "each jump is longer than the last.")
 def check_largest_rate(answer):
-    "The learning rate beyond which gradient descent on a·(weight - best)² moves away, as a function of a"
+    "The learning rate, for each a, beyond which descent on a·(weight - best)² moves away"
     if not callable(answer): return "Give a function of a, as in `lambda a: 3 * a`."
     curvatures = np.array([.1, .5, 2.])
     given = [float(answer(a)) for a in curvatures]
@@ -339,8 +342,9 @@ def check_loop_order(answer):
            "agree add up to large steps.",
     hint="First the velocity: momentum × velocity + gradient. Then the weight: weight - "
          "learning rate × velocity.",
-    solution="def momentum_step(weight, velocity, gradient, rate, momentum):\n    velocity = "
-             "momentum * velocity + gradient\n    return weight - rate * velocity, velocity")
+    solution="def momentum_step(weight, velocity, gradient, rate, momentum):\n"
+             "    velocity = momentum * velocity + gradient\n"
+             "    return weight - rate * velocity, velocity")
 def check_momentum(answer):
     "A function (weight, velocity, gradient, rate, momentum) → (weight, velocity)"
     if not callable(answer): return "Give the function itself, without calling it."

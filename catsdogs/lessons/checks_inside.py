@@ -19,7 +19,7 @@ def share_with_part(
     truth:AnnotatedPictures,    # the same pictures
     layer:str,                  # one of `top.values`
     part:str                    # one of `truth.parts`
-) -> dict[int, float]: # unit → share of its top images that show the part; NaN for a unit that never fires
+) -> dict[int, float]: # unit → share of its top images that show the part; NaN: it never fires
     "How many of the patches that make a unit fire show a part near their middle"
     mask, field = truth.mask(part).numpy() > .5, top.fields[layer]
     def shows(image, place):
@@ -76,7 +76,7 @@ def check_patch_side(answer):
     solution="Take a unit whose patches you can all call by the same name. `max(found, "
              "key=found.get)` is the one with the largest share.")
 def check_finds(answer, found):
-    "A unit most of whose top images show a part; `found` is unit → share of its top images that show it"
+    "A unit most of whose top images show a part; `found`: unit → share of them that show it"
     if isinstance(answer, bool) or int(answer) != answer: return "Give the number of a unit."
     if answer not in found:
         return f"The layer has no unit {answer}: they are numbered 0 to {max(found)}."
@@ -97,7 +97,7 @@ def check_finds(answer, found):
     solution='"b". A ReLU lets the gradient through only where it let the number through. A dead '
              'unit lets none through for any picture, so its weights stay as they are.')
 def check_dead(answer):
-    "What happens to a dead unit as the training goes on: a recovers slowly, b stays dead, c is removed"
+    "What becomes of a dead unit in training: a recovers slowly, b stays dead, c is removed"
     return choose(
         answer,
         "b",
@@ -156,7 +156,7 @@ def check_trusted(answer, found):
     solution='"b". Only this separates the animal from its place. In all drawings of the other '
              'two, cats lie on sofas, so the cheat is right there.')
 def check_exposes(answer):
-    "How to expose a network that knows sofas: a more validation drawings, b places swapped, c a longer training"
+    "How to expose a network that knows sofas: a more drawings, b places swapped, c more training"
     return choose(
         answer,
         "b",

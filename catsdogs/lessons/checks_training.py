@@ -340,7 +340,10 @@ def check_l1_step(answer):
     hint="Find the smallest loss. How many epochs must pass after it without a smaller one?",
     solution="(8, 5). Epoch 5 is the best, and epochs 6, 7 and 8 are not better.")
 def check_patience(answer):
-    "When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66"
+    """When early stopping with patience 3 stops, and which epoch it keeps.
+
+    The validation losses are 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66.
+    """
     if np.shape(answer) != (2,):
         return "Give two numbers: the epoch after which it stops, and the epoch that it keeps."
     slips = {

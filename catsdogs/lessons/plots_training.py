@@ -29,7 +29,7 @@ def plot_curves(
     top:float|None=None,    # upper end of the axis; None: as high as needed
     ax=None                 # matplotlib axes to draw one history on; None: new ones
 ):
-    "Draw training in blue and validation in orange, one picture for each history on the same axes; returns the axes"
+    "Draw the losses of each history, training blue and validation orange; returns the axes"
     histories = histories if isinstance(histories, dict) else {"": histories}
     axes = (
         [ax]
@@ -119,7 +119,7 @@ def plot_best_of(
     on_validation,  # accuracy of the best one on the photos by which it was chosen
     on_test         # accuracy of the same network on other photos
 ):
-    "Draw what the best of so many networks seems to be worth, and what it is worth; returns the axes"
+    "Draw what the best of many networks seems to be worth, and what it is; returns the axes"
     axis, = new_axes(size=(4.6, 2.8))
     axis.step(
         tried, on_validation, where="post", color=COLORS["valid"], lw=2,
@@ -137,7 +137,7 @@ def plot_best_of(
 def plot_sizes(
     accuracy # number of photos → validation accuracy, as a pandas series
 ):
-    "Draw validation accuracy by the number of training photos, each doubling as far as the last; returns the axes"
+    "Draw validation accuracy by number of training photos, on a log scale; returns the axes"
     axis, = new_axes(size=(4.6, 2.8))
     axis.plot(accuracy.index, accuracy, "o-", color=COLORS["valid"], lw=2)
     axis.set(xscale="log", xlabel="training photos", ylabel="validation accuracy", ylim=(.5, None))
@@ -457,7 +457,10 @@ def picture_slider_html(
     answers:dict,   # name of a network → n probabilities
     start:int=0     # the place of the slider at first
 ) -> str: # HTML with its own style and script
-    "Pictures to slide through, and what networks say of each; raises `CatsDogsError` if the numbers do not fit"
+    """Pictures to slide through, and what networks say of each.
+
+    Raises `CatsDogsError` if the numbers do not fit the pictures.
+    """
     counts = {len(pictures), len(labels), *map(len, answers.values())}
     if len(counts) != 1 or not len(pictures):
         raise CatsDogsError("as many labels and answers as pictures are needed")
