@@ -41,7 +41,7 @@ def insert_dropout(
         else: model[i - 1] = nn.Sequential(chain[i - 1], nn.Dropout(p))
     return model
 
-# %% ../../nbs/library/training/regularizers.ipynb #2fe89304
+# %% ../../nbs/library/training/regularizers.ipynb #7b4cd4a2
 def penalized_weights(
     model:nn.Module # any model
 ) -> dict[str, nn.Parameter]: # name → weights, of the layers that learn
@@ -52,7 +52,6 @@ def penalized_weights(
     return {f"{name}.weight": m.weight for name, m in model.named_modules()
             if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd)) and m.weight.requires_grad}
 
-# %% ../../nbs/library/training/regularizers.ipynb #7b4cd4a2
 class L2Penalty(Callback):
     """Adds the gradient of λ·Σw², which is 2λw, before each step.
 
