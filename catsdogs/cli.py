@@ -220,7 +220,8 @@ def demo(
     show: bool = typer.Option(
         True, "--open/--no-open", help="Open the report, where there is a screen."),
 ) -> int:
-    "Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html. Two minutes, no download."
+    """Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html.
+    Two minutes, no download."""
     if (out/"report.html").exists():
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
@@ -268,7 +269,8 @@ def data(
         None, help="Not for drawn: the archive, if it is here already, or the address of a mirror."
     ),
 ) -> int:
-    "Make a data set: photos that are downloaded, or drawings with masks of the body parts and drawings.csv with every specification."
+    """Make a data set: photos that are downloaded, or drawings with masks of the body parts
+    and drawings.csv with every specification."""
     from catsdogs.drawing.dataset import draw_pets, make_variation
     if source != "drawn": return _fetch(source, dest, competition, archive)
     if bad := next((k for k in knob if "=" not in k), None):
@@ -321,7 +323,8 @@ def check(
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
     **settings,
 ) -> int:
-    "Decode every photo; list what is broken, suspicious, double, or on both sides of the split. Status 1 if any is."
+    """Decode every photo; list what is broken, suspicious, double, or on both sides of the split.
+    Status 1 if any is."""
     if undo: return _undo(quarantine)
     _need(path)
     _need_file(out)
@@ -471,7 +474,8 @@ def train(
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
     **settings,
 ) -> int:
-    "Train a network into a run folder, judge it, write report.html. Ctrl-C loses at most one epoch: go on with --resume."
+    """Train a network into a run folder, judge it, write report.html.
+    Ctrl-C loses at most one epoch: go on with --resume."""
     given = {name: value for name, value in settings.items() if value is not None}
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
@@ -541,7 +545,8 @@ def evaluate(
     device: Optional[str] = DEVICE,
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
 ) -> int:
-    "Judge a run on photos that it did not learn from. Folders called cats, Cat or DOGS are its classes cat and dog."
+    """Judge a run on photos that it did not learn from.
+    Folders called cats, Cat or DOGS are its classes cat and dog."""
     if len(paths) > 2: raise CatsDogsError("evaluate takes a run folder and photos, no more")
     run, rest = _run_and_rest(paths)
     if rest: _need(rest[0])
@@ -654,7 +659,8 @@ def study(
     as_json: bool = typer.Option(
         False, "--json", help="Print one JSON object for each run, nothing else."),
 ) -> int:
-    "What is each remedy against overfitting worth? Trains every configuration with several seeds; answers with 95% intervals."
+    """What is each remedy against overfitting worth?
+    Trains every configuration with several seeds; answers with 95% intervals."""
     from catsdogs.study.design import full_grid, one_at_a_time, read_fields, random_sample
     from catsdogs.study.effects import format_answers
     from catsdogs.study.study import run_study, settings_of, StudySettings
@@ -715,7 +721,8 @@ def show(
     view: bool = typer.Option(
         True, "--open/--no-open", help="Open the page, where there is a screen."),
 ) -> int:
-    "What every layer makes of a photo, as one page: answer, evidence, feature maps, units with their top images."
+    """What every layer makes of a photo, as one page:
+    answer, evidence, feature maps, units with their top images."""
     run, rest = _run_and_rest(paths)
     if len(rest) != 1:
         raise CatsDogsError("show takes a photo, with a run folder before it or without")
@@ -733,7 +740,8 @@ def show(
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #7d1c3a52
-@_command("look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
+@_command(
+    "look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
 def toolbox(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
@@ -742,7 +750,8 @@ def toolbox(
     view: bool = typer.Option(
         True, "--open/--no-open", help="Open the browser, where there is a screen."),
 ) -> int:
-    "Look into a network live, in the browser: your pictures or the webcam, and every layer. Ctrl-C ends it."
+    """Look into a network live, in the browser: your pictures or the webcam, and every layer.
+    Ctrl-C ends it."""
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page

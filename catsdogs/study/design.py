@@ -37,10 +37,9 @@ def check_fields(values):
     for name, some in values.items():
         if name not in known:
             near = get_close_matches(name, known, 3, .5)
-            raise CatsDogsError(
-                f"unknown field {name!r}: "
-                f"{'did you mean ' + ' or '.join(near) if near else 'choose one of ' + ', '.join(known)}?"
-            )
+            advice = "choose one of " + ", ".join(known)
+            if near: advice = "did you mean " + " or ".join(near)
+            raise CatsDogsError(f"unknown field {name!r}: {advice}?")
         if not isinstance(some, Range) and (isinstance(some, str) or not len(some)):
             raise CatsDogsError(f"an empty grid: give {name} at least one value, as in {name}=[…]")
     if not values:
