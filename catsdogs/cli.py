@@ -150,7 +150,7 @@ def _need_file(out, option="--out", example="page.html"):
         raise CatsDogsError(f"{option} {out}: {out.parent} cannot be written into")
 
 def _run_and_rest(paths):
-    "The run folder, if the first path is one, and the other paths; None is the network that comes with the package"
+    "The run folder, if the first path is one, else None for the shipped network; the other paths"
     if (paths[0]/"run.json").is_file(): return paths[0], paths[1:]
     if len(paths) > 1: _need_run(paths[0])
     _need(paths[0])
@@ -184,7 +184,7 @@ class _Epochs:
         _say(line.rstrip())
 
 def _settings_options(settings, names=()):
-    "One option for each setting of a dataclass: its kind, its limits and its help text are those of the setting"
+    "One option for each setting of a dataclass, with the kind, limits and help of the setting"
     for f in fields(settings):
         if f.name not in (names or limits_of(settings)): continue
         kind = str if kind_of(f.type) is object else kind_of(f.type)
@@ -219,7 +219,8 @@ def demo(
     show: bool = typer.Option(
         True, "--open/--no-open", help="Open the report, where there is a screen."),
 ) -> int:
-    "Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html. Two minutes, no download."
+    """Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html.
+    Two minutes, no download."""
     if (out/"report.html").exists():
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
@@ -245,8 +246,8 @@ def _has_screen():
         or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
 
 # %% ../nbs/library/app/cli.ipynb #8a61e460
-@_command("make a data set: drawings, or photos that are downloaded", "catsdogs data drawn pets --n 2000 --size 128 "
-                                                                      "--variation occlusion=0 --variation sofa_cats=1")
+@_command("make a data set: drawings, or photos that are downloaded", "catsdogs data drawn pets "
+    "--n 2000 --size 128 --variation occlusion=0 --variation sofa_cats=1")
 def data(
     source: str = typer.Argument(
         ...,
@@ -267,7 +268,8 @@ def data(
         None, help="Not for drawn: the archive, if it is here already, or the address of a mirror."
     ),
 ) -> int:
-    "Make a data set: photos that are downloaded, or drawings with masks of the body parts and drawings.csv with every specification."
+    """Make a data set: photos that are downloaded, or drawings with masks of the body parts
+    and drawings.csv with every specification."""
     from catsdogs.drawing.dataset import draw_pets, make_variation
     if source != "drawn": return _fetch(source, dest, competition, archive)
     if bad := next((k for k in variation if "=" not in k), None):
@@ -301,7 +303,8 @@ ONLY = Parameter("only", Parameter.KEYWORD_ONLY, annotation=Optional[str], defau
     None, help="With --quarantine: move these problems, as 'leak,blurred'."))
 
 @_command("look for broken, double and suspicious photos",
-          "catsdogs check photos --out report.html, then catsdogs check photos --quarantine set-aside")
+          "catsdogs check photos --out report.html, then catsdogs check "
+          "photos --quarantine set-aside")
 @_with_options(ONLY, *_settings_options(DataSettings, ("classes",)))
 def check(
     *,
@@ -319,7 +322,8 @@ def check(
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
     **settings,
 ) -> int:
-    "Decode every photo; list what is broken, suspicious, double, or on both sides of the split. Status 1 if any is."
+    """Decode every photo; list what is broken, suspicious, double, or on both sides of the split.
+    Status 1 if any is."""
     if undo: return _undo(quarantine)
     _need(path)
     _need_file(out)
@@ -378,7 +382,7 @@ def _problems(only):
     return set(names)
 
 def _sides(found, run):
-    "Photo → side: that of the run, or of the split that a training would make; None if there is none"
+    "Photo → side, of the run or of the split that a training would make; None if there is none"
     from catsdogs.data.splits import split_photos
     if run:
         from catsdogs.runs.folder import Run
@@ -444,7 +448,8 @@ def _summary(scores, report=None, learned=0, unreadable=()):
 RECIPE_NAMES = ", ".join(registered_names("training.recipes", "RECIPES"))
 MODEL_NAMES = ", ".join(registered_names("models.zoo", "MODELS"))
 
-@_command("train a network on photos", "catsdogs train train.zip --model codelab --epochs 15 --out runs/codelab")
+@_command("train a network on photos", "catsdogs train train.zip --model codelab "
+    "--epochs 15 --out runs/codelab")
 @_with_options(*_settings_options(Recipe),
                *_settings_options(DataSettings, ("limit", "split", "valid", "method", "classes")))
 def train(
@@ -468,7 +473,8 @@ def train(
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
     **settings,
 ) -> int:
-    "Train a network into a run folder, judge it, write report.html. Ctrl-C loses at most one epoch: go on with --resume."
+    """Train a network into a run folder, judge it, write report.html.
+    Ctrl-C loses at most one epoch: go on with --resume."""
     given = {name: value for name, value in settings.items() if value is not None}
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
@@ -527,8 +533,8 @@ def _photos_to_train(path, out, resume):
     return path
 
 # %% ../nbs/library/app/cli.ipynb #31b7a693
-@_command("judge a run on photos that it did not learn from", "catsdogs evaluate runs/codelab more-photos --out "
-                                                              "page.html")
+@_command("judge a run on photos that it did not learn from", "catsdogs evaluate runs/codelab "
+    "more-photos --out page.html")
 def evaluate(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] [PHOTOS]",
@@ -538,7 +544,8 @@ def evaluate(
     device: Optional[str] = DEVICE,
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON, nothing else."),
 ) -> int:
-    "Judge a run on photos that it did not learn from. Folders called cats, Cat or DOGS are its classes cat and dog."
+    """Judge a run on photos that it did not learn from.
+    Folders called cats, Cat or DOGS are its classes cat and dog."""
     if len(paths) > 2: raise CatsDogsError("evaluate takes a run folder and photos, no more")
     run, rest = _run_and_rest(paths)
     if rest: _need(rest[0])
@@ -586,7 +593,7 @@ def predict(
     return int(bad + unread > 0)
 
 def _photos_to_predict(paths, as_json):
-    "All photos of the paths, lines about files that were not looked at, and how many paths hold none: they are named"
+    "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
     from catsdogs.data.photos import find_photos
     photos, others, bad = [], [], 0
     for path in paths:
@@ -617,9 +624,10 @@ def _print_answer(a, predictor, as_json):
     else: print(f"{a.label:12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
 
 # %% ../nbs/library/app/cli.ipynb #8588238f
-@_command("what each remedy against overfitting is worth", "catsdogs study    (12 small runs on drawings, two to "
-          "five minutes. Stop it and type it again: it goes on. Type it in a second terminal too: both share the work.) "
-          "With photos: catsdogs study pets --size 64 --vary augment=none,standard --vary l2=0,0.001 --out runs/pets-study")
+@_command("what each remedy against overfitting is worth", "catsdogs study    (12 small runs on "
+    "drawings, two to five minutes. Stop it and type it again: it goes on. Type it in a second "
+    "terminal too: both share the work.) With photos: catsdogs study pets --size 64 --vary "
+    "augment=none,standard --vary l2=0,0.001 --out runs/pets-study")
 def study(
     path: Optional[Path] = typer.Argument(
         None,
@@ -650,7 +658,8 @@ def study(
     as_json: bool = typer.Option(
         False, "--json", help="Print one JSON object for each run, nothing else."),
 ) -> int:
-    "What is each remedy against overfitting worth? Trains every configuration with several seeds; answers with 95% intervals."
+    """What is each remedy against overfitting worth?
+    Trains every configuration with several seeds; answers with 95% intervals."""
     from catsdogs.study.design import full_grid, one_at_a_time, read_fields, random_sample
     from catsdogs.study.effects import format_answers
     from catsdogs.study.study import run_study, settings_of, StudySettings
@@ -695,8 +704,8 @@ def _study_line(row):
         flush=True)
 
 # %% ../nbs/library/app/cli.ipynb #b9767381
-@_command("what every layer makes of a photo, as a page", "catsdogs show cat.jpg --out cat.html, or catsdogs show "
-                                                          "runs/codelab cat.jpg")
+@_command("what every layer makes of a photo, as a page", "catsdogs show cat.jpg --out cat.html, "
+    "or catsdogs show runs/codelab cat.jpg")
 def show(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] PHOTO",
@@ -711,7 +720,8 @@ def show(
     view: bool = typer.Option(
         True, "--open/--no-open", help="Open the page, where there is a screen."),
 ) -> int:
-    "What every layer makes of a photo, as one page: answer, evidence, feature maps, units with their top images."
+    """What every layer makes of a photo, as one page:
+    answer, evidence, feature maps, units with their top images."""
     run, rest = _run_and_rest(paths)
     if len(rest) != 1:
         raise CatsDogsError("show takes a photo, with a run folder before it or without")
@@ -729,7 +739,8 @@ def show(
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #7d1c3a52
-@_command("look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
+@_command(
+    "look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
 def toolbox(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
@@ -738,7 +749,8 @@ def toolbox(
     view: bool = typer.Option(
         True, "--open/--no-open", help="Open the browser, where there is a screen."),
 ) -> int:
-    "Look into a network live, in the browser: your pictures or the webcam, and every layer. Ctrl-C ends it."
+    """Look into a network live, in the browser: your pictures or the webcam, and every layer.
+    Ctrl-C ends it."""
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
@@ -771,8 +783,8 @@ def export(
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #dd02a2e5
-@_command("write Kaggle's submission file, and send it", "catsdogs submit runs/codelab test1.zip --out "
-                                                         "submission.csv --sample sampleSubmission.csv")
+@_command("write Kaggle's submission file, and send it", "catsdogs submit runs/codelab test1.zip "
+    "--out submission.csv --sample sampleSubmission.csv")
 def submit(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] PHOTOS",
@@ -850,7 +862,10 @@ def submit(
     return 0
 
 def _sign_in(contest):
-    "Kaggle's client; raises `CatsDogsError` if nobody is signed in, or nobody knows which competition it is about"
+    """Kaggle's client.
+
+    Raises `CatsDogsError` if nobody is signed in, or no competition is known.
+    """
     from catsdogs.data.kaggle_client import COMPETITIONS, connect
     if contest is None:
         raise CatsDogsError(

@@ -78,7 +78,9 @@ def _chapters(predictor):
                 ("What each layer makes of a picture", ""))]
         fig, ax = plt.subplots(figsize=(6.4, 2.9))
         plot_trait_effects(trait_effects(predictor, pet_pairs(60, 1)), ax)
-        text = "60 pairs of a cat and a dog were drawn again, each with one trait of the other. A long bar is a trait that the network goes by; bars are means, lines 95% intervals."
+        text = (
+            "60 pairs of a cat and a dog were drawn again, each with one trait of the other. A "
+            "long bar is a trait that the network goes by; bars are means, lines 95% intervals.")
         return before, [*inside, Figure("traits", figure_png(fig), text, "What it goes by")]
 
 # %% ../nbs/library/app/demo.ipynb #9179c905
@@ -92,7 +94,10 @@ def run_demo(
     on_epoch:Callable|None=None,        # called with each epoch's row of `history.csv`
     on_step:Callable=lambda text: None  # called with a line about what happens next
 ) -> Path: # its `report.html`
-    "Draw, train, judge, look inside, and tell it in one page; raises `CatsDogsError` if `out` holds a finished run"
+    """Draw, train, judge, look inside, and tell it in one page.
+
+    Raises `CatsDogsError` if `out` holds a finished run.
+    """
     from catsdogs.runs.folder import Run
     from catsdogs.training.train import RunSettings, train_run
     from catsdogs.training.recipes import find_recipe

@@ -16,7 +16,10 @@ import numpy as np
 # %% ../../nbs/library/lessons/checks.ipynb #bc433911
 @dataclass(frozen=True)
 class Exercise:
-    "An exercise: call it with an answer, and with what was measured if the answer depends on it, or ask it for a hint or the solution"
+    """An exercise: call it with an answer, or ask it for a `hint()` or the `solution()`.
+
+    Where the right answer depends on what was measured, that is given with the answer.
+    """
     # answer, and what was measured → None if it is right, else what is wrong with it
     judge: Callable
     praise: str # what to say of a right answer
@@ -120,8 +123,10 @@ def check_accuracy(answer):
 
 
 @exercise(
-    praise="A network with a million numbers can memorise a thousand drawings. On new ones, memory does not help.",
-    hint="What could a network do with pictures that it sees again in every epoch, other than understand them?",
+    praise="A network with a million numbers can memorise a thousand drawings. On new "
+           "ones, memory does not help.",
+    hint="What could a network do with pictures that it sees again in every epoch, "
+         "other than understand them?",
     solution='"b". What is learned by heart looks like knowledge until something new comes along.')
 def check_validation(answer):
     "Why accuracy is measured on pictures that were not learned from"
@@ -130,14 +135,17 @@ def check_validation(answer):
     if answer == "a":
         return "They are drawn by the same rules, so they are neither easier nor harder."
     if answer == "c":
-        return "It does take less time, but that is not why. Think of an exam with the exercises of the homework."
+        return (
+            "It does take less time, but that is not why. Think of an exam with the "
+            "exercises of the homework.")
     return None
 
 
 @exercise(
     praise="It is the longest bar.",
     hint="It is the trait with the longest bar in the picture above.",
-    solution='The first bar that is not "all of them": the bars stand in the order of their length.')
+    solution='The first bar that is not "all of them": the bars stand in '
+             'the order of their length.')
 def check_trait(answer, effects):
     "The trait that a network goes by most, of those that `trait_effects` measured"
     traits = {effect.trait: effect.mean for effect in effects if effect.trait != "all of them"}
@@ -146,13 +154,17 @@ def check_trait(answer, effects):
     if not isinstance(answer, str) or answer not in traits:
         return f"Choose one of {', '.join(traits)}."
     if answer == max(traits, key=traits.get): return None
-    return f"Look at the bars again: {answer} moves the answer by {traits[answer]:.2f}, and another trait by more."
+    return (
+        f"Look at the bars again: {answer} moves the answer by {traits[answer]:.2f}, "
+        "and another trait by more.")
 
 # %% ../../nbs/library/lessons/checks.ipynb #aa00bb02
 @exercise(
-    praise="A bright line above a dark one gives a large number, a flat place gives zero, and a vertical edge gives zero too.",
+    praise="A bright line above a dark one gives a large number, a flat place gives zero, and a "
+           "vertical edge gives zero too.",
     hint="Start from the kernel for vertical edges, and turn it by a quarter.",
-    solution="For example [[1, 1, 1], [0, 0, 0], [-1, -1, -1]]: what is above counts for, what is below counts against.")
+    solution="For example [[1, 1, 1], [0, 0, 0], [-1, -1, -1]]: what is above counts for, "
+             "what is below counts against.")
 def check_edge_kernel(answer):
     "A 3×3 kernel that answers where it is bright above and dark below, and nowhere else"
     kernel = as_numbers(answer)
@@ -163,17 +175,23 @@ def check_edge_kernel(answer):
     if abs(flat) > 1e-6:
         return f"In a flat white place it answers {flat:.3g}. The nine weights must add up to zero."
     if abs(bright_left) > 1e-6:
-        return "It answers to vertical edges as well: each row must have the same weights at the left and at the right."
+        return (
+            "It answers to vertical edges as well: each row must have the same weights at "
+            "the left and at the right.")
     if bright_above == 0: return "It does not answer to the edge at all."
     if bright_above < 0:
-        return "It answers with a negative number, so it looks for dark above and bright below. Turn it upside down."
+        return (
+            "It answers with a negative number, so it looks for dark above and bright "
+            "below. Turn it upside down.")
     return None
 
 
 @exercise(
     praise="Each filter has a weight for each of 3×3 places in each of 3 channels, and one bias.",
-    hint="How many weights does one filter have, if the picture has three channels? Then do not forget its bias.",
-    solution="448, because each of the 16 filters has 3·3·3 = 27 weights and one bias, and 16 · 28 = 448.")
+    hint="How many weights does one filter have, if the picture has three channels? "
+         "Then do not forget its bias.",
+    solution="448, because each of the 16 filters has 3·3·3 = 27 weights and "
+             "one bias, and 16 · 28 = 448.")
 def check_parameters(answer):
     "Parameters of a convolution with 16 filters of 3×3 on a picture with three channels"
     slips = {
@@ -190,14 +208,17 @@ def check_parameters(answer):
 
 @exercise(
     praise="The convolution takes one pixel at each side, and pooling halves what is left.",
-    hint="Without padding a 3×3 window fits into 150 pixels at 148 places. What does pooling make of 148?",
+    hint="Without padding a 3×3 window fits into 150 pixels at 148 places. What "
+         "does pooling make of 148?",
     solution="74, because (150 - 3) + 1 = 148, and 148 / 2 = 74.")
 def check_block_size(answer):
     "Side of the maps after a 3×3 convolution without padding and 2×2 max pooling of 150×150 pixels"
     slips = {
         "That is after the convolution. Pooling comes next.": 148,
-        "That would be so with padding. Without it, the convolution takes one pixel at each side.": 75,
-        "A window of 3 fits into 150 pixels at 150 - 3 + 1 places, one more than the difference.": 73.5,
+        "That would be so with padding. Without it, the convolution "
+        "takes one pixel at each side.": 75,
+        "A window of 3 fits into 150 pixels at 150 - 3 + 1 places, one more than the "
+        "difference.": 73.5,
         "One more place: 150 - 3 + 1 = 148.": 73, "Pooling halves once, not twice.": 37}
     return first_slip(answer, 74, slips, "First the convolution, then half of what is left.")
 
@@ -221,8 +242,10 @@ def check_max_pool(answer):
 
 # %% ../../nbs/library/lessons/checks.ipynb #35f9fe67
 @exercise(
-    praise="The gradient is negative, so the step goes to the right, and the learning rate makes it a tenth as long.",
-    hint="The rule is: new weight = weight - learning rate × gradient. Mind the sign of the gradient.",
+    praise="The gradient is negative, so the step goes to the right, and the learning rate "
+           "makes it a tenth as long.",
+    hint="The rule is: new weight = weight - learning rate × gradient. Mind "
+         "the sign of the gradient.",
     solution="1.2, because 1 - 0.1 × (-2) = 1 + 0.2.")
 def check_step(answer):
     "One step of gradient descent from weight 1, with gradient -2 and learning rate 0.1"
@@ -238,11 +261,15 @@ def check_step(answer):
 
 
 @exercise(
-    praise="Between two steps the distance to the lowest point is multiplied by the same factor; beyond this rate the factor is larger than one.",
-    hint="Look at one step. The distance to the lowest point becomes (1 - learning rate × 2a) times what it was. When does it grow?",
-    solution="1/a. At this rate the factor is 1 - 2 = -1: the weight jumps to the other side of the valley and stays as far away as it was. Beyond it, each jump is longer than the last.")
+    praise="Between two steps the distance to the lowest point is multiplied by the same factor; "
+           "beyond this rate the factor is larger than one.",
+    hint="Look at one step. The distance to the lowest point becomes (1 - learning rate × 2a) "
+         "times what it was. When does it grow?",
+    solution="1/a. At this rate the factor is 1 - 2 = -1: the weight jumps to the "
+             "other side of the valley and stays as far away as it was. Beyond it, "
+             "each jump is longer than the last.")
 def check_largest_rate(answer):
-    "The learning rate beyond which gradient descent on a·(weight - best)² moves away, as a function of a"
+    "The learning rate, for each a, beyond which descent on a·(weight - best)² moves away"
     if not callable(answer): return "Give a function of a, as in `lambda a: 3 * a`."
     curvatures = np.array([.1, .5, 2.])
     given = [float(answer(a)) for a in curvatures]
@@ -250,7 +277,8 @@ def check_largest_rate(answer):
         "That is the rate that reaches the lowest point in a single "
         "step. It can be larger than that before it moves away.": 1
         / (2 * curvatures),
-        "It is the other way round: the steeper the valley, the smaller the steps must be.": curvatures,
+        "It is the other way round: the steeper the valley, the smaller the steps "
+        "must be.": curvatures,
         "Too large: the gradient of a·(weight - best)² is "
         "2a·(weight - best). You may have forgotten the 2.": 2
         / curvatures}
@@ -262,7 +290,8 @@ def check_largest_rate(answer):
 @exercise(
     praise="Only the winner was passed on, so only the winner can be blamed.",
     hint="Which of the four numbers would change the result if it were a little larger?",
-    solution="[[0, 4], [0, 0]]. The largest of the four, 5, was passed on. If it grows by a little, the result grows by as much; the other three change nothing.")
+    solution="[[0, 4], [0, 0]]. The largest of the four, 5, was passed on. If it grows by a "
+             "little, the result grows by as much; the other three change nothing.")
 def check_pool_gradient(answer):
     "The gradient of 2×2 max pooling of [[1, 5], [2, 3]] when the gradient that arrives is 4"
     if as_numbers(answer).shape != (2, 2):
@@ -286,8 +315,10 @@ def check_pool_gradient(answer):
 
 @exercise(
     praise="That is a training step, and nearly every program that trains a network contains it.",
-    hint="You cannot say how wrong an answer is before you have it, and you cannot walk downhill before you know where down is.",
-    solution='["forward", "loss", "backward", "step", "zero"]: answer, compare, find the gradients, move the weights, forget the gradients.')
+    hint="You cannot say how wrong an answer is before you have it, and you cannot walk downhill "
+         "before you know where down is.",
+    solution='["forward", "loss", "backward", "step", "zero"]: answer, compare, find the '
+             'gradients, move the weights, forget the gradients.')
 def check_loop_order(answer):
     "The five parts of a training step in their order"
     right = ["forward", "loss", "backward", "step", "zero"]
@@ -301,13 +332,19 @@ def check_loop_order(answer):
         return "Going backward starts at the loss, so the loss must be there."
     if answer.index("step") < answer.index("backward"):
         return "The step needs the gradients, which the way back computes."
-    return "The gradients are forgotten when they have been used, or else before new ones are made: never between the way back and the step."
+    return (
+        "The gradients are forgotten when they have been used, or else before new ones are made: "
+        "never between the way back and the step.")
 
 
 @exercise(
-    praise="The velocity remembers the steps before, so small gradients that agree add up to large steps.",
-    hint="First the velocity: momentum × velocity + gradient. Then the weight: weight - learning rate × velocity.",
-    solution="def momentum_step(weight, velocity, gradient, rate, momentum):\n    velocity = momentum * velocity + gradient\n    return weight - rate * velocity, velocity")
+    praise="The velocity remembers the steps before, so small gradients that "
+           "agree add up to large steps.",
+    hint="First the velocity: momentum × velocity + gradient. Then the weight: weight - "
+         "learning rate × velocity.",
+    solution="def momentum_step(weight, velocity, gradient, rate, momentum):\n"
+             "    velocity = momentum * velocity + gradient\n"
+             "    return weight - rate * velocity, velocity")
 def check_momentum(answer):
     "A function (weight, velocity, gradient, rate, momentum) → (weight, velocity)"
     if not callable(answer): return "Give the function itself, without calling it."

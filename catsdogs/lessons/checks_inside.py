@@ -19,7 +19,7 @@ def share_with_part(
     truth:AnnotatedPictures,    # the same pictures
     layer:str,                  # one of `top.values`
     part:str                    # one of `truth.parts`
-) -> dict[int, float]: # unit → share of its top images that show the part; NaN for a unit that never fires
+) -> dict[int, float]: # unit → share of its top images that show the part; NaN: it never fires
     "How many of the patches that make a unit fire show a part near their middle"
     mask, field = truth.mask(part).numpy() > .5, top.fields[layer]
     def shows(image, place):
@@ -44,12 +44,12 @@ def _middle(window, size):
 
 # %% ../../nbs/library/lessons/checks_inside.ipynb #967cc6b2
 @exercise(
-    praise="After one pooling, neighbours in the map lie two pixels apart in the picture, so the window of 3 adds "
-           "four pixels and the pooling two.",
-    hint="After the first pooling, one step in the map is two steps in the picture. By how many pixels does a "
-         "window of 3 grow then?",
-    solution="10. The first block sees 4 pixels. The second convolution adds 2 steps of 2 pixels, which gives 8. "
-             "The pooling adds 1 step of 2 pixels, which gives 10.")
+    praise="After one pooling, neighbours in the map lie two pixels apart in the picture, so the "
+           "window of 3 adds four pixels and the pooling two.",
+    hint="After the first pooling, one step in the map is two steps in the picture. By how many "
+         "pixels does a window of 3 grow then?",
+    solution="10. The first block sees 4 pixels. The second convolution adds 2 steps of 2 pixels, "
+             "which gives 8. The pooling adds 1 step of 2 pixels, which gives 10.")
 def check_patch_side(answer):
     "Side of what one number sees after two blocks of 3×3 convolution and 2×2 pooling, in pixels"
     slips = {
@@ -71,30 +71,33 @@ def check_patch_side(answer):
 
 @exercise(
     praise="Most of the patches that make it answer show what you looked for.",
-    hint="Look at the rows of patches above, or click through the units. Which of them shows the same part in "
-         "nearly every patch?",
-    solution="Take a unit whose patches you can all call by the same name. `max(found, key=found.get)` is the one "
-             "with the largest share.")
+    hint="Look at the rows of patches above, or click through the units. Which of them shows the "
+         "same part in nearly every patch?",
+    solution="Take a unit whose patches you can all call by the same name. `max(found, "
+             "key=found.get)` is the one with the largest share.")
 def check_finds(answer, found):
-    "A unit most of whose top images show a part; `found` is unit → share of its top images that show it"
+    "A unit most of whose top images show a part; `found`: unit → share of them that show it"
     if isinstance(answer, bool) or int(answer) != answer: return "Give the number of a unit."
     if answer not in found:
         return f"The layer has no unit {answer}: they are numbered 0 to {max(found)}."
     share = found[answer]
     if np.isnan(share): return f"Unit {answer} is dead: it answers to none of the drawings."
     if share < 0.5:
-        return f"Only {share:.0%} of the patches of unit {answer} show it. Look for one where most of them do."
+        return (
+            f"Only {share:.0%} of the patches of unit {answer} show it. Look for "
+            "one where most of them do.")
     return None
 
 
 @exercise(
-    praise="Its ReLU puts out zero for every picture, and where a ReLU puts out zero it stops the gradient. So its "
-           "weights never change again.",
-    hint="What does a ReLU do with the gradient where its own output is zero? Lesson 3 has the rule.",
-    solution='"b". A ReLU lets the gradient through only where it let the number through. A dead unit lets none '
-             'through for any picture, so its weights stay as they are.')
+    praise="Its ReLU puts out zero for every picture, and where a ReLU puts out zero it stops the "
+           "gradient. So its weights never change again.",
+    hint="What does a ReLU do with the gradient where its own output is "
+         "zero? Lesson 3 has the rule.",
+    solution='"b". A ReLU lets the gradient through only where it let the number through. A dead '
+             'unit lets none through for any picture, so its weights stay as they are.')
 def check_dead(answer):
-    "What happens to a dead unit as the training goes on: a recovers slowly, b stays dead, c is removed"
+    "What becomes of a dead unit in training: a recovers slowly, b stays dead, c is removed"
     return choose(
         answer,
         "b",
@@ -123,15 +126,19 @@ LEAST_LEAD = .1     # by how much a method must be ahead of a map that knows not
 
 @exercise(
     praise="Only these tell clearly more about the network than a drawing of the edges does.",
-    hint="How far to the right of the dashed line is each point? The line is the best of the maps that know nothing.",
-    solution="Take all names whose lead is at least a tenth: `[name for name, lead in found.items() if lead >= 0.1]`.")
+    hint="How far to the right of the dashed line is each point? The line is the best of "
+         "the maps that know nothing.",
+    solution="Take all names whose lead is at least a tenth: `[name for name, lead in "
+             "found.items() if lead >= 0.1]`.")
 def check_trusted(answer, found):
     "The methods that are clearly ahead of the best baseline; `found` is method → its lead"
     if isinstance(answer, str): answer = [answer]
     given, right = set(answer), {method for method, lead in found.items() if lead >= LEAST_LEAD}
     unknown = given - set(found)
     if unknown:
-        return f"There is no {sorted(map(str, unknown))[0]!r} among them: choose from {', '.join(found)}."
+        return (
+            f"There is no {sorted(map(str, unknown))[0]!r} among them: "
+            f"choose from {', '.join(found)}.")
     wrong, missing = sorted(given - right), sorted(right - given)
     if wrong: return f"The lead of {wrong[0]} is {found[wrong[0]]:.2f}, and that is not a tenth."
     if missing:
@@ -142,13 +149,14 @@ def check_trusted(answer, found):
 
 
 @exercise(
-    praise="The animals stay and the places change, so only a network that looks at the places can be fooled.",
-    hint="What would have to be different between two sets of drawings, so that only a network that goes by the "
-         "place answers differently?",
-    solution='"b". Only this separates the animal from its place. In all drawings of the other two, cats lie on '
-             'sofas, so the cheat is right there.')
+    praise="The animals stay and the places change, so only a network that looks at "
+           "the places can be fooled.",
+    hint="What would have to be different between two sets of drawings, so that only a network "
+         "that goes by the place answers differently?",
+    solution='"b". Only this separates the animal from its place. In all drawings of the other '
+             'two, cats lie on sofas, so the cheat is right there.')
 def check_exposes(answer):
-    "How to expose a network that knows sofas: a more validation drawings, b places swapped, c a longer training"
+    "How to expose a network that knows sofas: a more drawings, b places swapped, c more training"
     return choose(
         answer,
         "b",
@@ -160,9 +168,10 @@ def check_exposes(answer):
 # %% ../../nbs/library/lessons/checks_inside.ipynb #2e8119d6
 @exercise(
     praise="Two squares are in both, and six are in at least one of them.",
-    hint="Count the squares that are in both. Then count those that are in at least one of the two.",
-    solution="1/3. Two squares are in both. Four and four are eight, but the two that are in both were counted "
-             "twice, so six are in at least one. 2 / 6 = 1/3.")
+    hint="Count the squares that are in both. Then count those that are "
+         "in at least one of the two.",
+    solution="1/3. Two squares are in both. Four and four are eight, but the two that are in both "
+             "were counted twice, so six are in at least one. 2 / 6 = 1/3.")
 def check_iou(answer):
     "IoU of two areas of four squares each that share two"
     slips = {
@@ -181,8 +190,8 @@ def check_iou(answer):
 @exercise(
     praise="Without these units the network makes the most mistakes.",
     hint="Look for the shortest bar.",
-    solution="It is the group whose bars fall furthest below those of the whole network. `min(found, "
-             "key=found.get)` finds it.")
+    solution="It is the group whose bars fall furthest below those of the whole network. "
+             "`min(found, key=found.get)` finds it.")
 def check_needed(answer, found):
     "The group of units that the network needs most; `found` is group → accuracy without it"
     if answer not in found: return f"Choose one of {', '.join(map(repr, found))}."
@@ -194,7 +203,8 @@ def check_needed(answer, found):
 
 @exercise(
     praise="The pixel moves with the gradient, because the unit's number shall grow.",
-    hint="In training the loss shall fall, so weights move against the gradient. Here the unit's number shall rise.",
+    hint="In training the loss shall fall, so weights move against the gradient. Here the "
+         "unit's number shall rise.",
     solution="0.52, because 0.5 + 0.1 × 0.2 = 0.52.")
 def check_ascent(answer):
     "One step of gradient ascent: pixel 0.5, gradient of the unit's number 0.2, learning rate 0.1"

@@ -16,7 +16,8 @@ from .checks import as_numbers, choose, exercise, first_slip, same_numbers
 @exercise(
     praise="Each class has a weight for each of the 512 features, and a bias.",
     hint="How many weights does one class need? Do not forget its bias.",
-    solution="1539, because each of the 3 classes has 512 weights and one bias, and 3 · 513 = 1539.")
+    solution="1539, because each of the 3 classes has 512 weights and one "
+             "bias, and 3 · 513 = 1539.")
 def check_head(answer):
     "Numbers to learn in a head for three classes on 512 features"
     slips = {
@@ -34,7 +35,8 @@ _STEPS = ("load", "replace head", "freeze", "train", "unfreeze", "train all")
 
 @exercise(
     praise="The head learns first. When it makes sense, the rest may follow in small steps.",
-    hint="A new head is random. What would happen to the other layers if they learned from its mistakes at once?",
+    hint="A new head is random. What would happen to the other layers if they learned "
+         "from its mistakes at once?",
     solution='["load", "replace head", "freeze", "train", "unfreeze", "train all"].')
 def check_fine_tune_order(answer):
     "The steps of fine-tuning in their order"
@@ -48,7 +50,9 @@ def check_fine_tune_order(answer):
     if place["train all"] < place["unfreeze"]:
         return "While the backbone is frozen, not all of it can train."
     if place["freeze"] > place["train"]:
-        return "The new head is random at first, and its large gradients would spoil the layers below. Freeze them before you train."
+        return (
+            "The new head is random at first, and its large gradients would spoil the layers "
+            "below. Freeze them before you train.")
     if place["train"] > place["unfreeze"]:
         return "Train the head while the rest is frozen, and unfreeze afterwards."
     if place["freeze"] < place["replace head"]:
@@ -57,7 +61,8 @@ def check_fine_tune_order(answer):
 
 
 @exercise(
-    praise="Few photos, and of a kind that the backbone has learned from: that is where it helps most.",
+    praise="Few photos, and of a kind that the backbone has learned from: "
+           "that is where it helps most.",
     hint="Transfer saves you the photos that would teach edges, fur and ears. When do you lack "
         "photos? And when are edges, fur and ears what you need?",
     solution='"b". With 100,000 photos one can learn features from nothing, '
@@ -72,8 +77,10 @@ def check_when_it_pays(answer):
 
 # %% ../../nbs/library/lessons/checks_practice.ipynb #9f5edefc
 @exercise(
-    praise="Half as wide an interval takes four times as many pictures, because of the square root.",
-    hint="The interval is ± 2 · √(p(1-p)/n). Put in p = 0.9, set it equal to 0.02, and solve for n.",
+    praise="Half as wide an interval takes four times as many pictures, "
+           "because of the square root.",
+    hint="The interval is ± 2 · √(p(1-p)/n). Put in p = 0.9, set it equal "
+         "to 0.02, and solve for n.",
     solution="About 900: 2 · √(0.9 · 0.1 / n) = 0.02 gives n = 0.9 · 0.1 / 0.01² = 900.")
 def check_pictures_needed(answer):
     "How many pictures it takes to know an accuracy of about 90% to ± 2 points"
@@ -121,8 +128,10 @@ def check_temperature(answer):
 
 @exercise(
     praise="No animal may stand on both sides, or the network can be right by remembering it.",
-    hint="What could a network remember of a photo that helps it with the next photo of the same cat?",
-    solution='"b". With "a" and "c" every animal of the validation set was learned from, and recognising it is enough.')
+    hint="What could a network remember of a photo that helps it with the "
+         "next photo of the same cat?",
+    solution='"b". With "a" and "c" every animal of the validation set was learned from, and '
+             'recognising it is enough.')
 def check_split(answer):
     "How to split ten photos each of twenty animals"
     return choose(
@@ -156,15 +165,18 @@ def check_false_alarms(answer):
 # %% ../../nbs/library/lessons/checks_practice.ipynb #2b66c726
 @exercise(
     praise="The cat counts with what was left for the cat, 0.8.",
-    hint="What probability did each truth get? Take minus the natural logarithm of both, and then their mean.",
-    solution="0.164. The dog got 0.9 and the cat 1 - 0.2 = 0.8, and (-ln 0.9 - ln 0.8) / 2 = (0.105 + 0.223) / 2.")
+    hint="What probability did each truth get? Take minus the natural logarithm of "
+         "both, and then their mean.",
+    solution="0.164. The dog got 0.9 and the cat 1 - 0.2 = 0.8, and (-ln 0.9 - ln 0.8) "
+             "/ 2 = (0.105 + 0.223) / 2.")
 def check_log_loss(answer):
     "Log loss of P(dog) = 0.9 for a dog and P(dog) = 0.2 for a cat"
     slips = {
         "For the cat you took the probability of dog. The truth is cat, which got 1 - 0.2.": 0.857,
         "That is the sum. The log loss is the mean.": 0.3285,
         "That is the decimal logarithm. Kaggle takes the natural one.": 0.0713,
-        "The sign is missing: the logarithm of a probability is below zero, and the loss is not.": -0.1643,
+        "The sign is missing: the logarithm of a probability is below zero, and the "
+        "loss is not.": -0.1643,
         "That is the mean of the probabilities. Take their logarithms first.": 0.85}
     return first_slip(
         answer, 0.1643, slips, "Which probability did the truth get, for each of the two?")
@@ -173,7 +185,8 @@ def check_log_loss(answer):
 @exercise(
     praise="One photo in a thousand costs as much as a good network loses on all of them together.",
     hint="How large is -ln 0.0001? And what does one photo count in a mean over 1,000?",
-    solution="0.0092. One photo adds -ln 0.0001 = 9.21 to the sum, and the mean is over 1,000 photos.")
+    solution="0.0092. One photo adds -ln 0.0001 = 9.21 to the sum, and the "
+             "mean is over 1,000 photos.")
 def check_sure_mistake(answer):
     "By how much one photo whose truth got 0.0001 raises a mean log loss over 1,000 photos"
     if same_numbers(answer, .00921, 2e-4): return None
@@ -216,7 +229,8 @@ def check_clipped(answer):
 def check_place(answer):
     "The place of a log loss of 0.05 among 0.031, 0.044, 0.05 and 0.09"
     slips = {
-        "A loss is better when it is smaller. Count the teams with a smaller number, and add one.": 2,
+        "A loss is better when it is smaller. Count the teams with a "
+        "smaller number, and add one.": 2,
         "A team with the same score is not better: equal scores share the better place.": 4,
         "Places are counted from 1.": 0}
     return first_slip(
@@ -226,7 +240,8 @@ def check_place(answer):
 @exercise(
     praise="Only somebody who looks can say which of the two folders is right.",
     hint="Three of the four problems have a remedy that is always right. Which one has not?",
-    solution='"contradiction". The same photo lies in two classes, and no program can know which one is true.')
+    solution='"contradiction". The same photo lies in two classes, and no program '
+             'can know which one is true.')
 def check_problem(answer):
     "The problem with photos that only a person can solve"
     return choose(
@@ -258,20 +273,26 @@ def check_travels(answer):
     given = {
         str(word).strip().lower() for word in ([answer] if isinstance(answer, str) else answer)}
     if unknown := sorted(given - _TRAVELS - set(_STAYS)):
-        return f"{unknown[0]!r} is not in the list: classes, size, method, optimizer, learning rate, photos."
+        return (
+            f"{unknown[0]!r} is not in the list: classes, size, method, "
+            "optimizer, learning rate, photos.")
     for word, says in _STAYS.items():
         if word in given: return says
     if "classes" not in given: return "How will anybody know what the outputs are called?"
     if "size" not in given: return "How large must the picture be?"
     if "method" not in given:
-        return "A photo is rarely square. It can be squashed, cropped or padded, and the network knows only one of them."
+        return (
+            "A photo is rarely square. It can be squashed, cropped or padded, and the "
+            "network knows only one of them.")
     return None
 
 
 @exercise(
     praise="It answers what it knows, and hands the rest to a person.",
-    hint="What does each kind of mistake cost in this app? A wrong answer is believed. A refusal makes somebody look.",
-    solution='"b". A wrong answer costs a cat its medicine. Looking at one photo in ten costs a minute.')
+    hint="What does each kind of mistake cost in this app? A wrong answer is believed. A "
+         "refusal makes somebody look.",
+    solution='"b". A wrong answer costs a cat its medicine. Looking at one '
+             'photo in ten costs a minute.')
 def check_refusal(answer):
     "What an app should do with photos that it is not sure of, if a wrong answer is expensive"
     return choose(answer, "b", {

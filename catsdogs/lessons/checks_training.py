@@ -51,13 +51,15 @@ def check_twins(answer):
 
 @exercise(
     praise="64 maps of 17×17 numbers are written into one row.",
-    hint="Each block takes one pixel from each side, and then halves. Do it three times, starting with 150. Then "
-         "count the maps.",
-    solution="18,496. The sides are 150, 148, 74, 72, 36, 34, 17, and there are 64 maps, so 64·17·17.")
+    hint="Each block takes one pixel from each side, and then halves. Do it three times, starting "
+         "with 150. Then count the maps.",
+    solution="18,496. The sides are 150, 148, 74, 72, 36, 34, 17, and there "
+             "are 64 maps, so 64·17·17.")
 def check_flat_size(answer):
     "How many numbers arrive at the first dense layer of the codelab's network, at 150×150 pixels"
     slips = {
-        "That would be so with padding. Without it, each convolution takes one pixel at each side.": 64
+        "That would be so with padding. Without it, each convolution "
+        "takes one pixel at each side.": 64
         * 18
         * 18,
         "That is one map. The last convolution makes 64 of them.": 17 * 17,
@@ -91,7 +93,9 @@ def _answers_of(network):
     "What a network makes of two pictures, or a sentence"
     try: return network.eval()(torch.rand(2, 3, 64, 64))
     except RuntimeError as error:
-        return f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the numbers that are flattened."
+        return (
+            f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the "
+            "numbers that are flattened.")
 
 
 def _layer_slips(network):
@@ -111,11 +115,11 @@ def _layer_slips(network):
 
 @exercise(
     praise="Two blocks and two dense layers, as in hundreds of tutorials.",
-    hint="Take the codelab's network, leave out one block, and put other numbers in. A side of 64 pixels becomes "
-         "62, 31, 29 and 14.",
-    solution="nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n"
-             "              nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n"
-             "              nn.Flatten(), nn.Linear(32 * 14 * 14, 128), nn.ReLU(), nn.Linear(128, 1))")
+    hint="Take the codelab's network, leave out one block, and put other numbers in. A side of 64 "
+         "pixels becomes 62, 31, 29 and 14.",
+    solution="nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n              "
+             "nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n              nn.Flatten(), "
+             "nn.Linear(32 * 14 * 14, 128), nn.ReLU(), nn.Linear(128, 1))")
 def check_two_blocks(answer):
     "The two-block network as an nn.Module"
     if not isinstance(answer, nn.Module):
@@ -133,7 +137,8 @@ def check_two_blocks(answer):
 # %% ../../nbs/library/lessons/checks_training.ipynb #5aac1c7a
 @exercise(
     praise="The same nine weights are used at every one of these places.",
-    hint="A window of 3 fits into 64 pixels at 62 places, from left to right and from top to bottom.",
+    hint="A window of 3 fits into 64 pixels at 62 places, from left to "
+         "right and from top to bottom.",
     solution="3,844, because 62·62 = 3,844.")
 def check_places(answer):
     "At how many places of a 64×64 picture a 3×3 kernel is used, without padding"
@@ -169,11 +174,12 @@ def check_moves(answer):
 
 
 @exercise(
-    praise="Each pooling doubles the steps of all layers after it, and that is why the field grows so fast.",
-    hint="Start with 1 pixel. A layer with a window of k adds (k - 1) times the step. Each pooling doubles the step "
-         "afterwards.",
-    solution="18. The steps are: 1 + 2 = 3, pooling 3 + 1 = 4, then 4 + 2·2 = 8, pooling 8 + 2 = 10, then 10 + 2·4 "
-             "= 18.")
+    praise="Each pooling doubles the steps of all layers after it, and that is "
+           "why the field grows so fast.",
+    hint="Start with 1 pixel. A layer with a window of k adds (k - 1) times the step. Each "
+         "pooling doubles the step afterwards.",
+    solution="18. The steps are: 1 + 2 = 3, pooling 3 + 1 = 4, then 4 + 2·2 = 8, pooling 8 + 2 "
+             "= 10, then 10 + 2·4 = 18.")
 def check_field(answer):
     "Side of the receptive field of the third convolution of the codelab's network, in pixels"
     slips = {
@@ -206,8 +212,10 @@ def check_turning_point(answer):
 
 @exercise(
     praise="What was memorised of coin flips says nothing about other coin flips.",
-    hint="The labels of the validation drawings were not shuffled. Can anything that it learned tell cats from dogs?",
-    solution="0.5. Nothing in the training labels had to do with the drawings, so nothing useful could be learned.")
+    hint="The labels of the validation drawings were not shuffled. Can anything that it "
+         "learned tell cats from dogs?",
+    solution="0.5. Nothing in the training labels had to do with the drawings, so "
+             "nothing useful could be learned.")
 def check_shuffled(answer):
     "The accuracy on new drawings of a network that learned labels that were drawn by lot"
     slips = {
@@ -219,18 +227,21 @@ def check_shuffled(answer):
 
 
 @exercise(
-    praise="Each comparison gives luck another chance, and you kept the luckiest. A test set that nothing was "
-           "chosen by is not fooled.",
-    hint="Think of twenty people who guess ten coin flips each. You interview only the best of them.",
-    solution='"a". Part of the reason why it was the best is luck with these photos, and the luck does not come '
-             'along to new ones.')
+    praise="Each comparison gives luck another chance, and you kept the luckiest. A test set that "
+           "nothing was chosen by is not fooled.",
+    hint="Think of twenty people who guess ten coin flips each. You "
+         "interview only the best of them.",
+    solution='"a". Part of the reason why it was the best is luck with these photos, and the luck '
+             'does not come along to new ones.')
 def check_best_of(answer):
     "What the validation accuracy of the best of twenty networks is worth"
     answer = str(answer).strip().lower()
     if answer not in ("a", "b", "c"): return 'Choose "a", "b" or "c".'
     if answer == "b": return "Nothing pushes it down. You took the one that came out highest."
     if answer == "c":
-        return "It would be right for a network that you had chosen beforehand. You chose after looking."
+        return (
+            "It would be right for a network that you had chosen "
+            "beforehand. You chose after looking.")
     return None
 
 
@@ -243,8 +254,8 @@ _VERDICT_HINTS = {
 
 
 @exercise(
-    praise="You asked the right three questions. Does the training loss fall? Does the validation loss rise? Is the "
-           "last epoch the best?",
+    praise="You asked the right three questions. Does the training loss fall? Does the validation "
+           "loss rise? Is the last epoch the best?",
     hint="Ask of each: where does the blue curve end, and what does the orange one do at the end?",
     solution=f"{_VERDICTS}")
 def check_verdicts(answer):
@@ -260,9 +271,10 @@ def check_verdicts(answer):
 # %% ../../nbs/library/lessons/checks_training.ipynb #d0ced3ac
 @exercise(
     praise="What is kept is made larger, so that the next layer gets as much as before on average.",
-    hint="Draw a random number for each entry, keep those where it is at least p, and divide by the share that is "
-         "kept.",
-    solution="def my_dropout(x, p):\n    kept = torch.rand(x.shape) >= p\n    return x * kept / (1 - p)")
+    hint="Draw a random number for each entry, keep those where it is at least p, and divide "
+         "by the share that is kept.",
+    solution="def my_dropout(x, p):\n    kept = torch.rand(x.shape) >= p\n    "
+             "return x * kept / (1 - p)")
 def check_dropout(answer):
     "A function (x, p) → x with a share p of its entries dropped and the others made larger"
     if not callable(answer): return "Give the function itself, without calling it."
@@ -278,7 +290,9 @@ def check_dropout(answer):
         return "Called twice, it drops the same numbers. They must be drawn anew every time."
     kept = float(out[out != 0].mean())
     if abs(kept - 2) < 1e-4:
-        return "The right number is dropped. Now make those that are kept larger, so that the sum stays the same on average."
+        return (
+            "The right number is dropped. Now make those that are kept larger, so that the sum "
+            "stays the same on average.")
     if abs(kept - 2 / p) < 1e-3:
         return "You divide by the share that is dropped. Divide by the share that is kept."
     if abs(kept - 2 / (1 - p)) > 1e-3:
@@ -326,7 +340,10 @@ def check_l1_step(answer):
     hint="Find the smallest loss. How many epochs must pass after it without a smaller one?",
     solution="(8, 5). Epoch 5 is the best, and epochs 6, 7 and 8 are not better.")
 def check_patience(answer):
-    "When early stopping with patience 3 stops, and which epoch it keeps, for 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66"
+    """When early stopping with patience 3 stops, and which epoch it keeps.
+
+    The validation losses are 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66.
+    """
     if np.shape(answer) != (2,):
         return "Give two numbers: the epoch after which it stops, and the epoch that it keeps."
     slips = {
@@ -349,14 +366,17 @@ def check_patience(answer):
 @exercise(
     praise="An interval that contains zero says that the difference may as well be nothing.",
     hint="Does the interval contain zero?",
-    solution='["B", "C"]. The interval of A contains zero, though its middle is the farthest from it.')
+    solution='["B", "C"]. The interval of A contains zero, though its '
+             'middle is the farthest from it.')
 def check_clear(answer):
     "Which of the changes A: -1 to +15, B: +1 to +3, C: -4 to -2 points are clear"
     if isinstance(answer, str): answer = list(answer.replace(",", "").replace(" ", ""))
     given = sorted(str(name).strip().upper() for name in answer)
     if not given or set(given) - {"A", "B", "C"}: return 'Give a list of letters, as ["A", "B"].'
     if "A" in given:
-        return "The interval of A reaches from below zero to above. It may help much, or a little, or not at all."
+        return (
+            "The interval of A reaches from below zero to above. It may help much, "
+            "or a little, or not at all.")
     if given == ["B"]: return "C makes things worse, but that is a clear change too."
     if given == ["C"]: return "The interval of B is above zero, so it is clear as well."
     return None

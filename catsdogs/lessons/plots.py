@@ -101,7 +101,7 @@ def show_numbers(
     titles=(),      # a title for each
     marked=()       # for each grid a set of (row, column) to mark, or None
 ):
-    "Draw small grids of numbers as coloured tables: blue is below zero, red above; returns the axes"
+    "Draw grids of numbers as coloured tables, blue below zero, red above; returns the axes"
     axes = new_axes(len(grids), (2., 2.2))
     for i, (ax, grid) in enumerate(zip(axes, grids)):
         grid = np.atleast_2d(as_array(grid))
@@ -143,7 +143,7 @@ def plot_paths(
     paths:dict,     # name → steps×2 places
     lowest=(0, 0)   # the lowest point
 ):
-    "Draw the ways of several optimizers through the same valley, one beside the other; returns the axes"
+    "Draw the ways of several optimizers through the same valley; returns the axes"
     axes = new_axes(len(paths), (2.6, 2.4))
     x, y = np.meshgrid(np.linspace(-5.5, 5.5, 120), np.linspace(-3, 3, 120))
     levels = np.geomspace(.05, 60, 14)
@@ -161,7 +161,7 @@ def plot_descents(
     paths:dict, # learning rate → the weights after each step
     weights     # n weights at which the curve is drawn
 ):
-    "Draw `plot_descent` for several learning rates side by side, on the same axes; returns the axes"
+    "Draw `plot_descent` for several learning rates side by side; returns the axes"
     axes = new_axes(len(paths), (3., 2.5))
     low, high = float(min(weights)), float(max(weights))
     for ax, (rate, path) in zip(axes, paths.items()):

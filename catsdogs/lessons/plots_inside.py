@@ -40,7 +40,7 @@ def show_feature_maps(
     layers,             # as in `find_layers`
     k:int=8             # maps of each layer: those that are brightest on average
 ):
-    "Draw the strongest maps of some layers for one picture; returns the picture, which a notebook shows"
+    "Draw the strongest maps of some layers for one picture; returns a picture to show"
     with plot_style():
         figure = plot_feature_maps(
             np.asarray(picture), activations(model, as_batch(picture), layers), k)
@@ -83,7 +83,7 @@ def show_attributions(
     outline=None,       # h×w, 0 to 1: a mask whose outline is drawn; None: none
     smooth:float=1.5    # blur the maps by so many pixels
 ):
-    "Draw a picture, and maps of it over its grey copy, side by side; returns the picture, which a notebook shows"
+    "Draw a picture, and maps over its grey copy, side by side; returns a picture to show"
     import matplotlib.pyplot as plt
     with plot_style():
         figure, axes = plt.subplots(1, len(maps) + 1, figsize=(1.6 * (len(maps) + 1), 1.9))
@@ -100,7 +100,7 @@ def show_attributions(
 def show_scores(
     scores:list # of `MapScore`, with those of the baselines
 ):
-    "Draw how well maps say what the network uses, and how much of them lies on the head; returns the axes"
+    "Draw how faithful maps are, and how much of them lies on the head; returns the axes"
     left, right = plot_scores(scores, new_axes(2, (3.2, .32 * len(scores) + .9)))
     left.set_title("score")
     return [left, right]
@@ -109,7 +109,7 @@ def show_scores(
 def show_rivals(
     dissection:Dissection # from `dissect`
 ):
-    "For each part the unit that fits best, beside the best pixel measure and chance; returns the axes"
+    "Draw each part's best unit beside the best pixel measure and chance; returns the axes"
     ax, = new_axes(size=(6.4, .27 * len(dissection.parts) + .8))
     plot_rivals(dissection, ax)
     ax.set_title("")
@@ -120,7 +120,7 @@ def show_rivals(
 def plot_without(
     accuracies:dict # what is switched off → (accuracy on cats, accuracy on dogs)
 ):
-    "Draw how often a network is right on cats and on dogs, with some of its units switched off; returns the axes"
+    "Draw accuracy on cats and on dogs with some units switched off; returns the axes"
     ax, = new_axes(size=(5.2, .45 * len(accuracies) + .8))
     for i, species in enumerate(("cat", "dog")):
         places = np.arange(len(accuracies)) + (i - .5) * .38
@@ -220,7 +220,10 @@ def cover_html(
     stride:int,             # from place to place, pixels
     label:str               # the class that it speaks of
 ) -> str: # HTML with its own style and script
-    "A grey square to move over a picture, and the answer without that place; raises `CatsDogsError` for a bad fit"
+    """A grey square to move over a picture, and the answer without that place.
+
+    Raises `CatsDogsError` if the answers do not fit the picture.
+    """
     table, size = np.asarray(probabilities, float), len(picture)
     reach = (max(table.shape) - 1) * stride + window if table.ndim == 2 else 0
     if not 0 < reach <= size:

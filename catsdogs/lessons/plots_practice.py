@@ -66,7 +66,7 @@ def plot_by_number(
     mark:float|None=None, # a number of pictures to mark
     ax=None         # matplotlib axes to draw on; None: new ones
 ):
-    "Draw accuracy over the number of pictures, a dot for each training and a line through the means; returns the axes"
+    "Draw accuracy by number of pictures: a dot a training, a line of means; returns the axes"
     ax = ax or new_axes(size=(5, 3))[0]
     if mark: ax.axvline(mark, color="#cccccc", lw=6, zorder=0)
     for (line, color), (name, (numbers, values)) in zip(_LINES, series.items(), strict=False):
@@ -181,7 +181,7 @@ _OTHERS = (
 def other_pictures(
     size:int # side, pixels
 ) -> np.ndarray: # n×size×size×3, uint8
-    "Pictures that show neither a cat nor a dog; raises `CatsDogsError` if scikit-image is not there"
+    "Pictures of neither a cat nor a dog; raises `CatsDogsError` where scikit-image is missing"
     try: import skimage.data
     except ImportError as e:
         raise CatsDogsError(
@@ -219,7 +219,7 @@ def clip_frames(
     dog:np.ndarray, # n bools, the truth
     clips:tuple     # clips to show
 ) -> dict: # clip, as text → a PNG file's bytes
-    "Pictures for `frame_slider_html`: the log loss by clip, and what right and wrong answers contribute to it"
+    "Frames for `frame_slider_html`: log loss by clip, and what right and wrong answers add to it"
     from catsdogs.evaluation.kaggle import clipped_loss
     p, dog = np.asarray(p, float), np.asarray(dog, bool)
     right, many = (p > .5) == dog, np.geomspace(min(clips), max(clips), 60)
@@ -293,7 +293,8 @@ def _card_row(place, name, value):
     "One line of the card: the bar begins at 50%, where guessing is"
     mine = ' class="mine"' if name == "your score" else ""
     bar = f'<div style="width:{max(0, 200 * (value - .5)):.0f}px"></div>'
-    return f"<tr{mine}><td>{place}</td><td>{html.escape(name)}</td><td>{value:.1%}</td><td>{bar}</td></tr>"
+    cells = (place, html.escape(name), f"{value:.1%}", bar)
+    return f"<tr{mine}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #1261c606
 def _bars(scores, color, up):
@@ -322,7 +323,7 @@ def threshold_explorer_html(
     start:float=.5, # threshold at the beginning
     score:str="score" # what the scores are
 ) -> str: # HTML with its own style and script
-    "Two histograms with a threshold to move, the confusion matrix and the ROC curve that follow from it"
+    "Two histograms with a threshold to move, with its confusion matrix and ROC curve"
     no, yes = (np.asarray(s, float).round(4) for s in (no, yes))
     if not (len(no) and len(yes)): raise CatsDogsError("the explorer needs scores of both kinds")
     if min(no.min(), yes.min()) < 0 or max(no.max(), yes.max()) > 1:
@@ -360,7 +361,9 @@ def frame_slider_html(
 
 def _frame(alt, png, shown):
     "One picture, as HTML"
-    return f'<img alt="{html.escape(alt)}" width="620" src="{picture_url(png)}"{"" if shown else " hidden"}>'
+    return (
+        f'<img alt="{html.escape(alt)}" width="620" '
+        f'src="{picture_url(png)}"{"" if shown else " hidden"}>')
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #976dfebc
 def picture_axes(

@@ -29,7 +29,7 @@ def plot_curves(
     top:float|None=None,    # upper end of the axis; None: as high as needed
     ax=None                 # matplotlib axes to draw one history on; None: new ones
 ):
-    "Draw training in blue and validation in orange, one picture for each history on the same axes; returns the axes"
+    "Draw the losses of each history, training blue and validation orange; returns the axes"
     histories = histories if isinstance(histories, dict) else {"": histories}
     axes = (
         [ax]
@@ -119,7 +119,7 @@ def plot_best_of(
     on_validation,  # accuracy of the best one on the photos by which it was chosen
     on_test         # accuracy of the same network on other photos
 ):
-    "Draw what the best of so many networks seems to be worth, and what it is worth; returns the axes"
+    "Draw what the best of many networks seems to be worth, and what it is; returns the axes"
     axis, = new_axes(size=(4.6, 2.8))
     axis.step(
         tried, on_validation, where="post", color=COLORS["valid"], lw=2,
@@ -137,7 +137,7 @@ def plot_best_of(
 def plot_sizes(
     accuracy # number of photos → validation accuracy, as a pandas series
 ):
-    "Draw validation accuracy by the number of training photos, each doubling as far as the last; returns the axes"
+    "Draw validation accuracy by number of training photos, on a log scale; returns the axes"
     axis, = new_axes(size=(4.6, 2.8))
     axis.plot(accuracy.index, accuracy, "o-", color=COLORS["valid"], lw=2)
     axis.set(xscale="log", xlabel="training photos", ylabel="validation accuracy", ylim=(.5, None))
@@ -274,7 +274,9 @@ def _words(setting, says): return html.escape(f"{setting}: {says}" if says else 
 
 def _state(group, setting, history, says, top):
     "One curve of the slider, hidden until it is chosen"
-    return f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" visibility="hidden">{_both(history, top, "cd-now")}</g>'
+    return (
+        f'<g data-group="{html.escape(group)}" data-says="{_words(setting, says)}" '
+        f'visibility="hidden">{_both(history, top, "cd-now")}</g>')
 
 
 def curve_slider_html(
@@ -300,9 +302,15 @@ def curve_slider_html(
     picture = _frame(top, epochs) + stays + "".join(drawn)
     most = len(next(iter(groups.values()))) - 1
     choice = f"<label{alone}>{html.escape(labels[0])} <select>{options}</select></label>"
-    slider = f'<label>{html.escape(labels[1])} <input type="range" min="0" max="{most}" value="0"></label>'
-    curves = f'<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss by epoch">{picture}</svg>'
-    body = f'<div class="cd-controls" hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>'
+    slider = (
+        f'<label>{html.escape(labels[1])} <input type="range" min="0" '
+        f'max="{most}" value="0"></label>')
+    curves = (
+        '<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss '
+        f'by epoch">{picture}</svg>')
+    body = (
+        '<div class="cd-controls" '
+        f'hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>')
     return widget_html("curve_slider", "cd-curves", body)
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #41f7b599
@@ -449,7 +457,10 @@ def picture_slider_html(
     answers:dict,   # name of a network → n probabilities
     start:int=0     # the place of the slider at first
 ) -> str: # HTML with its own style and script
-    "Pictures to slide through, and what networks say of each; raises `CatsDogsError` if the numbers do not fit"
+    """Pictures to slide through, and what networks say of each.
+
+    Raises `CatsDogsError` if the numbers do not fit the pictures.
+    """
     counts = {len(pictures), len(labels), *map(len, answers.values())}
     if len(counts) != 1 or not len(pictures):
         raise CatsDogsError("as many labels and answers as pictures are needed")

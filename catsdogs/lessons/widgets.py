@@ -56,7 +56,10 @@ def widget_html(
     body:str,       # HTML inside it
     *arguments      # what the script's `start` gets besides the element; anything that JSON can say
 ) -> str: # HTML
-    "A piece of a page with its own style and script; each copy on a page is started once, and its name is the same at every run"
+    """A piece of a page with its own style and script.
+
+    Each copy on a page is started once, and its name is the same at every run.
+    """
     given = "".join(f", {_for_script(argument)}" for argument in arguments)
     name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
     return f"""<style>{static_text(files_name + ".css")}</style>
@@ -95,7 +98,10 @@ def kernel_editor_html(
     picture:np.ndarray,         # size×size×3, uint8, at most 128×128
     start:str="vertical edges"  # one of `KERNELS`
 ) -> str: # HTML with its own style and script
-    "A 3×3 kernel to edit, beside a picture and what the kernel makes of it; raises `CatsDogsError` for a picture that does not fit"
+    """A 3×3 kernel to edit, beside a picture and what the kernel makes of it.
+
+    Raises `CatsDogsError` for a picture that does not fit.
+    """
     picture = np.asarray(picture)
     _check_picture(picture)
     choices = [*KERNELS, "your own"]
@@ -103,8 +109,12 @@ def kernel_editor_html(
         f"<option{' selected' if k == start else ''}>{html.escape(k)}</option>" for k in choices)
     before = (
         '<canvas role="img" aria-label="the picture"></canvas><figcaption>the picture</figcaption>')
-    after = '<canvas role="img" aria-label="what the kernel makes of it"></canvas><figcaption><output></output></figcaption>'
-    choice = f'<label>kernel <select>{options}</select></label><label><input type="checkbox"> ReLU</label>'
+    after = (
+        '<canvas role="img" aria-label="what the kernel makes of '
+        'it"></canvas><figcaption><output></output></figcaption>')
+    choice = (
+        f'<label>kernel <select>{options}</select></label><label><input '
+        'type="checkbox"> ReLU</label>')
     middle = f"<div>{_weights_table(KERNELS[start])}{choice}</div>"
     body = f"<figure>{before}</figure>{middle}<figure>{after}</figure>"
     data = dict(size=len(picture), pixels=picture.ravel().tolist(), kernels=KERNELS)

@@ -37,10 +37,9 @@ def check_fields(values):
     for name, some in values.items():
         if name not in known:
             near = get_close_matches(name, known, 3, .5)
-            raise CatsDogsError(
-                f"unknown field {name!r}: "
-                f"{'did you mean ' + ' or '.join(near) if near else 'choose one of ' + ', '.join(known)}?"
-            )
+            advice = "choose one of " + ", ".join(known)
+            if near: advice = "did you mean " + " or ".join(near)
+            raise CatsDogsError(f"unknown field {name!r}: {advice}?")
         if not isinstance(some, Range) and (isinstance(some, str) or not len(some)):
             raise CatsDogsError(f"an empty grid: give {name} at least one value, as in {name}=[…]")
     if not values:
@@ -50,7 +49,7 @@ def check_fields(values):
 def full_grid(
     **values # field → list of values
 ) -> list[dict]: # every combination; the first holds the first value of each field
-    "All combinations of some fields' values; raises `CatsDogsError` for an unknown field or an empty list"
+    "All combinations of fields' values; raises `CatsDogsError` for unknown fields, empty lists"
     check_fields(values)
     if ranges := [k for k, v in values.items() if isinstance(v, Range)]:
         raise CatsDogsError(
@@ -70,7 +69,7 @@ def random_sample(
     seed:int=0, # which ones
     **values    # field → list of values, or `Range`
 ) -> list[dict]:
-    "Random configurations, drawn by Optuna (Bergstra and Bengio, 2012); raises `CatsDogsError` as `full_grid` does"
+    "Random configurations, by Optuna (Bergstra and Bengio, 2012); raises as `full_grid` does"
     import optuna
     from optuna.distributions import CategoricalDistribution, FloatDistribution
     check_fields(values)
@@ -94,7 +93,7 @@ def _value(text):
 def read_fields(
     texts:list[str] # as "dropout=0,0.5", "model=codelab,codelab,width=0.5", or "l1=0.001..0.1"
 ) -> dict: # field → list of values, or `Range`; learning rates and penalties on a logarithmic scale
-    "Read fields and their values as the command line gives them; raises `CatsDogsError` for what it cannot read"
+    "Read fields and values as the command line gives them; raises `CatsDogsError` for others"
     fields = {}
     for text in texts:
         name, equals, values = text.partition("=")

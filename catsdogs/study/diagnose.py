@@ -177,7 +177,7 @@ def diagnose(
     clean_loss:float|None=None,
     recipe:dict|None=None        # fields of a `Recipe`; None: those of the run folder, if it is one
 ) -> Verdict: # raises `CatsDogsError` for fewer than three epochs, unless they are no numbers
-    "Read a training's history; judges the gap on clean training photos, or says that it cannot be told"
+    "Judge a training by its history; the gap by clean training photos, if it can be told at all"
     train, valid = _columns(history)
     ignorance = math.log(n_classes)
     if said := _divergence(train, valid, ignorance): return _verdict("diverged", said, valid)
@@ -199,7 +199,7 @@ def plot_diagnosis(
     n_classes:int=2,        # as for `diagnose`
     **kwargs                # `clean_loss` and `recipe`, as for `diagnose`
 ):
-    "Draw both losses, shade the gap between them, mark the best epoch; the title is the verdict; returns the axes"
+    "Draw both losses, the gap and the best epoch, with the verdict as title; returns the axes"
     (train, valid), verdict = _columns(history), diagnose(history, n_classes, **kwargs)
     epochs = np.arange(1, len(train) + 1)
     ax.fill_between(

@@ -56,7 +56,7 @@ def varied_fields(
     return {k: list(dict.fromkeys(r[k] for r in rows)) for k in rows[0] if k not in _OUTCOME}
 
 def _scores(rows, fields, of):
-    "{configuration: {seed: score}} of the finished runs; a configuration is the tuple of its fields' values"
+    "{configuration: {seed: score}} of the finished runs; configuration: the values of the fields"
     scores = {}
     for row in rows:
         if row["outcome"] != "finished": continue
@@ -69,7 +69,10 @@ def _changed(configuration, changes):
     return tuple(changes.get(i, value) for i, value in enumerate(configuration))
 
 def _contrast(scores, weights):
-    "[(seed, weighted sum of scores)] for the seeds that all the configurations have; weights: {configuration: weight}"
+    """[(seed, weighted sum of scores)] for the seeds that all configurations have.
+
+    weights: {configuration: weight}
+    """
     if not weights.keys() <= scores.keys(): return []
     seeds = set.intersection(*(set(scores[configuration]) for configuration in weights))
     sums = {seed: 0. for seed in sorted(seeds)}
@@ -95,7 +98,10 @@ def main_effects(
     rows:list[dict],    # of a study; its first row holds the values to compare with
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each field and each other value
-    "What each value changes, the other fields held fixed: differences paired by seed, averaged over the other fields"
+    """What each value changes while the other fields stay.
+
+    Differences are paired by seed and averaged over the other fields.
+    """
     fields = varied_fields(rows)
     scores, effects = _scores(rows, fields, of), []
     for i, (field, (first, *others)) in enumerate(fields.items()):
@@ -109,7 +115,7 @@ def main_effects(
     return effects
 
 def _beyond_the_sum(scores, start, one, other):
-    "What two changes bring together beyond the sum of what each brings alone; a change: {position: value}"
+    "What two changes bring beyond the sum of what each brings alone; a change: {position: value}"
     weights = {
         start: 1,
         _changed(start, one): -1,
@@ -121,7 +127,7 @@ def interactions(
     rows:list[dict],    # of a study; its first row holds the values to compare with
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each pair of values of each pair of fields
-    "By how much two changes together differ from the sum of both alone; 0: they do not influence each other"
+    "By how much two changes together differ from the sum of both alone; 0: they are independent"
     fields = varied_fields(rows)
     scores, effects = _scores(rows, fields, of), []
     for (i, f), (j, g) in itertools.combinations(enumerate(fields), 2):
@@ -137,7 +143,7 @@ def effects_against_reference(
     rows:list[dict],    # of a study
     of:str="accuracy"   # which score
 ) -> list[Effect]: # one for each other configuration
-    "What each configuration changes against the study's first one, seed by seed: the question of `one_at_a_time`"
+    "What each configuration changes against the study's first, seed by seed"
     fields = varied_fields(rows)
     (first, start), *others = _scores(rows, fields, of).items()
     reference, effects = dict(zip(fields, first)), []
@@ -243,7 +249,10 @@ def size_to_match(
     curve:dict[int, Interval],  # from `learning_curve`
     target:float                # a score
 ) -> float|None: # photos; None if the curve does not get there
-    "How many photos the curve needs for a score: between two sizes a straight line over the logarithm of the number"
+    """How many photos the curve needs for a score.
+
+    Between two sizes it is read as a straight line over the logarithm of the number.
+    """
     points = [(n, i.mean) for n, i in curve.items()]
     if points[0][1] >= target: return float(points[0][0])
     for (a, ya), (b, yb) in zip(points, points[1:]):
@@ -256,7 +265,7 @@ def plot_effects(
     effects:list[Effect],   # from `main_effects` and `interactions`
     ax                      # matplotlib axes to draw on
 ):
-    "Each effect with its interval, in points; those whose interval leaves out zero in colour; returns the axes"
+    "Each effect with its interval, in points, in colour where it leaves out zero; returns the axes"
     for i, e in enumerate(effects):
         color = COLORS["valid"] if e.change.clear else COLORS["neutral"]
         ax.plot([100 * e.change.low, 100 * e.change.high], [i, i], color=color, lw=1.5)
@@ -272,7 +281,10 @@ def plot_gap(
     rows:list[dict],    # of a study
     ax                  # matplotlib axes to draw on
 ):
-    "Each configuration's mean accuracy on training and on other photos, joined by a line: its length is the gap; returns the axes"
+    """Each configuration's mean accuracy on training and on other photos; returns the axes.
+
+    A line joins the two, and its length is the gap.
+    """
     fields = varied_fields(rows)
     train, valid = (_scores(rows, fields, of) for of in ("train_accuracy", "accuracy"))
     reference = {f: v[0] for f, v in fields.items()}
@@ -312,9 +324,9 @@ def plot_learning_curves(
 
 # %% ../../nbs/library/study/effects.ipynb #0d50a940
 class KeepFilters(Callback):
-    """Keeps a convolution's weights as they were before training and after each epoch
+    """Keeps a convolution's weights from before training and after each epoch, in `.weights`.
 
-    They are in `.weights`, (epochs+1)×filters×channels×height×width.
+    Their shape is (epochs+1)×filters×channels×height×width.
     """
     def __init__(self,
         layer # an `nn.Conv2d` of the learner's model

@@ -41,14 +41,22 @@ class StudySettings:
             )
         for c in self.configurations: configure(self.base, c, 0)
 
+def _changed(settings, configuration):
+    "Settings with those fields of a configuration that they have"
+    fields = settings.__dataclass_fields__
+    return replace(settings, **{k: v for k, v in configuration.items() if k in fields})
+
 def configure(
     base:RunSettings,       # where to start from
     configuration:dict,     # field → value
     seed:int                # of the run
 ) -> RunSettings:
-    "A run's settings with some fields changed; raises `CatsDogsError` for an unknown field or a value that makes no sense"
+    """A run's settings with some fields changed.
+
+    Raises `CatsDogsError` for an unknown field or a value that makes no sense.
+    """
     if configuration: check_fields({k: [v] for k, v in configuration.items()})
-    try: recipe, data = (replace(old, **{k: v for k, v in configuration.items() if k in old.__dataclass_fields__}) for old in (base.recipe, base.data))
+    try: recipe, data = _changed(base.recipe, configuration), _changed(base.data, configuration)
     except TypeError as e:
         raise CatsDogsError(f"a value in {configuration} is of the wrong kind ({e})") from e
     return RunSettings(recipe, data, seed, base.fast)
@@ -57,7 +65,11 @@ def settings_of(
     run:Run|str|Path, # a run, or the path of its folder
     **changes       # fields of the recipe to change; those that are None are left as they are
 ) -> tuple[str, RunSettings]: # its photos, and its settings
-    "Where a study of a run starts from; raises `CatsDogsError` if it is not a run of `catsdogs train`, or starts from pretrained weights that `changes` does not name"
+    """Where a study of a run starts from.
+
+    Raises `CatsDogsError` if it is not a run of `catsdogs train`, or if it started from
+    pretrained weights that `changes` does not name.
+    """
     run = as_run(run)
     settings = recorded_settings(run, changes.get("weights"))
     return run.info.data.source, replace(
@@ -73,7 +85,10 @@ def _filled(settings):
 
 # %% ../../nbs/library/study/study.ipynb #de80e336
 def _definition(source, settings):
-    "What makes two studies the same: photos, settings to start from, configurations. The number of seeds may grow"
+    """What makes two studies the same: photos, settings to start from, configurations.
+
+    The number of seeds may grow.
+    """
     photos = sorted(
         (str(p.label), p.name, p.size)
         for p in list_photos(source, classes=settings.base.data.classes))
@@ -85,7 +100,10 @@ def _definition(source, settings):
         configurations=_filled(settings))
 
 def _storage(folder):
-    "Optuna's journal, under a lock that a killed process cannot leave behind; a line that a kill cut short is taken out"
+    """Optuna's journal, under a lock that a killed process cannot leave behind.
+
+    A line that a kill cut short is taken out.
+    """
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
     # Optuna's own lock is a file that stays behind
@@ -101,7 +119,10 @@ def _storage(folder):
     return JournalStorage(JournalFileBackend(str(file), lock_obj=Lock()))
 
 def _open_study(folder, definition, seeds):
-    "The Optuna study in `folder`, made now if there is none, with a waiting trial for every run that it does not have yet"
+    """The Optuna study in `folder`, made now if there is none.
+
+    It has a waiting trial for every run that is not there yet.
+    """
     import optuna
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if folder.exists() and any(folder.iterdir()) and not (folder / "journal.log").exists():
@@ -131,7 +152,10 @@ def _open_study(folder, definition, seeds):
     return study
 
 def _claim(study, folder, kinds):
-    "A run for this process: first one whose process has died, then one that waits; its number and a lock to hold while it runs. None when nothing is left"
+    """A run for this process: first one whose process has died, then one that waits.
+
+    Gives its number and a lock to hold while it runs, or None when nothing is left.
+    """
     from optuna.trial import TrialState
     (folder/"runs").mkdir(exist_ok=True)
     with FileLock(folder/"claim.lock"):
@@ -163,7 +187,10 @@ def _finish(study, folder, number, row):
 
 # %% ../../nbs/library/study/study.ipynb #83999f17
 def _score_training(run, source, settings, n=1000):
-    "Accuracy and loss on at most n training photos, unaugmented and without dropout; the share of weights that are zero"
+    """Accuracy and loss on at most n training photos, and the share of weights that are zero.
+
+    Photos are not augmented, and nothing is dropped.
+    """
     dls = photo_dataloaders(source, settings.data, bs=settings.recipe.bs)
     photos = evenly_spaced(list(dls.train_ds.items), n)
     predictor, number = run.predictor(), {c: i for i, c in enumerate(dls.vocab)}
@@ -214,7 +241,11 @@ def run_study(
     settings:StudySettings,     # what to try
     on_row:Callable|None=None   # called with each run's row
 ) -> list[dict]: # a row for each run that is done, whoever did it; also in `results.csv`
-    "Train what is not trained yet; any number of processes and machines may do so in one folder. Raises `CatsDogsError` for another study's folder"
+    """Train what is not trained yet.
+
+    Any number of processes and machines may do so in one folder. Raises `CatsDogsError` for the
+    folder of another study.
+    """
     folder, definition = Path(folder), _definition(source, settings)
     with explain_os_errors(f"writing the study {folder}"):
         study = _open_study(folder, definition, settings.seeds)

@@ -70,7 +70,7 @@ def unfreeze_schedule(
     lr:float,           # largest learning rate of the last layer
     # largest one of the layers before it, once they learn; those near the picture get a tenth
     backbone_lr:float
-) -> dict: # for fastai's `ParamScheduler`: learning rates of the three `backbone_splitter`, and momentum
+) -> dict: # for fastai's `ParamScheduler`: learning rates of the three groups, and momentum
     "One cycle for the last layer alone, then one for all layers"
     share = freeze_epochs / epochs
     first, then = np.array([0, 0, lr]), np.array([backbone_lr / 10, backbone_lr, lr / 10])
@@ -83,7 +83,10 @@ def unfreeze_schedule(
 
 # %% ../../nbs/library/training/callbacks.ipynb #e9893862
 class ProgressiveResizing(Callback):
-    "Training pictures grow from one size to another over the first two thirds of the epochs, in steps of 16 pixels"
+    """Training pictures grow from one size to another, in steps of 16 pixels.
+
+    They reach the last size after two thirds of the epochs.
+    """
     order = -5                                          # before MixUp and the model see the batch
     def __init__(self, first:int, last:int): self.first, self.last = first, last
     def side(self,
@@ -105,7 +108,10 @@ class ProgressiveResizing(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #966fa299
 class AverageWeights(Callback):
-    "A running mean of the weights and of batch normalisation's statistics, in the model's place while it is judged and kept"
+    """A running mean of the weights and of batch normalisation's statistics.
+
+    It takes the model's place while the model is judged and kept.
+    """
     order = -4                                          # in place before others look at the model
     def __init__(self, share: float):
         self.share, self.average, self.raw, self.fits = share, None, None, False
@@ -152,7 +158,7 @@ class AverageWeights(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #31ca55e1
 class DeviceMixedPrecision(MixedPrecision):
-    "fastai's bfloat16 mixed precision, on the device where the model is (fastai's own: on CUDA only)"
+    "fastai's bfloat16 mixed precision on the model's device (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
     def before_fit(self):
         super().before_fit()
@@ -167,7 +173,10 @@ class SetGradNone(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #aa94aaf3
 class TrimMemory(Callback):
-    "Give back what the allocator keeps unused, when the process has grown by `room` bytes; looks every so many steps"
+    """Give back what the allocator keeps unused, when the process has grown by `room` bytes.
+
+    It looks every so many steps.
+    """
     def __init__(self, room:int=300 * 2**20, every:int=100): self.room, self.every = room, every
     def before_fit(self): self.level, self.given_back = None, 0
     def after_batch(self):
@@ -179,7 +188,7 @@ class TrimMemory(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #ac9ed4f1
 class SeedEpochs(Callback):
-    "Start every epoch's random numbers, shuffling included, from the run's seed and the epoch's number"
+    "Start each epoch's random numbers, shuffling too, from the run's seed and the epoch's number"
     order = -20
     def __init__(self, seed:int): self.seed = seed
     def before_epoch(self):
@@ -189,7 +198,7 @@ class SeedEpochs(Callback):
 
 # %% ../../nbs/library/training/callbacks.ipynb #3a7c51d0
 class WatchActivations(Callback):
-    "Let a log look at the network before training, and then after each epoch, or as often as the log says"
+    "Let a log look at the network before training and after each epoch, or as often as it says"
     def __init__(self,
         log # an `ActivationLog` (interpret/activation_stats)
     ): self.log = log
@@ -301,7 +310,10 @@ def restore(
 
 # %% ../../nbs/library/training/callbacks.ipynb #3403a289
 class BestEpoch(SaveModelCallback):
-    "fastai's `SaveModelCallback`, silent, that neither pickles nor overwrites the best weights while a resumed run skips its past"
+    """fastai's `SaveModelCallback`, but silent and without a pickle.
+
+    While a resumed run skips its past, the best weights are not overwritten.
+    """
     kept = None                                         # the epoch whose weights are in the file
     def after_epoch(self):
         TrackerCallback.after_epoch(self)

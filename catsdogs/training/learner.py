@@ -42,7 +42,10 @@ from .regularizers import (
 
 # %% ../../nbs/library/training/learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
-    "Binary cross-entropy on one logit, with fastai's interface for classes: probabilities of both, decoded to a class"
+    """Binary cross-entropy on one logit, with fastai's interface for classes.
+
+    Its activation gives the probabilities of both classes, and decoding gives a class.
+    """
     y_int = True  # lets fastai's MixUp and CutMix mix the losses of two labels
     label_smoothing = 0.                                # set by `SmoothLabels` while it trains
     def __call__(self, inp: Tensor, targ: Tensor, **kwargs) -> Tensor:
@@ -141,7 +144,7 @@ def _loss_for(n_out, n_classes):
 
 # %% ../../nbs/library/training/learner.ipynb #new147267823
 def _augmented(dls, policy):
-    "The loaders with a policy's batch transforms, in a copy; raises `CatsDogsError` if they cannot take them"
+    "A copy of the loaders with a policy's transforms; raises `CatsDogsError` if they take none"
     wanted = augmentations(policy)
     if not wanted: return dls
     for dl in dls.loaders:
@@ -166,7 +169,7 @@ def _with_notes(copy, dls):
     return copy
 
 def _recipe_for(dls, model, recipe, size, changes):
-    "The recipe of a learner: what is asked for, with the loaders' size and batch size and the changes in place"
+    "The recipe asked for, with the loaders' size and batch size and the changes in place"
     name = model if isinstance(model, str) else None
     if not isinstance(recipe, Recipe): recipe = find_recipe(recipe, model=name)
     elif name: recipe = replace(recipe, model=name)
@@ -181,14 +184,16 @@ def _recipe_for(dls, model, recipe, size, changes):
 class PhotoLearner(Learner):
     "A fastai `Learner` that an `export` which fails leaves as it was"
     def export(self, fname:str|Path="export.pkl", **kwargs) -> None:
-        "fastai's `export`, for `load_learner`; raises `CatsDogsError` if something in the learner cannot be pickled"
+        "fastai's `export`, for `load_learner`; raises `CatsDogsError` for what no pickle can hold"
         dls, opt, file = self.dls, self.opt, (self.path/fname).resolve()
         unfinished = file.with_name(f".{file.name}.tmp")
         try:
             super().export(unfinished, **kwargs)
             unfinished.replace(file)
         except (TypeError, AttributeError, ValueError, RuntimeError, PicklingError) as e:
-            instead = 'keep its weights by learn.save("NAME"), or the network in a run folder by save_model'
+            instead = (
+                'keep its weights by learn.save("NAME"), or the network in '
+                'a run folder by save_model')
             if "RLock" in str(e):
                 instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
             raise CatsDogsError(f"{file}: this learner cannot be exported ({e}): {instead}") from e
@@ -227,7 +232,10 @@ def photo_learner(
     # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
     **kwargs
 ) -> PhotoLearner:
-    "A fastai `Learner` for photos of two or more classes; raises `CatsDogsError` if data, network, recipe do not fit"
+    """A fastai `Learner` for photos of two or more classes.
+
+    Raises `CatsDogsError` if data, network and recipe do not fit.
+    """
     xb, yb = _peek(dls)
     if "loss_func" not in kwargs: _check_one_class_each(dls, yb)
     size = _picture_size(xb)

@@ -27,7 +27,10 @@ def average_sqr_grad(
     sqr_avg=None,   # the running mean until now, of p's shape
     **kwargs
 ):
-    "The running mean of the squared gradient, as fastai's, kept from sinking into numbers that CPUs are slow at"
+    """The running mean of the squared gradient, as fastai's.
+
+    It is kept from sinking into denormal numbers, at which CPUs are slow.
+    """
     return {
         "sqr_avg": _average(
             torch.zeros_like(p.grad) if sqr_avg is None else sqr_avg, p.grad, sqr_mom)}
@@ -60,8 +63,11 @@ def KerasRMSProp(
 def orthogonalize(
     matrix:Tensor,              # m×n
     dtype=torch.float32         # for the products inside; bfloat16 is enough for training
-) -> Tensor: # m×n, of `matrix`'s dtype: the same singular vectors; singular values become 0.7 to 1.2, tiny ones somewhat less
-    "The nearest matrix that turns and does not stretch, roughly: five rounds of Newton-Schulz (Jordan, 2024)"
+) -> Tensor: # m×n, of `matrix`'s dtype
+    """Roughly the nearest orthogonal matrix, by five rounds of Newton-Schulz (Jordan, 2024).
+
+    Singular vectors stay; singular values become 0.7 to 1.2, tiny ones somewhat less.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.to(dtype).T if tall else matrix.to(dtype)
@@ -80,7 +86,10 @@ def muon_step(
     dtype,          # for the matrix products, see `orthogonalize`
     **kwargs        # what Adam's step needs besides
 ):
-    "Move a convolution's weights along the orthogonalized momentum, one step ahead of it (Nesterov); all other parameters as Adam would"
+    """Move a convolution's weights along the orthogonalized Nesterov momentum.
+
+    All other parameters move as Adam would move them.
+    """
     if p.ndim < 4: return adam_step(p, lr=lr, mom=mom, grad_avg=grad_avg, **kwargs)
     ahead = p.grad.lerp(grad_avg, mom).flatten(1)
     p.data.add_(orthogonalize(ahead, dtype).reshape(p.shape), alpha=-lr * .2 * max(ahead.shape)**.5)
@@ -92,7 +101,10 @@ def Muon(
     mom:float=.95,              # memory of the running mean of the gradients
     dtype=torch.float32         # for the matrix products, see `orthogonalize`
 ) -> Optimizer:
-    "Muon (Jordan et al., 2024) for convolutions, whose filters become the rows of a matrix; Adam for vectors and dense layers"
+    """Muon (Jordan et al., 2024) for convolutions, Adam for vectors and dense layers.
+
+    The filters of a convolution become the rows of a matrix.
+    """
     steps = [
         weight_decay,
         partial(average_grad, dampening=True),

@@ -161,7 +161,7 @@ def find_recipe(
     name:str|None=None, # one of `RECIPES`; None: the recipe that goes with the model
     **changes           # fields to change; those that are None are left as they are
 ) -> Recipe:
-    "A named recipe with some fields changed; raises `CatsDogsError` for an unknown name, field or value"
+    "A named recipe with fields changed; raises `CatsDogsError` for an unknown name, field, value"
     model = str(changes.get("model") or "").split(",")[0]
     known = [f.name for f in fields(Recipe)]
     unknown = [k for k in changes if k not in known]

@@ -21,7 +21,10 @@ def insert_dropout(
     model:nn.Module,    # a chain of layers, as `build_model` makes; changed in place
     p:float             # share of the numbers that each training step drops, from 0 to below 1
 ) -> nn.Module: # `model`; its weights have the names they had
-    "Drop inputs of the dense layers (Srivastava et al., 2014), but never pixels; raises `CatsDogsError` for a model without such layers"
+    """Drop inputs of the dense layers (Srivastava et al., 2014), but never pixels.
+
+    Raises `CatsDogsError` for a model without such layers.
+    """
     if not 0 <= p < 1: raise CatsDogsError(f"dropout must be at least 0 and below 1, not {p}")
     chain = list(model) if isinstance(model, nn.Sequential) else []
     places = [
@@ -38,17 +41,22 @@ def insert_dropout(
         else: model[i - 1] = nn.Sequential(chain[i - 1], nn.Dropout(p))
     return model
 
-# %% ../../nbs/library/training/regularizers.ipynb #2fe89304
+# %% ../../nbs/library/training/regularizers.ipynb #7b4cd4a2
 def penalized_weights(
     model:nn.Module # any model
 ) -> dict[str, nn.Parameter]: # name → weights, of the layers that learn
-    "What L1 and L2 act on: the weights of convolutions and dense layers; biases and batch normalisation are left alone"
+    """What L1 and L2 act on: the weights of convolutions and dense layers.
+
+    Biases and batch normalisation are left alone.
+    """
     return {f"{name}.weight": m.weight for name, m in model.named_modules()
             if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd)) and m.weight.requires_grad}
 
-# %% ../../nbs/library/training/regularizers.ipynb #7b4cd4a2
 class L2Penalty(Callback):
-    "Adds the gradient of λ·Σw², which is 2λw, before each step: what Keras' `kernel_regularizer=l2(λ)` does. The recorded losses are without the penalty"
+    """Adds the gradient of λ·Σw², which is 2λw, before each step.
+
+    This is Keras' `kernel_regularizer=l2(λ)`, but the recorded losses are without the penalty.
+    """
     def __init__(self,
         strength:float # λ
     ): self.strength = strength
@@ -67,7 +75,10 @@ def soft_threshold(
     return w - w.clamp(-t, t)
 
 class L1Proximal(Callback):
-    "After each step, moves the weights by learning rate·λ towards zero and stops at zero (proximal gradient descent for λ·Σ|w|): many become exactly zero"
+    """After each step, moves the weights by learning rate·λ towards zero and stops at zero.
+
+    This is proximal gradient descent for λ·Σ|w|. Many weights become exactly zero.
+    """
     def __init__(self,
         strength:float # λ
     ): self.strength = strength
@@ -80,7 +91,7 @@ class L1Proximal(Callback):
 
 def sparsity(
     model:nn.Module # any model
-) -> dict[str, float]: # name of the weights → share of them that is exactly zero; "all": of all together
+) -> dict[str, float]: # name of the weights → share of zeros; "all": of all together
     "How many weights are exactly zero"
     weights = penalized_weights(model)
     zeros = {k: int((w == 0).sum()) for k, w in weights.items()}
@@ -93,11 +104,14 @@ def smooth_targets(
     targets:Tensor, # n classes, 0 or 1, as floats
     amount:float    # ε: share of the certainty that is given up, 0 to below 1
 ) -> Tensor: # n numbers from ε/2 to 1-ε/2
-    "Label smoothing (Szegedy et al., 2016) for one logit: ask for 1-ε/2 in place of 1, for ε/2 in place of 0"
+    "Label smoothing (Szegedy et al., 2016) for one logit: 1 becomes 1-ε/2, and 0 becomes ε/2"
     return targets * (1 - amount) + amount / 2
 
 class SmoothLabels(Callback):
-    "Smooths the labels of the training loss; the validation loss stays on the true ones, so that runs can be compared"
+    """Smooths the labels of the training loss.
+
+    The validation loss stays on the true ones, so that runs can be compared.
+    """
     def __init__(self,
         amount:float # ε
     ): self.amount = amount
@@ -129,7 +143,10 @@ def undecided_loss(
     return -logits.float().log_softmax(-1).mean() - math.log(logits.shape[-1])
 
 class OutlierExposure(Callback):
-    "Shows pictures of no class beside each training batch, about which the network shall be undecided (Hendrycks et al., 2019); raises `CatsDogsError` for what is no batch of pictures"
+    """Adds pictures of no class to each training batch; the network shall be undecided there.
+
+    By Hendrycks et al. (2019). Raises `CatsDogsError` for what is no batch of pictures.
+    """
     order = 95  # after MixUp, so that nothing is mixed into a label
     run_valid = False
     def __init__(self,

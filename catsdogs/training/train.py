@@ -74,7 +74,10 @@ def data_fingerprint(
     return hashlib.blake2b(json.dumps(sides).encode(), digest_size=12).hexdigest()
 
 def _hardware(device):
-    try: cpu = next(l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name"))
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line for line in lines if line.startswith("model name"))
+        cpu = name.split(":")[1].strip()
     except (OSError, StopIteration): cpu = platform.processor() or platform.machine()
     return dict(
         device=torch.cuda.get_device_name() if device.type == "cuda" else device.type, cpu=cpu,
@@ -106,7 +109,10 @@ def train_run(
     on_epoch:Callable|None=None,        # called with each row of the history
     chapters:Callable|None=None         # more figures for its report, see `finish_run`
 ) -> Run: # trained, judged, calibrated, with its report
-    "Train a network into a run folder that survives being killed; raises `CatsDogsError` for bad sources and folders in use"
+    """Train a network into a run folder that survives being killed.
+
+    Raises `CatsDogsError` for bad sources and for folders in use.
+    """
     out = Path(out)
     old = _interrupted(out, resume)
     if old and old.info.state == "finished":
@@ -132,7 +138,7 @@ def train_run(
 # %% ../../nbs/library/training/train.ipynb #fe35caeb
 @contextmanager
 def _alone_in(out):
-    "Hold the run folder's lock, so that no second process trains into it, and clear what a killed one left half-written"
+    "Hold the run folder's lock against a second process; clear what a killed one left half-written"
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out/".lock", timeout=0)
     try: lock.acquire()
@@ -160,7 +166,9 @@ def _interrupted(out, resume):
     return Run.open(out)
 
 def _other_photos(source, run):
-    return f"{source}: not the photos that the run in {run} began with; train into another folder, or restore them"
+    return (
+        f"{source}: not the photos that the run in {run} began with; train into "
+        "another folder, or restore them")
 
 def _check_photos(source, run):
     "Raise `CatsDogsError` if these are not the photos of a finished run; nothing is decoded"
@@ -196,7 +204,7 @@ def recorded_settings(
     # pretrained weights to start from; those that the run names must be named here too
     weights:str|None=None
 ) -> RunSettings:
-    "The settings that a run was made with; raises `CatsDogsError` if it was not made by `train_run`"
+    "The settings that a run was made with; raises `CatsDogsError` if `train_run` did not make it"
     info = run.info
     if info.recipe is None or info.data is None or info.seed is None or info.fast is None:
         raise CatsDogsError(f"{run}: this run was not made by `catsdogs train`; give photos and a "
@@ -214,7 +222,10 @@ class Diverged(CatsDogsError):
     "The loss became infinite or no number, before there were weights to keep"
 
 def _fit_run(learn, run, on_epoch):
-    "Fit with history and checkpoints, from a checkpoint if there is one; the weights to keep end in the run folder"
+    """Fit with history and checkpoints, from a checkpoint if there is one.
+
+    The weights to keep end in the run folder.
+    """
     recipe, state = learn.recipe, read_checkpoint(run.path)
     rows = state["rows"] if state else []
     if state:
@@ -245,7 +256,10 @@ def drawn_run(
     seed:int=42,  # first weights, shuffling, augmentation
     knobs:Variation=Variation()  # how varied the drawings are
 ) -> Run: # finished; treat it as read-only
-    "A network trained on drawings, from the cache, trained now if it is not there yet; safe to call from several processes"
+    """A network trained on drawings, from the cache; trained now if it is not there yet.
+
+    Several processes may call it at once.
+    """
     photos = drawn_folder(n, recipe.size, knobs=knobs)
     code = source_digest(
         "models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
