@@ -75,7 +75,7 @@ SMALL_FIGURES = "set_matplotlib_formats('png', bbox_inches=None, dpi=50)"
 
 
 def use_small_figures():
-    "Figures that nobody sees are drawn once and small; a notebook's own way is twice, and twice as large as a screen needs"
+    "Figures that nobody sees are drawn once and small; otherwise they are drawn twice, and large"
     from execnb.shell import CaptureShell
     start = CaptureShell.__init__
     def start_small(shell, *args, **kwargs):
