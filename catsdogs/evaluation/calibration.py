@@ -32,13 +32,16 @@ def fit_temperature(
     probabilities:np.ndarray,   # n×(number of classes)
     targets:np.ndarray          # n true classes, as integers
 ) -> float: # from 0.05 to 20
-    "The temperature with the lowest log loss (Guo et al., 2017); above 1 for a network that believes more than it knows"
+    """The temperature with the lowest log loss (Guo et al., 2017)
+
+    It is above 1 for a network that believes more than it knows."""
     from scipy.optimize import minimize_scalar
     truth = np.arange(len(targets)), np.asarray(targets, dtype=int)
-    loss = lambda log_t: (
-        -np.log(apply_temperature(probabilities, math.exp(log_t))[truth].clip(1e-300)).mean())
-    return math.exp(
-        minimize_scalar(loss, bounds=(-3, 3), method="bounded", options=dict(xatol=1e-6)).x)
+    def loss(log_temperature):
+        p = apply_temperature(probabilities, math.exp(log_temperature))
+        return -np.log(p[truth].clip(1e-300)).mean()
+    best = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options=dict(xatol=1e-6))
+    return math.exp(best.x)
 
 # photos; with fewer of them the temperature often makes new answers worse, see below
 FEWEST_TO_CALIBRATE = 200
@@ -47,7 +50,9 @@ def calibrate(
     run:Run|str|Path,       # a run, or the path of its folder
     evaluation:Evaluation   # of it, from `evaluate_run`
 ) -> Evaluation: # the same answers, calibrated
-    "Fit a run's temperature and write it into `run.json`; fewer than `FEWEST_TO_CALIBRATE` photos change nothing"
+    """Fit a run's temperature and write it into `run.json`
+
+    Fewer than `FEWEST_TO_CALIBRATE` photos change nothing."""
     if evaluation.scores.n < FEWEST_TO_CALIBRATE: return evaluation
     run, classes = as_run(run), evaluation.scores.classes
     p = np.array([list(a.probabilities.values()) for a in evaluation.predictions])
@@ -55,8 +60,10 @@ def calibrate(
     temperature = fit_temperature(p, targets)
     run.update(temperature=(run.info.temperature or 1.) * temperature)
     p = apply_temperature(p, temperature)
-    answers = [replace(a, label=classes[q.argmax()], probabilities=dict(zip(classes, q.tolist())))
-               for a, q in zip(evaluation.predictions, p)]
+    def answered(answer, q):
+        probabilities = dict(zip(classes, q.tolist()))
+        return replace(answer, label=classes[q.argmax()], probabilities=probabilities)
+    answers = [answered(a, q) for a, q in zip(evaluation.predictions, p)]
     return replace(evaluation, scores=score(p, targets, classes), predictions=answers)
 
 # %% ../../nbs/library/evaluation/calibration.ipynb #28a53740
@@ -68,14 +75,13 @@ def plot_calibration(
     p = np.array([list(a.probabilities.values()) for a in predictions])
     targets = np.array([list(a.probabilities).index(a.photo.label) for a in predictions])
     bins = confidence_bins(p, targets)
-    ax.plot(
-        [1 / p.shape[1], 1], [1 / p.shape[1], 1], color=COLORS["neutral"], ls=":", label="perfect")
-    for n, c, r in bins:
-        low, high = wilson_interval(round(r * n), int(n))
-        ax.plot([c, c], [low, high], color=COLORS["valid"], alpha=.5)
-    ax.plot(
-        [c for _, c, _ in bins], [r for *_, r in bins], "o-", color=COLORS["valid"],
-        label="the network")
+    guessing = 1 / p.shape[1]
+    ax.plot([guessing, 1], [guessing, 1], color=COLORS["neutral"], ls=":", label="perfect")
+    for b in bins:
+        interval = wilson_interval(round(b.right * b.n), int(b.n))
+        ax.plot([b.confidence] * 2, interval, color=COLORS["valid"], alpha=.5)
+    confidence, right = [b.confidence for b in bins], [b.right for b in bins]
+    ax.plot(confidence, right, "o-", color=COLORS["valid"], label="the network")
     ax.set(title="Reliability diagram", xlabel="confidence", ylabel="share right", ylim=(0, 1.03))
     ax.legend(loc="lower right")
     return ax

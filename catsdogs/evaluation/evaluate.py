@@ -31,8 +31,7 @@ class Evaluation:
 def judge_photos(
     predictor:Predictor,        # of a run
     photos:list[Photo],         # that it did not learn from, with their classes
-    # that holds them, at the run's size; None: they are opened and decoded
-    cache:PhotoCache|None=None,
+    cache:PhotoCache|None=None, # that holds them, at the run's size; None: they are decoded
     learned:int=0               # how many others were left out because it did
 ) -> Evaluation:
     "Judge a network's answers to photos; raises `CatsDogsError` if its answers are no numbers"
@@ -48,11 +47,12 @@ def judge_photos(
 
 def evaluate_run(
     run:Run|str|Path,           # a run, or the path of its folder
-    # photos with their classes; None: the validation photos of the run's own data
-    source:str|Path|list|None=None,
+    source:str|Path|list|None=None, # photos with classes; None: the run's own validation photos
     device=None                 # a `torch.device`; the default is `pick_device()`
 ) -> Evaluation:
-    "Judge a run on photos that it did not learn from; raises `CatsDogsError` if none are left or the classes differ"
+    """Judge a run on photos that it did not learn from
+
+    Raises `CatsDogsError` if none are left or the classes differ."""
     run = as_run(run)
     predictor = run.predictor(device)
     if source is None: photos, learned = run.photos(), 0
@@ -61,20 +61,20 @@ def evaluate_run(
     return judge_photos(predictor, photos, learned=learned)
 
 def _named_alike(source, classes):
-    "The photos of a source; classes that it spells otherwise (cats, Cat, DOGS) are called as the run calls them"
-    if isinstance(source, list): photos = source
-    else:
-        found = find_photos(source)
-        if found.question:
-            # the run's classes are the answer
-            found = find_photos(source, classes=",".join(classes))
-        photos = found.chosen()
+    "The photos of a source, with the run's names for the classes (cat for cats, Cat and CATS)"
+    photos = source if isinstance(source, list) else _found_photos(source, classes)
     known = [p for p in photos if p.label is not None]
     if known:
         # a competition's test photos beside have no class
         photos = [p for p in photos if p.label is not None or p.split != "test"]
     names = match_classes({p.label for p in known}, classes)
     return [replace(p, label=names.get(p.label, p.label)) for p in photos]
+
+def _found_photos(source, classes):
+    "The photos of a source; if it can be read in two ways, the run's classes are the answer"
+    found = find_photos(source)
+    if found.question: found = find_photos(source, classes=",".join(classes))
+    return found.chosen()
 
 def _not_learned(photos, run):
     "The photos that a run has not learned from, and how many others there are"

@@ -45,25 +45,35 @@ def fit_decision_rule(
     p:np.ndarray,   # n numbers, P(dog)
     dog:np.ndarray  # n bools, the truth
 ) -> DecisionRule:
-    "The clip with the lowest log loss, one imaginary sure mistake included, and the threshold, if another than one half proves itself; raises `CatsDogsError` for no photos"
+    """The clip with the lowest log loss, and the threshold
+
+    The clip takes one imaginary sure mistake into account. The threshold is one half, unless
+    another one proves itself. Raises `CatsDogsError` for no photos."""
     p, dog = np.asarray(p, float), np.asarray(dog, bool)
     if not len(p): raise CatsDogsError("there are no photos to choose by")
     losses = [len(p) * clipped_loss(p, dog, c) - np.log(c) for c in _CLIPS]
-    right = (p[None] > _THRESHOLDS[:, None]) == dog         # thresholds×photos
-    def best(photos):
-        shares = right[:, photos].mean(1)
-        good = _THRESHOLDS[shares == shares.max()]
-        return good[np.abs(good - .5).argmin()]
-    halves = np.arange(len(p)) % 2 == 0, np.arange(len(p)) % 2 == 1
-    proved = (
-        sum(((p[b] > best(a)) == dog[b]).sum() for a, b in (halves, halves[::-1])) / len(p)
-        if len(p) > 1
-        else 0)
-    plain = ((p > .5) == dog).mean()
     clip = float(_CLIPS[np.argmin(losses)])
-    threshold = float(best(slice(None))) if proved > plain else .5
+    plain, proved = ((p > .5) == dog).mean(), _judged_crosswise(p, dog)
+    threshold = float(_best_threshold(p, dog)) if proved > plain else .5
     return DecisionRule(
         clip, threshold, len(p), clipped_loss(p, dog, clip), float(max(proved, plain)))
+
+def _best_threshold(p, dog):
+    "The threshold that is right most often; of several the one nearest to one half"
+    right = (p > _THRESHOLDS[:, None]) == dog               # thresholds×photos
+    shares = right.mean(1)
+    good = _THRESHOLDS[shares == shares.max()]
+    return good[np.abs(good - .5).argmin()]
+
+def _judged_crosswise(p, dog):
+    "The share of right answers, if the best threshold of each half judges the other"
+    if len(p) < 2: return 0
+    even = np.arange(len(p)) % 2 == 0
+    right = 0
+    for here, there in ((even, ~even), (~even, even)):
+        threshold = _best_threshold(p[here], dog[here])
+        right += ((p[there] > threshold) == dog[there]).sum()
+    return right / len(p)
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #8a0bf463
 METRICS = ("logloss", "accuracy")
@@ -94,14 +104,13 @@ def _numbered(photos):
     "id → photo, for names like `17.jpg`"
     lost = [p for p in photos if p.number is None]
     if lost: raise CatsDogsError(f"{lost[0]}: its name holds no number, which would be its id")
-    twice = [n for n, k in Counter(p.number for p in photos).items() if k > 1]
+    counts = Counter(p.number for p in photos)
+    twice = [number for number, count in counts.items() if count > 1]
     if twice:
-        hint = (
-            "; photos with classes are there to train, give test1.zip"
-            if all(p.label for p in photos)
-            else "")
-        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as "
-                            f"{next(p for p in photos if p.number == twice[0])}{hint}")
+        example = next(p for p in photos if p.number == twice[0])
+        to_train = all(p.label for p in photos)
+        hint = "; photos with classes are there to train, give test1.zip" if to_train else ""
+        raise CatsDogsError(f"id {twice[0]} stands for more than one photo, as {example}{hint}")
     return {p.number: p for p in sorted(photos, key=lambda p: p.number)}
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #060eea93
@@ -121,41 +130,43 @@ def submit(
     source:str|Path,  # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
     out:str|Path,           # the CSV file to write
     metric:str="logloss",   # "logloss" writes P(dog), "accuracy" writes 0 or 1
-    # probabilities stay within `clip` and 1-`clip`, for "logloss"; None: measured, see
-    # `fit_decision_rule`
-    clip:float|None=None,
+    clip:float|None=None,   # P(dog) stays within `clip` and 1-`clip`, for "logloss"; None: measured
     threshold:float|None=None, # P(dog) above which the answer is 1, for "accuracy"; None: measured
     device=None             # a `torch.device`; the default is `pick_device()`
 ) -> Submission:
-    "Write Kaggle's submission file, a row for each photo, sorted by id; raises `CatsDogsError` before anything is written"
+    """Write Kaggle's submission file, a row for each photo, sorted by id
+
+    Raises `CatsDogsError` before anything is written."""
+    _check_choices(metric, clip, threshold)
+    run = as_run(run)
+    predictor = run.predictor(device)
+    dog = _dog_class(predictor.classes)
+    photos = _numbered(_test_photos(list_photos(source, part="test")))
+    given = clip if metric == "logloss" else threshold
+    choice = decision_rule_for_run(run, device) if given is None else DecisionRule()
+    if clip is not None: choice = replace(choice, clip=clip)
+    if threshold is not None: choice = replace(choice, threshold=threshold)
+    answers = list(predict_photos(predictor, photos.values()))
+    p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
+    labels = [_label(q, metric, choice) for q in p]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, labels)])
+    with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
+    unreadable = [a for a in answers if a.label is None]
+    return Submission(Path(out), len(p), sum(q > 0.5 for q in p), unreadable, choice)
+
+def _check_choices(metric, clip, threshold):
     if metric not in METRICS:
         raise CatsDogsError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}")
     if clip is not None and not 0 <= clip < 0.5:
         raise CatsDogsError(f"clip must be at least 0 and below 0.5, not {clip}")
     if threshold is not None and not 0 < threshold < 1:
         raise CatsDogsError(f"threshold must be between 0 and 1, not {threshold}")
-    run = as_run(run)
-    predictor = run.predictor(device)
-    dog = _dog_class(predictor.classes)
-    photos = _numbered(_test_photos(list_photos(source, part="test")))
-    choice = (
-        decision_rule_for_run(run, device)
-        if (clip if metric == "logloss" else threshold) is None
-        else DecisionRule())
-    choice = replace(
-        choice, **{k: v for k, v in dict(clip=clip, threshold=threshold).items() if v is not None})
-    answers = list(predict_photos(predictor, photos.values()))
-    p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
-    label = [
-        f"{min(max(q, choice.clip), 1 - choice.clip):.6f}"
-        if metric == "logloss"
-        else int(q > choice.threshold)
-        for q in p]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, label)])
-    with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
-    return Submission(
-        Path(out), len(p), sum(q > 0.5 for q in p), [a for a in answers if a.label is None], choice)
+
+def _label(p, metric, choice):
+    "What is written for a photo that is a dog with probability p"
+    if metric == "accuracy": return int(p > choice.threshold)
+    return f"{min(max(p, choice.clip), 1 - choice.clip):.6f}"
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #acd9e95a
 def check_submission(
@@ -176,11 +187,12 @@ def check_submission(
     ids = Counter(int(r[0]) for r in rows)
     if len(ids) != len(rows):
         raise CatsDogsError(f"{path}: id {ids.most_common(1)[0][0]} occurs more than once")
-    if sample is not None:
-        with open(sample, newline="", encoding="utf8") as f:
-            wanted = {int(r["id"]) for r in csv.DictReader(f)}
-        if wanted != set(ids):
-            raise CatsDogsError(
-                f"{path}: {len(wanted - set(ids))} ids are missing "
-                f"and {len(set(ids) - wanted)} are too many")
+    if sample is not None: _check_ids(path, set(ids), sample)
     return len(rows)
+
+def _check_ids(path, ids, sample):
+    with open(sample, newline="", encoding="utf8") as f:
+        wanted = {int(r["id"]) for r in csv.DictReader(f)}
+    if wanted != ids:
+        raise CatsDogsError(
+            f"{path}: {len(wanted - ids)} ids are missing and {len(ids - wanted)} are too many")

@@ -6,6 +6,7 @@
 __all__ = ['plot_history', 'plot_confusion', 'top_losses', 'plot_top_losses', 'write_report', 'write_evaluation', 'finish_run']
 
 # %% ../../nbs/library/evaluation/report.ipynb #e22f8c89
+import math
 from pathlib import Path
 from typing import Callable
 
@@ -27,22 +28,24 @@ def plot_history(
     kept:int|None=None      # the epoch whose weights were kept
 ):
     "Draw loss and accuracy by epoch; returns the axes"
-    epochs = [row["epoch"] + 1 for row in rows]
-    train, valid, acc = (
-        [row[column] for row in rows] for column in ("train_loss", "valid_loss", "accuracy"))
-    axs[0].plot(epochs, train, "o-", ms=3, color=COLORS["train"], label="training")
-    axs[0].plot(epochs, valid, "o-", ms=3, color=COLORS["valid"], label="validation")
-    axs[0].fill_between(
-        epochs, train, valid, where=[v > t for t, v in zip(train, valid)], interpolate=True,
+    losses, accuracies = axs
+    def column(name): return np.array([row[name] for row in rows])
+    epochs, train, valid = column("epoch") + 1, column("train_loss"), column("valid_loss")
+    style = dict(marker="o", ms=3)
+    losses.plot(epochs, train, color=COLORS["train"], label="training", **style)
+    losses.plot(epochs, valid, color=COLORS["valid"], label="validation", **style)
+    losses.fill_between(
+        epochs, train, valid, where=valid > train, interpolate=True,
         color=COLORS["valid"], alpha=0.12, lw=0)
-    axs[0].set(title="Loss", xlabel="epoch", ylim=(0, None))
-    axs[1].plot(epochs, acc, "o-", ms=3, color=COLORS["valid"], label="validation")
-    axs[1].set(title="Accuracy", xlabel="epoch")
+    losses.set(title="Loss", xlabel="epoch", ylim=(0, None))
+    accuracies.plot(
+        epochs, column("accuracy"), color=COLORS["valid"], label="validation", **style)
+    accuracies.set(title="Accuracy", xlabel="epoch")
     for ax in axs:
         ax.xaxis.get_major_locator().set_params(integer=True)
         if kept is not None:
             ax.axvline(kept + 1, color=COLORS["neutral"], ls=":", lw=1.5, label="kept")
-    axs[0].legend()
+    losses.legend()
     return axs
 
 # %% ../../nbs/library/evaluation/report.ipynb #95b9d2ae
@@ -57,9 +60,8 @@ def plot_confusion(
     ax.grid(False)
     if len(m) <= 20:
         for (i, j), n in np.ndenumerate(m):
-            ax.text(
-                j, i, f"{n}\n{share[i, j]:.0%}", ha="center", va="center",
-                color="white" if share[i, j] > 0.6 else "black")
+            color = "white" if share[i, j] > 0.6 else "black"
+            ax.text(j, i, f"{n}\n{share[i, j]:.0%}", ha="center", va="center", color=color)
     ticks = range(len(m))
     ax.set(
         title="Confusion matrix", xlabel="answer", ylabel="truth", xticks=ticks, yticks=ticks,
@@ -82,22 +84,28 @@ def plot_top_losses(
     "Draw the photos with the largest loss, with answer and truth; returns the figure"
     import matplotlib.pyplot as plt
     worst = top_losses(predictions, k)
-    lines = -(-len(worst) // 5)
+    lines = math.ceil(len(worst) / 5)
     fig, axs = plt.subplots(lines, 5, figsize=(8, 2. * lines), squeeze=False)
     for ax in axs.flat: ax.axis("off")
     for ax, a in zip(axs.flat, worst):
         ax.imshow(cache.pixels[cache.rows[a.photo]] if cache else open_photo(a.photo, enough=160))
+        said = f"{a.label} {a.probabilities[a.label]:.0%}, is {a.photo.label}"
+        color = "black" if a.label == a.photo.label else COLORS["valid"]
         ax.set_title(
-            f"{a.label} {a.probabilities[a.label]:.0%}, is "
-            f"{a.photo.label}\n{printable(a.photo.name)}",
-            fontsize=8, fontweight="normal", parse_math=False,
-            color="black" if a.label == a.photo.label else COLORS["valid"])
+            f"{said}\n{printable(a.photo.name)}", fontsize=8, fontweight="normal", color=color,
+            parse_math=False)
     return fig
 
 # %% ../../nbs/library/evaluation/report.ipynb #6cb036f3
-_CURVES = "Where the validation loss rises while the training loss falls, the network learns its photos by heart. Dotted: the epoch whose weights were kept."
-_QUALITY = "Left: each row is a true class. Right: below the dotted line the network believes more than it knows; bars are 95% intervals."
-_WORST = "The photos with the largest loss: what it said, and what is true. Is the photo at fault, or the network?"
+_CURVES = (
+    "Where the validation loss rises while the training loss falls, the network learns its photos "
+    "by heart. Dotted: the epoch whose weights were kept.")
+_QUALITY = (
+    "Left: each row is a true class. Right: below the dotted line the network believes more than "
+    "it knows; bars are 95% intervals.")
+_WORST = (
+    "The photos with the largest loss: what it said, and what is true. Is the photo at fault, or "
+    "the network?")
 
 def _figures(evaluation, rows, kept, cache):
     "The usual pictures of a report"
@@ -123,11 +131,9 @@ def _facts(info, evaluation):
     if info.recipe:
         yield "Recipe", _pairs({k: v for k, v in info.recipe.items() if k not in ("model", "size")})
     if data:
-        yield (
-            "Photos",
-            f"{data.train:,} to train, {data.valid:,} to validate, "
-            f"{len(data.left_out)} left out; from {data.source}")
-    for why in list(data.left_out.values() if data else ())[:10]: yield "Left out", why
+        counts = f"{data.train:,} to train, {data.valid:,} to validate"
+        yield "Photos", f"{counts}, {len(data.left_out)} left out; from {data.source}"
+        for why in list(data.left_out.values())[:10]: yield "Left out", why
     if evaluation.learned:
         yield "Not judged", f"{evaluation.learned:,} photos that it had learned from"
     for a in evaluation.unreadable[:10]: yield "Unreadable", a.error
@@ -152,8 +158,7 @@ def write_report(
     evaluation:Evaluation,  # from `evaluate_run`
     before:list[Figure]=(), # pictures to show first
     after:list[Figure]=(),  # and after the usual ones
-    # with the photos that were judged; None: those with the largest loss are opened again
-    cache:PhotoCache|None=None
+    cache:PhotoCache|None=None # with the photos that were judged; None: they are opened again
 ) -> Path: # the run's `report.html`
     "Write `report.html` and its figures into a run folder, and the scores into its `run.json`"
     run = as_run(run)
@@ -168,8 +173,7 @@ def write_evaluation(
     run:Run|str|Path,       # a run, or the path of its folder; nothing is written into it
     evaluation:Evaluation,  # from `evaluate_run`
     out:str|Path,           # the page to write
-    # are these the run's own validation photos, which chose its epoch and temperature?
-    own:bool=False
+    own:bool=False          # are these the validation photos that chose its epoch and temperature?
 ) -> Path: # `out`
     "Write a page about how a run did on some photos"
     page = _page(as_run(run).info, evaluation, list(_figures(evaluation, [], None, None)), own)
@@ -184,25 +188,28 @@ def _page(info, evaluation, figures, own=True):
         "calibration error": f"{s.calibration_error:.1%}",
         "photos judged": f"{s.n:,}"}
     what = " or ".join(s.classes) if len(s.classes) <= 5 else f"{len(s.classes)} classes"
-    return html_page(
-        f"{what}: {info.model}", _in_words(s, info, own), numbers, figures, _facts(info, evaluation)
-    )
+    words = _in_words(s, info, own)
+    return html_page(f"{what}: {info.model}", words, numbers, figures, _facts(info, evaluation))
 
 def _in_words(s, info, own=True):
     "The first sentences of the page"
-    chosen = ["epoch"] * ((info.recipe or {}).get("keep") == "best") + ["temperature"] * (
-        info.temperature is not None)
-    verb = "were" if len(chosen) > 1 else "was"
-    flattered = f" The {' and the '.join(chosen)} {verb} chosen by the same photos, which flatters the score a little."
-    if not chosen or not own: flattered = ""
-    return f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos of the same kind, expect {s.low:.1%} to {s.high:.1%} (95% interval).{flattered}"
+    text = (
+        f"Right on {s.accuracy:.1%} of {s.n:,} photos that it did not learn from; on other photos "
+        f"of the same kind, expect {s.low:.1%} to {s.high:.1%} (95% interval).")
+    chosen = []
+    if (info.recipe or {}).get("keep") == "best": chosen.append("epoch")
+    if info.temperature is not None: chosen.append("temperature")
+    if not chosen or not own: return text
+    were = "were" if len(chosen) > 1 else "was"
+    return (
+        f"{text} The {' and the '.join(chosen)} {were} chosen by the same photos, "
+        "which flatters the score a little.")
 
 # %% ../../nbs/library/evaluation/report.ipynb #15b9fd84
 def finish_run(
     run:Run|str|Path,               # a run with weights, or the path of its folder
     photos:list|None=None,  # its validation photos; None: they are looked for where they were
-    # from `build_cache`, with these photos at the run's size; None: they are opened
-    cache:PhotoCache|None=None,
+    cache:PhotoCache|None=None,  # with these photos at the run's size; None: they are opened
     chapters:Callable|None=None  # run → figures to show before and after the usual ones, two lists
 ) -> Run:
     "Judge a run on its validation photos, fit its temperature, write its report"

@@ -21,8 +21,7 @@ class _Trail:
     weights: dict # name → numbers that are known beforehand
     nodes: list = field(default_factory=list)
     constants: dict = field(default_factory=dict) # name → array
-    # tensor of the forward graph → gradients that came back to it
-    came: dict = field(default_factory=dict)
+    came: dict = field(default_factory=dict) # tensor of the forward graph → gradients back to it
 
     def add(self, kind, *inputs, **options):
         "Write one step; returns the name of its output"
@@ -68,7 +67,7 @@ def _options(node):
     return {option.name: helper.get_attribute_value(option) for option in node.attribute}
 
 def _sides(trail, node, kernel):
-    "How the windows of a step lie: a dict of strides, dilations and pads for a transposed convolution"
+    "How the windows of a step lie: the options of a transposed convolution"
     options = _options(node)
     if options.get("auto_pad", b"NOTSET") != b"NOTSET":
         raise NoWayBack(f"{node.op_type} with automatic padding")
@@ -86,11 +85,10 @@ def _sides(trail, node, kernel):
 
 def _conv(trail, node, gradient):
     "Conv: a transposed convolution"
-    kernel = trail.shapes[node.input[1]][2:]
+    weights = node.input[1]
+    sides = _sides(trail, node, trail.shapes[weights][2:])
     group = _options(node).get("group", 1)
-    return [
-        trail.add(
-            "ConvTranspose", gradient, node.input[1], group=group, **_sides(trail, node, kernel))]
+    return [trail.add("ConvTranspose", gradient, weights, group=group, **sides)]
 
 def _window_counts(side, n, kernel, stride, pads, padding_counts):
     "How many numbers are in each of n windows along a side"
@@ -100,9 +98,11 @@ def _window_counts(side, n, kernel, stride, pads, padding_counts):
 
 def _average_pool(trail, node, gradient):
     "AveragePool: each gradient, divided by the count of its window, goes to all of it"
-    options, sides = _options(node), _sides(trail, node, _options(node)["kernel_shape"])
+    options = _options(node)
+    sides = _sides(trail, node, options["kernel_shape"])
     _, channels, *inside = trail.shapes[node.input[0]]
-    outside, pads = trail.shapes[node.output[0]][2:], options.get("pads", [0] * 4)
+    outside = trail.shapes[node.output[0]][2:]
+    pads = options.get("pads", [0] * 4)
     windows = zip(inside, outside, sides["kernel_shape"], sides["strides"], strict=True)
     padding_counts = options.get("count_include_pad", 0)
     counts = [
@@ -140,13 +140,10 @@ def _relu(trail, node, gradient):
 
 # %% ../../nbs/library/toolbox/backward.ipynb #36dbc509
 def _gathered(trail, gradient, tensor, spread_shape):
-    "The gradient of a tensor that may have been spread to a larger shape: its copies are added up"
+    "The gradient of a tensor that may have been spread over a larger one: its copies are added up"
     shape = trail.shapes[tensor]
     padded = [1] * (len(spread_shape) - len(shape)) + list(shape)
-    axes = [
-        axis
-        for axis, (small, large) in enumerate(zip(padded, spread_shape, strict=True))
-        if small < large]
+    axes = [axis for axis, side in enumerate(spread_shape) if padded[axis] < side]
     if axes: gradient = trail.add("ReduceSum", gradient, trail.whole(*axes), keepdims=1)
     return trail.shaped(gradient, tensor) if axes or len(shape) < len(spread_shape) else gradient
 
@@ -163,9 +160,9 @@ def _sub(trail, node, gradient):
 def _mul(trail, node, gradient):
     "Mul: to each, times the other"
     shape = trail.shapes[node.output[0]]
-    pairs = zip(node.input, reversed(node.input), strict=True)
-    return [
-        _gathered(trail, trail.add("Mul", gradient, other), name, shape) for name, other in pairs]
+    def back(name, other): return _gathered(trail, trail.add("Mul", gradient, other), name, shape)
+    first, second = node.input
+    return [back(first, second), back(second, first)]
 
 def _div(trail, node, gradient):
     "Div by numbers that are known beforehand"
@@ -177,16 +174,16 @@ def _batch_norm(trail, node, gradient):
     "BatchNormalization: a factor for each channel"
     scale, variance = trail.weight(node.input[1]), trail.weight(node.input[4])
     factor = scale / np.sqrt(variance + _options(node).get("epsilon", 1e-5))
-    return [
-        trail.add("Mul", gradient, trail.constant(factor.astype(np.float32).reshape(1, -1, 1, 1)))]
+    factor = factor.astype(np.float32).reshape(1, -1, 1, 1)
+    return [trail.add("Mul", gradient, trail.constant(factor))]
 
 def _gemm(trail, node, gradient):
     "Gemm: times the weights, the other way round"
     options = _options(node)
     if options.get("transA", 0): raise NoWayBack("Gemm with a turned input")
     turned = 1 - options.get("transB", 0)
-    return [
-        trail.add("Gemm", gradient, node.input[1], alpha=options.get("alpha", 1.0), transB=turned)]
+    alpha = options.get("alpha", 1.0)
+    return [trail.add("Gemm", gradient, node.input[1], alpha=alpha, transB=turned)]
 
 def _matmul(trail, node, gradient):
     "MatMul with a matrix of weights"
@@ -238,7 +235,7 @@ _RULES = dict(
 
 # %% ../../nbs/library/toolbox/backward.ipynb #3a0f0662
 def _facts(model):
-    "Shapes of all tensors of a graph, the numbers that are known beforehand, and the names that depend on the picture"
+    "Shapes of all tensors, numbers that are known beforehand, and names that depend on the picture"
     from onnx import numpy_helper, shape_inference
     graph = shape_inference.infer_shapes(model).graph
     weights = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
@@ -246,7 +243,8 @@ def _facts(model):
         if node.op_type == "Constant":
             weights[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
     values = [*graph.input, *graph.output, *graph.value_info]
-    shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in values}
+    def shape(value): return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+    shapes = {value.name: shape(value) for value in values}
     shapes |= {name: numbers.shape for name, numbers in weights.items()}
     seen = {"image"}
     for node in graph.node:
@@ -269,7 +267,9 @@ def ways_back(
     model,          # ONNX model with an input `image`
     starts:list     # names of the tensors to start from
 ) -> dict: # start → an ONNX graph: its steps, to be put after the model's own
-    "The steps from layers back to the picture; a layer behind a step that has no rule here is left out"
+    """The steps from layers back to the picture
+
+    A layer behind a step that has no rule here is left out."""
     facts, ways = _facts(model), {}
     for start in starts:
         try: ways[start] = _way_back(model, start, *facts)
@@ -284,8 +284,8 @@ def _way_back(model, start, shapes, weights, seen):
     value = lambda name, shape: helper.make_tensor_value_info(name, _FLOAT, shape)
     inputs = [value("seed", shapes[start]), value("lowest", [1]), value("open", [1])]
     made = {name for node in trail.nodes for name in node.output}
-    known = [
-        name for name in ("image", *[o.name for o in model.graph.output]) if f"grad/{name}" in made]
+    names = ["image", *[output.name for output in model.graph.output]]
+    known = [name for name in names if f"grad/{name}" in made]
     outputs = [value(f"grad/{name}", shapes[name]) for name in known]
     constants = [
         numpy_helper.from_array(numbers, name) for name, numbers in trail.constants.items()]

@@ -70,8 +70,8 @@ class PageServer(ThreadingHTTPServer):
         "Where the page is, with the token"
         return f"http://127.0.0.1:{self.server_address[1]}/?token={self.token}"
 
-    def handle_error(self, request, client_address):
-        "A visitor who leaves in the middle of an answer is no news"
+    def handle_error(self, request, client_address): # as the base class calls it
+        "A visitor who leaves in the middle of an answer is no error"
 
 def serve_page(
     page:str,                               # HTML

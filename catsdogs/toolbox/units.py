@@ -6,7 +6,7 @@
 __all__ = ['drawn_pictures', 'run_pictures', 'part_names', 'unit_facts']
 
 # %% ../../nbs/library/toolbox/units.ipynb #baf323e8
-import base64, io
+import base64, io, math
 from functools import lru_cache
 
 from PIL import Image
@@ -37,8 +37,8 @@ def drawn_pictures(
 def run_pictures(
     run:Run,    # whose validation photos
     n:int=200   # at most so many, evenly spaced
-) -> tuple[np.ndarray, list[str]]|None: # pictures n×size×size×3, and file names; None if the photos are not there
-    "A run's own photos, as its network sees them"
+) -> tuple[np.ndarray, list[str]]|None: # pictures n×size×size×3, and file names
+    "A run's own photos, as its network sees them; None if they are not there"
     try: photos = evenly_spaced(run.photos("valid"), n)
     except CatsDogsError: return None
     predictor, pixels, names = run.predictor(), [], []
@@ -67,26 +67,30 @@ def part_names(
     names:list,                 # of layers with maps
     drawn:AnnotatedPictures     # at least four drawings
 ) -> dict: # layer → for each unit [part, IoU, does it detect the part?]
-    "The body part that each unit overlaps best: thresholds from half of the drawings, IoU from the other half"
+    """The body part that each unit overlaps best
+
+    The thresholds come from half of the drawings, the IoU from the other half."""
     half = len(drawn) // 2
     if not names: return {}
-    try: found = dissect(_with_pixels_from_0_to_1(network), drawn[:half], drawn[half:], names, step=4)
+    module = _with_pixels_from_0_to_1(network)
+    try: found = dissect(module, drawn[:half], drawn[half:], names, step=4)
     except CatsDogsError: return {}
-    return {
-        name: [[n.part, round(n.iou, 2), n.detects] for n in found.names(name)]
-        for name in found.layers}
+    def short(unit): return [unit.part, round(unit.iou, 2), unit.detects]
+    return {name: list(map(short, found.names(name))) for name in found.layers}
 
 def _sheet(pixels, most=160):
-    "All pictures side by side as one JPEG: its address, the side of a picture in it, and how many are in a row"
-    side, columns = min(pixels.shape[1], most), int(np.ceil(len(pixels)**.5))
-    sheet = Image.new("RGB", (columns * side, -(-len(pixels) // columns) * side))
+    "All pictures side by side as one JPEG, with what is needed to cut them out again"
+    side = min(pixels.shape[1], most)
+    columns = math.ceil(len(pixels)**.5)
+    rows = math.ceil(len(pixels) / columns)
+    sheet = Image.new("RGB", (columns * side, rows * side))
     for i, picture in enumerate(pixels):
-        sheet.paste(
-            Image.fromarray(picture).resize((side, side)), (i % columns * side, i // columns * side)
-        )
+        row, column = divmod(i, columns)
+        sheet.paste(Image.fromarray(picture).resize((side, side)), (column * side, row * side))
     file = io.BytesIO()
     sheet.save(file, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode(), side, columns
+    address = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return dict(sheet=address, side=side, columns=columns)
 
 def unit_facts(
     network,        # as `read_network` makes it
@@ -96,16 +100,15 @@ def unit_facts(
 ) -> dict|None: # as it goes into JSON; None for a size that no drawing can have
     "Top images and parts of the units of the main layers; only layers with maps have parts"
     if not 16 <= network.size <= 1024: return None
-    drawn, main = drawn_pictures(network.size), [row for row in rows if row["main"]]
+    drawn = drawn_pictures(network.size)
+    main = [row for row in rows if row["main"]]
     numbers = [f"drawn {('cat', 'dog')[i % 2]}" for i in range(len(drawn))]
     pixels, names = photos or (drawn.pixels, numbers)
-    top = top_images(
-        _with_pixels_from_0_to_1(network), pixels, [row["name"] for row in main],
-        k=min(k, len(pixels)))
-    address, side, columns = _sheet(pixels)
+    k = min(k, len(pixels))
+    module = _with_pixels_from_0_to_1(network)
+    top = top_images(module, pixels, [row["name"] for row in main], k=k)
     to_name = [row["name"] for row in main if row["maps"] and row["field"]]
     return dict(
-        kind="photos" if photos else "drawings", names=names, sheet=address, side=side,
-        columns=columns, k=min(k, len(pixels)),
+        kind="photos" if photos else "drawings", names=names, **_sheet(pixels), k=k,
         layers={row["name"]: _top_table(top, row) for row in main},
         parts=part_names(network, to_name, drawn))
