@@ -101,7 +101,8 @@ def recorded_history(
 ) -> list[dict]: # a row for each epoch, as `History` records it
     "The curves of a recorded run"
     names = dict(train_losses="train_loss", valid_losses="valid_loss", accuracies="accuracy")
-    columns = {new: [float(n) for n in row[old].split()] for old, new in names.items()}
+    def numbers(column): return [float(number) for number in row[column].split()]
+    columns = {new: numbers(old) for old, new in names.items()}
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, values, strict=True)) for values in rows]
 
@@ -110,7 +111,8 @@ def mean_history(
     histories:list # of the same length
 ) -> list[dict]: # the mean of each number
     "The mean over seeds, epoch by epoch"
-    def mean(rows): return {k: float(np.mean([row[k] for row in rows])) for k in rows[0]}
+    def mean_of(rows, column): return float(np.mean([row[column] for row in rows]))
+    def mean(rows): return {column: mean_of(rows, column) for column in rows[0]}
     return [mean(rows) for rows in zip(*histories, strict=True)]
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #15646e02
@@ -249,8 +251,9 @@ def _path(values, top, kind, color):
 
 def _both(history, top, kind):
     sides = (("train_loss", "train"), ("valid_loss", "valid"))
-    return "".join(
-        _path([row[column] for row in history], top, kind, COLORS[side]) for column, side in sides)
+    def path(column, side):
+        return _path([row[column] for row in history], top, kind, COLORS[side])
+    return "".join(path(column, side) for column, side in sides)
 
 
 def _frame(top, epochs):
@@ -464,7 +467,8 @@ def picture_slider_html(
     counts = {len(pictures), len(labels), *map(len, answers.values())}
     if len(counts) != 1 or not len(pictures):
         raise CatsDogsError("as many labels and answers as pictures are needed")
-    chances = {name: [round(float(p), 4) for p in values] for name, values in answers.items()}
+    def rounded(values): return [round(float(chance), 4) for chance in values]
+    chances = {name: rounded(values) for name, values in answers.items()}
     data = dict(pictures=[picture_url(p) for p in pictures], labels=list(labels), answers=chances)
     bars = "".join(_bar(name, values[start]) for name, values in chances.items())
     slider = (

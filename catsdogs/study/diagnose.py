@@ -148,7 +148,8 @@ def _columns(history):
         if not file.is_file():
             raise CatsDogsError(f"{history}: no history.csv in it; `catsdogs train` writes one")
         with open(file, newline="", encoding="utf8") as f: history = list(csv.DictReader(f))
-    return [np.array([float(r[k]) for r in history]) for k in ("train_loss", "valid_loss")]
+    def column(name): return np.array([float(row[name]) for row in history])
+    return [column("train_loss"), column("valid_loss")]
 
 def _disturbances(history, recipe):
     "What of a recipe acts on training photos only; of a run folder, its own recipe"

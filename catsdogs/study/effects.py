@@ -53,7 +53,8 @@ def varied_fields(
     rows:list[dict] # of a study
 ) -> dict: # field → its values, in the order in which they were tried
     "What a study varied, from its rows"
-    return {k: list(dict.fromkeys(r[k] for r in rows)) for k in rows[0] if k not in _OUTCOME}
+    def tried(field): return list(dict.fromkeys(row[field] for row in rows))
+    return {field: tried(field) for field in rows[0] if field not in _OUTCOME}
 
 def _scores(rows, fields, of):
     "{configuration: {seed: score}} of the finished runs; configuration: the values of the fields"

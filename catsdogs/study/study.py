@@ -80,7 +80,8 @@ def _filled(settings):
     "Each configuration with all fields that any of them names, without doubles"
     fields = list(dict.fromkeys(k for c in settings.configurations for k in c))
     base = {**asdict(settings.base.data), **asdict(settings.base.recipe)}
-    full = [{k: c.get(k, base[k]) for k in fields} for c in settings.configurations]
+    def filled(configuration): return {k: configuration.get(k, base[k]) for k in fields}
+    full = [filled(configuration) for configuration in settings.configurations]
     return [c for i, c in enumerate(full) if c not in full[:i]]
 
 # %% ../../nbs/library/study/study.ipynb #de80e336
@@ -174,9 +175,11 @@ def _locked(folder, number):
 def _kinds(configurations, seeds):
     "Optuna's distributions of the varied fields"
     from optuna.distributions import CategoricalDistribution, IntDistribution
-    return {
-        k: CategoricalDistribution(list(dict.fromkeys(c[k] for c in configurations)))
-        for k in configurations[0]} | {"seed": IntDistribution(0, 2**31 - 1)}
+    kinds = {}
+    for field in configurations[0]:
+        tried = dict.fromkeys(configuration[field] for configuration in configurations)
+        kinds[field] = CategoricalDistribution(list(tried))
+    return kinds | {"seed": IntDistribution(0, 2**31 - 1)}
 
 def _finish(study, folder, number, row):
     "Tell Optuna how a run ended"
@@ -196,11 +199,9 @@ def _score_training(run, source, settings, n=1000):
     predictor, number = run.predictor(), {c: i for i, c in enumerate(dls.vocab)}
     # as the history's losses, with which this one is compared
     predictor.temperature = 1.
-    p = np.concatenate(
-        [
-            predictor.probabilities(
-                dls.cache.pixels[[dls.cache.rows[q] for q in photos[i : i + 100]]])
-            for i in range(0, len(photos), 100)])
+    rows = [dls.cache.rows[photo] for photo in photos]
+    batches = [dls.cache.pixels[rows[i:i + 100]] for i in range(0, len(rows), 100)]
+    p = np.concatenate([predictor.probabilities(batch) for batch in batches])
     s = score(p, [number[q.label] for q in photos], list(dls.vocab))
     return dict(
         train_accuracy=s.accuracy, train_loss=s.log_loss,
@@ -291,20 +292,17 @@ def write_results(
     columns = list(dict.fromkeys(k for r in rows for k in r))
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.items()} for r in rows)
+    def short(value): return f"{value:.6g}" if isinstance(value, float) else value
+    for row in rows: writer.writerow({column: short(value) for column, value in row.items()})
     return write_atomic(Path(folder)/"results.csv", out.getvalue())
 
 def read_results(
     file:str|Path # written by `write_results`
 ) -> list[dict]: # numbers as numbers
     "Read a study's table"
-    def value(text):
+    def value(column, text):
+        if column in ("train_losses", "valid_losses", "accuracies"): return text
         try: return json.loads(text)
         except ValueError: return text or None
-    with open(file, newline="", encoding="utf8") as f:
-        return [
-            {
-                k: v if k in ("train_losses", "valid_losses", "accuracies") else value(v)
-                for k, v in r.items()}
-            for r in csv.DictReader(f)]
+    with open(file, newline="", encoding="utf8") as f: rows = list(csv.DictReader(f))
+    return [{column: value(column, text) for column, text in row.items()} for row in rows]

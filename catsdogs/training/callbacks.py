@@ -274,7 +274,8 @@ class Checkpoint(Callback):
         if self.epoch < self.history.first or not self.history.run: return
         opt = self.opt.state_dict()
         # a schedule leaves NumPy numbers there
-        hypers = [{k: float(v) for k, v in h.items()} for h in opt["hypers"]]
+        def plain(group): return {name: float(value) for name, value in group.items()}
+        hypers = [plain(group) for group in opt["hypers"]]
         state = dict(
             rows=self.history.rows, model=self.model.state_dict(),
             opt=dict(state=opt["state"], hypers=hypers))
@@ -303,9 +304,9 @@ def restore(
     if "average" in state: learn.average_weights.load(state["average"])
     device = next(learn.model.parameters()).device
     learn.create_opt()
-    opt = [
-        {k: v.to(device) if isinstance(v, Tensor) else v for k, v in s.items()}
-        for s in state["opt"]["state"]]
+    def moved(value): return value.to(device) if isinstance(value, Tensor) else value
+    def of_parameter(old): return {name: moved(value) for name, value in old.items()}
+    opt = [of_parameter(old) for old in state["opt"]["state"]]
     learn.opt.load_state_dict(dict(state=opt, hypers=L(state["opt"]["hypers"])))
 
 # %% ../../nbs/library/training/callbacks.ipynb #3403a289

@@ -27,10 +27,9 @@ def insert_dropout(
     """
     if not 0 <= p < 1: raise CatsDogsError(f"dropout must be at least 0 and below 1, not {p}")
     chain = list(model) if isinstance(model, nn.Sequential) else []
-    places = [
-        i
-        for i, m in enumerate(chain)
-        if isinstance(m, nn.Linear) and any(len(list(c.parameters())) for c in chain[:i])]
+    dense = [i for i, layer in enumerate(chain) if isinstance(layer, nn.Linear)]
+    def learns_before(i): return any(True for _ in nn.Sequential(*chain[:i]).parameters())
+    places = [i for i in dense if learns_before(i)]
     if not places:
         raise CatsDogsError(
             "dropout acts before the dense layers of a chain of layers, and this model has "

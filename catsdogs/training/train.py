@@ -70,7 +70,8 @@ def data_fingerprint(
     valid:list[Photo]   # those that judge it
 ) -> str:
     "A hash of names, sizes and classes of a run's photos and of which side they are on"
-    sides = [sorted((p.label, p.name, p.size) for p in side) for side in (train, valid)]
+    def described(side): return sorted((photo.label, photo.name, photo.size) for photo in side)
+    sides = [described(train), described(valid)]
     return hashlib.blake2b(json.dumps(sides).encode(), digest_size=12).hexdigest()
 
 def _hardware(device):
@@ -175,9 +176,10 @@ def _check_photos(source, run):
     data = run.info.data
     if data is None: return
     photos = list_photos(source, classes=data.settings.classes)
-    sides = [[photos[i] for i in idx] for idx in split_photos(photos, data.settings)]
     unread = {name.rpartition("/")[2].rpartition(":")[2] for name in data.left_out}
-    train, valid = ([p for p in side if printable(p.name) not in unread] for side in sides)
+    def readable(indices):
+        return [photos[i] for i in indices if printable(photos[i].name) not in unread]
+    train, valid = (readable(indices) for indices in split_photos(photos, data.settings))
     if data.fingerprint != data_fingerprint(train, valid):
         raise CatsDogsError(_other_photos(source, run))
 
