@@ -217,14 +217,14 @@ def _title(method):
 
 def plot_scores(
     scores:list[MapScore],  # of methods and of those in `BASELINES`, in the order to draw
-    axs                     # matplotlib axes, one for each of `PANELS`
+    axs                     # matplotlib axes, for the first of `PANELS` or for all
 ):
     """Draw scores with their intervals, a row for each method; returns the axes
 
     A method is green if it is ahead of the best baseline, and red if not. Baselines are grey.
     """
     baselines = [s for s in scores if s.method in BASELINES]
-    for ax, (name, title) in zip(axs, PANELS.items(), strict=True):
+    for ax, (name, title) in zip(axs, PANELS.items(), strict=False):
         for i, score in enumerate(scores):
             mean, low, high = bootstrap_mean(getattr(score, name))
             color = _AHEAD if paired_gain(score, baselines, name)[1] > 0 else _NOT_AHEAD
