@@ -6,10 +6,8 @@
 __all__ = ['Network', 'read_network', 'layer_table', 'half_cost', 'Bundle', 'make_bundle']
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #93f5f6ca
-import copy, io, json, warnings
-from contextlib import redirect_stderr, redirect_stdout
+import copy, json
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from torch import nn, Tensor
@@ -20,6 +18,7 @@ from ..core import CatsDogsError
 from ..drawing.dataset import draw_pet
 from ..models.hooks import as_batch, capture_outputs, list_layers
 from ..models.receptive_field import receptive_field_of
+from ..runs.export import to_onnx
 from ..runs.folder import Run
 from ..runs.predict import Predictor
 from .backward import ways_back
@@ -204,25 +203,10 @@ def _forget_sources(graph):
 
 def _export_graph(network, names):
     "The network as an ONNX model with outputs `logits` and then the layers by name"
-    if not (find_spec("onnx") and find_spec("onnxscript")):
-        raise CatsDogsError(
-            "onnx and onnxscript are needed to write a bundle: pip install 'catsdogs[toolbox]'")
     image = torch.zeros(1, 3, network.size, network.size)
-    quiet = io.StringIO()
-    labels = dict(input_names=["image"], output_names=["logits", *names])
-    with capture_outputs(network.module, names) as kept, warnings.catch_warnings(), \
-            redirect_stdout(quiet), redirect_stderr(quiet):
-        warnings.simplefilter("ignore")
+    with capture_outputs(network.module, names) as kept:
         wrapped = _WithLayers(network, kept, names).eval()
-        try: program = torch.onnx.export(wrapped, (image,), dynamo=True, verbose=False, **labels)
-        except Exception as e:
-            reason = str(e).strip().splitlines()[0]
-            raise CatsDogsError(
-                f"{network.title} has no form as ONNX, so a browser cannot run it ({reason})"
-            ) from e
-    model = program.model_proto
-    del model.metadata_props[:], model.functions[:]
-    return model
+        return to_onnx(wrapped, image, ["logits", *names])
 
 # %% ../../nbs/library/toolbox/bundle.ipynb #c57ae506
 _LARGE = 1024           # smaller tensors are left as they are
