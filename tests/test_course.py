@@ -127,7 +127,7 @@ def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
 def test_a_lesson_on_opening(lab, browser):
     "Title, promise and picture are seen, hidden cells are collapsed, and nothing speaks to nbdev"
     page = browser.new_page(viewport=dict(width=1300, height=4000))
-    page.goto(f"{lab[0]}/lab/tree/nbs/course/01_first_network.ipynb")
+    page.goto(f"{lab[0]}/lab/workspaces/opening/tree/nbs/course/01_first_network.ipynb")
     panel = page.locator(".jp-NotebookPanel")
     panel.locator(".jp-RenderedMarkdown h1").first.wait_for(timeout=90_000)
     panel.locator(".jp-OutputArea img").first.wait_for(timeout=30_000)

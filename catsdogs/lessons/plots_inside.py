@@ -102,7 +102,7 @@ def show_scores(
 ):
     "Draw how faithful maps are, and how much of them lies on the head; returns the axes"
     left, right = plot_scores(scores, new_axes(2, (3.2, .32 * len(scores) + .9)))
-    left.set_title("score")
+    left.set_title("score", fontsize=9)
     return [left, right]
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #2765a667
