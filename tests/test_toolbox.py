@@ -214,6 +214,15 @@ def test_changes(visit):
     network = Toolbox(shipped_run()).network
     assert same_changed_layers(visit, network)
     layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["leads_on"]]
+    choose_unit(visit, layers[0], 2)
+    fields = visit.page.locator("#kernel input")
+    fields.nth(0).fill("0.5")
+    visit.page.keyboard.press("Tab")
+    visit.settle()
+    assert fields.nth(1).evaluate("e => e === document.activeElement")      # the focus goes on
+    visit.page.locator("#kernel button").nth(2).click()
+    visit.settle()
+    assert not visit.page.locator("#changes").is_visible()
     choose_unit(visit, layers[2], 5)
     visit.page.select_option("#view", "gradient")
     before = visit.page.locator(".bar output").first.inner_text()

@@ -16,9 +16,9 @@ from pathlib import Path
 from torch import nn, Tensor
 import torch
 
-from ..core import CatsDogsError, write_atomic
+from ..core import CatsDogsError, explain_os_errors, write_atomic
 from .folder import Run
-from .predict import class_probabilities, Predictor
+from .predict import Predictor
 
 # %% ../../nbs/library/runs/export.ipynb #d17b12fc
 def to_onnx(
@@ -29,13 +29,13 @@ def to_onnx(
 ): # `onnx.ModelProto` with the input `image`
     """A module as an ONNX model.
 
-    Raises `CatsDogsError` if onnx or onnxscript is missing, and for a module that has no form as ONNX.
+    Raises `CatsDogsError` if onnx or onnxscript is missing, and for a module without such a form.
     """
     if not (find_spec("onnx") and find_spec("onnxscript")):
         raise CatsDogsError(
             "onnx and onnxscript are needed to write ONNX: pip install 'catsdogs[toolbox]'")
     shapes = ({0: torch.export.Dim("n")},) if many else None
-    if many: example = example.expand(2, *example.shape[1:])        # of one picture it would be taken as fixed
+    if many: example = example[:1].expand(2, -1, -1, -1)       # one alone would be taken as fixed
     quiet = io.StringIO()
     with warnings.catch_warnings(), redirect_stdout(quiet), redirect_stderr(quiet):
         warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def to_onnx(
                 module, (example,), input_names=["image"], output_names=outputs,
                 dynamic_shapes=shapes, dynamo=True, verbose=False)
         except Exception as e:
-            reason = str(e).strip().splitlines()[0]
+            reason = (str(e).strip() or type(e).__name__).splitlines()[0]
             raise CatsDogsError(f"this network has no form as ONNX ({reason})") from e
     model = program.model_proto
     del model.metadata_props[:], model.functions[:]
@@ -56,21 +56,15 @@ class _Answer(nn.Module):
     def __init__(self, run):
         super().__init__()
         self.predictor = Predictor(run, torch.device("cpu"))
-        self.network, self.detector = self.predictor.model, self.predictor.familiar
-        self.features = []          # what the last dense layer gets
-        for layer in self.predictor.last:
-            layer.register_forward_pre_hook(lambda layer, inputs: self.features.append(inputs[0].flatten(1)))
-        self.outputs = ["probabilities", "logits"] + ["distance"] * bool(self.detector)
+        self.network = self.predictor.model         # so that its weights are found
+        self.outputs = ["probabilities", "logits"]
+        if self.predictor.familiar: self.outputs.append("distance")
 
     def forward(self, image):
         "n×3×size×size from 0 to 1 → what `outputs` names"
-        self.features.clear()
-        looks = [image, image.flip(-1)] if self.predictor.flip_tta else [image]
-        logits = _mean([self.network(look) for look in looks])
-        answer = class_probabilities(logits / self.predictor.temperature), logits
-        return (*answer, self.detector.distance(_mean(self.features))) if self.detector else answer
-
-def _mean(tensors): return sum(tensors) / len(tensors)
+        probabilities, logits, features = self.predictor.compute(image)
+        if not self.predictor.familiar: return probabilities, logits
+        return probabilities, logits, self.predictor.familiar.distance(features)
 
 def _facts(predictor):
     "What the file says beside the graph"
@@ -81,17 +75,19 @@ def _facts(predictor):
     return {name: str(fact) for name, fact in facts.items()}
 
 def export_onnx(
-    run:Run|str|Path|None,  # a run, or the path of its folder; None: the network that comes with the package
+    run:Run|str|Path|None,  # or the path of its folder; None: the one that comes with the package
     file:Path|str           # the file to write
 ) -> Path: # of the file
     """Write a run as one ONNX file: `image`, n×3×size×size from 0 to 1 → `probabilities` and `logits`.
 
-    A run that knows what is unlike its photos also returns `distance`; above `distance_limit` it is neither class.
-    The metadata say `classes` (as JSON), `size` in pixels, `method`, how a photo becomes square, and `temperature`,
-    which the probabilities contain already. Raises `CatsDogsError` for a run that has no form as ONNX.
+    A run that knows what is unlike its photos also returns `distance`. A picture is neither class
+    where it is above `distance_limit`. The metadata say this limit, `classes` as JSON, `size` in
+    pixels, `method`, which is how a photo becomes square, and `temperature`, which the
+    probabilities contain already. Raises `CatsDogsError` for a run that has no form as ONNX, and
+    for a file that cannot be written.
     """
     answer = _Answer(run).eval()
     size = answer.predictor.size
     model = to_onnx(answer, torch.zeros(1, 3, size, size), answer.outputs, many=True)
     for name, fact in _facts(answer.predictor).items(): model.metadata_props.add(key=name, value=fact)
-    return write_atomic(file, model.SerializeToString())
+    with explain_os_errors(f"writing {file}"): return write_atomic(file, model.SerializeToString())

@@ -85,18 +85,21 @@ class Predictor:
 
         The probabilities are calibrated if the run is. The features are the numbers that the last
         dense layer gets, or the logits if there is none."""
-        xb, seen = self.batch(pixels), []
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            probabilities, _, features = self.compute(self.batch(pixels))
+        return probabilities.cpu(), features.cpu()
+
+    def compute(self, xb:Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        "n×3×size×size → probabilities, logits and features, as in `look`, with their gradients' history"
+        seen = []
         def note(layer, inputs): seen.append(inputs[0].flatten(1))
         hooks = [layer.register_forward_pre_hook(note) for layer in self.last]
         views = [xb, xb.flip(-1)] if self.flip_tta else [xb]
-        try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                logits = [self.model(x) for x in views]
+        try: logits = [self.model(x) for x in views]
         finally:
             for h in hooks: h.remove()
         def mean(tensors): return (sum(tensors) / len(tensors)).float()
-        probabilities = class_probabilities(mean(logits) / self.temperature)
-        return probabilities.cpu(), mean(seen or logits).cpu()
+        return class_probabilities(mean(logits) / self.temperature), mean(logits), mean(seen or logits)
 
     def probabilities(self, pixels:np.ndarray) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"

@@ -41,32 +41,40 @@ export function makeKernel(holder, onChange) {
     choice.replaceChildren(...options);
   }
 
+  /** A field for one place of the kernel, whichever channel is shown. */
   function makeField(row, column) {
-    const at = Number(choice.value) * places() + row * shown.columns + column;
     const field = document.createElement("input");
-    const value = shown.numbers[at];
-    const strength = Math.round((70 * Math.abs(value)) / largest());
     field.type = "number";
     field.step = "0.05";
-    field.value = value.toFixed(2);
-    field.style.backgroundColor = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#d6604d"} ${strength}%, var(--panel))`;
     field.setAttribute("aria-label", `row ${row + 1}, column ${column + 1}`);
     field.addEventListener("change", () => {
       if (!Number.isFinite(field.valueAsNumber)) return;
       const numbers = shown.numbers.slice();
-      numbers[at] = field.valueAsNumber;
+      numbers[Number(choice.value) * places() + row * shown.columns + column] = field.valueAsNumber;
       onChange(numbers);
     });
     return field;
   }
 
-  function fillTable() {
+  function makeTable() {
     const rows = Array.from({ length: shown.rows }, (_, row) => {
       const line = document.createElement("tr");
       for (let column = 0; column < shown.columns; column++) line.insertCell().append(makeField(row, column));
       return line;
     });
     table.replaceChildren(...rows);
+  }
+
+  /** Write the numbers of the chosen channel into the fields, which stay, so that the focus stays, too. */
+  function fillTable() {
+    const from = Number(choice.value) * places();
+    const most = largest();
+    table.querySelectorAll("input").forEach((field, place) => {
+      const value = shown.numbers[from + place];
+      const strength = Math.round((70 * Math.abs(value)) / most);
+      field.value = value.toFixed(2);
+      field.style.backgroundColor = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#d6604d"} ${strength}%, var(--panel))`;
+    });
   }
   choice.addEventListener("change", fillTable);
 
@@ -81,7 +89,10 @@ export function makeKernel(holder, onChange) {
       const isSame = !isNew && numbers.every((number, i) => number === shown.numbers[i]);
       if (isSame) return;
       shown = { key, numbers, channels, rows, columns };
-      if (isNew) fillChoice();
+      if (isNew) {
+        fillChoice();
+        makeTable();
+      }
       fillTable();
     },
   };
