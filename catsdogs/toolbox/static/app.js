@@ -103,7 +103,7 @@ function accept({ logits, outputs }) {
   }
   computed.getContext("2d").drawImage(picture, 0, 0);
   answer.show(probabilities(logits, info.temperature));
-  answer.compare(null);
+  if (!changes.count()) answer.compare(null);
   document.documentElement.dataset.pictures = Number(document.documentElement.dataset.pictures ?? 0) + 1;
 }
 
@@ -386,6 +386,7 @@ function hideParts() {
   const context = picture.getContext("2d", { willReadFrequently: true });
   context.drawImage(whole, 0, 0);
   context.drawImage(cover, 0, 0);
+  answer.compare(null); // the marks belong to the picture before
 }
 
 /** Hide the pixels of a rectangle behind plain grey, from now on. */
