@@ -17,7 +17,7 @@ from importlib.resources import files
 import numpy as np
 from PIL import Image
 
-from ..core import CatsDogsError
+from ..core import CatsDogsError, unknown_name
 
 # %% ../../nbs/library/lessons/widgets.ipynb #77a1d002
 def static_text(
@@ -100,10 +100,11 @@ def kernel_editor_html(
 ) -> str: # HTML with its own style and script
     """A 3×3 kernel to edit, beside a picture and what the kernel makes of it.
 
-    Raises `CatsDogsError` for a picture that does not fit.
+    Raises `CatsDogsError` for a picture that does not fit, and for an unknown kernel.
     """
     picture = np.asarray(picture)
     _check_picture(picture)
+    if start not in KERNELS: raise CatsDogsError(unknown_name("kernel", start, KERNELS))
     choices = [*KERNELS, "your own"]
     options = "".join(
         f"<option{' selected' if k == start else ''}>{html.escape(k)}</option>" for k in choices)

@@ -172,7 +172,7 @@ def _locked(folder, number):
     lock.acquire()
     return lock
 
-def _kinds(configurations, seeds):
+def _kinds(configurations):
     "Optuna's distributions of the varied fields"
     from optuna.distributions import CategoricalDistribution, IntDistribution
     kinds = {}
@@ -256,7 +256,7 @@ def run_study(
         bar = progress(None, "study", total=sum(epochs.values()))
         bar.n = bar.initial = sum(epochs[r["run"]] for r in study_rows(folder))
         bar.refresh()
-        kinds = _kinds(definition["configurations"], settings.seeds)
+        kinds = _kinds(definition["configurations"])
         while claimed := _claim(study, folder, kinds):
             number, lock = claimed
             try:

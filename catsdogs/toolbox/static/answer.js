@@ -24,6 +24,17 @@ export function makeAnswer(holder, classes) {
     return { name, track, bar, mark, number };
   });
   let order = [];
+  let marked = null;
+
+  function drawMarks() {
+    order.forEach((index, i) => {
+      const { track, mark } = rows[i];
+      mark.hidden = !marked;
+      track.title = marked ? `${(100 * marked[index]).toFixed(1)}% before the change` : "";
+      if (marked) mark.style.left = `${100 * marked[index]}%`;
+    });
+  }
+
   return {
     show(likely) {
       order = classes.map((_, i) => i);
@@ -37,15 +48,12 @@ export function makeAnswer(holder, classes) {
         track.setAttribute("aria-valuenow", percent);
         number.textContent = `${percent}%`;
       });
+      drawMarks();
     },
     /** Mark what the network answered before it was changed; null: no marks. */
     compare(before) {
-      order.forEach((index, i) => {
-        const { track, mark } = rows[i];
-        mark.hidden = !before;
-        track.title = before ? `${(100 * before[index]).toFixed(1)}% before the change` : "";
-        if (before) mark.style.left = `${100 * before[index]}%`;
-      });
+      marked = before;
+      drawMarks();
     },
   };
 }

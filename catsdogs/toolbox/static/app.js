@@ -331,9 +331,9 @@ function switchOff() {
   setStrength(changes.strength(state.layer, chosenUnit()) === 0 ? 1 : 0);
 }
 
-/** Give the chosen unit another kernel; null gives it its own again. */
-function setKernel(numbers) {
-  changes.setKernel(weights.get(state.layer), chosenUnit(), numbers);
+/** Give a unit another kernel; null gives it its own again. */
+function setKernel(weight, unit, numbers) {
+  changes.setKernel(weight, unit, numbers);
   afterChange();
 }
 
@@ -341,7 +341,7 @@ function setKernel(numbers) {
 async function askKernels() {
   const name = state.layer;
   if (!work.network || weights.has(name)) return;
-  weights.set(name, await work.network.kernels(name));
+  weights.set(name, await work.network.kernels(name).catch(() => null));
   showChanges();
   draw();
 }

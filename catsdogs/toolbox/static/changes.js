@@ -46,9 +46,9 @@ export function makeChanges(layers) {
     list() {
       const stronger = [...strengths].map(([name, numbers]) => {
         const shape = layers.get(name).maps ? [1, numbers.length, 1, 1] : [1, numbers.length];
-        return { name, shape, data: numbers.slice() };
+        return { name, shape, data: numbers };
       });
-      const added = [...kernels].map(([name, { shape, data }]) => ({ name, shape, data: data.slice() }));
+      const added = [...kernels].map(([name, { shape, data }]) => ({ name, shape, data }));
       return { strengths: stronger, kernels: added };
     },
   };

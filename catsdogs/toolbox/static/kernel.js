@@ -4,7 +4,8 @@ const LARGEST = 7; // a kernel of more rows is not shown
 
 const channelName = (channel, channels) => (channels === 3 ? ["red", "green", "blue"][channel] : `channel ${channel}`);
 
-/** Fill `holder` with the editor; `onChange` gets all numbers of the kernel, or null for its own ones again. */
+/** Fill `holder` with the editor; `onChange` gets the weight, the unit, and all numbers of its kernel, or null
+ * for its own ones again. */
 export function makeKernel(holder, onChange) {
   const choice = document.createElement("select");
   const table = document.createElement("table");
@@ -12,13 +13,14 @@ export function makeKernel(holder, onChange) {
   choice.setAttribute("aria-label", "channel of the kernel");
   buttons.className = "buttons";
   holder.append(choice, table, buttons);
-  let shown = null; // {key, numbers, channels, rows, columns}
+  let shown = null; // {key, weight, unit, numbers, channels, rows, columns}
+  const change = (numbers) => onChange(shown.weight, shown.unit, numbers);
 
   function addButton(text, numbersOf) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = text;
-    button.addEventListener("click", () => onChange(numbersOf(shown.numbers)));
+    button.addEventListener("click", () => change(numbersOf(shown.numbers)));
     buttons.append(button);
   }
   addButton("Negative", (numbers) => numbers.map((number) => -number));
@@ -51,7 +53,7 @@ export function makeKernel(holder, onChange) {
       if (!Number.isFinite(field.valueAsNumber)) return;
       const numbers = shown.numbers.slice();
       numbers[Number(choice.value) * places() + row * shown.columns + column] = field.valueAsNumber;
-      onChange(numbers);
+      change(numbers);
     });
     return field;
   }
@@ -88,7 +90,7 @@ export function makeKernel(holder, onChange) {
       const isNew = key !== shown?.key;
       const isSame = !isNew && numbers.every((number, i) => number === shown.numbers[i]);
       if (isSame) return;
-      shown = { key, numbers, channels, rows, columns };
+      shown = { key, weight, unit, numbers, channels, rows, columns };
       if (isNew) {
         fillChoice();
         makeTable();

@@ -18,7 +18,11 @@ export async function startNetwork({ size, ways }, names) {
     if (data.type === "failed") reject(new Error(data.message));
     else resolve(data);
   };
-  worker.onerror = (event) => ready.reject(new Error(event.message || "the worker could not be started"));
+  worker.onerror = (event) => {
+    const error = new Error(event.message || "the worker could not be started");
+    for (const { reject } of [ready, ...waiting.values()]) reject(error);
+    waiting.clear();
+  };
 
   const parts = Object.fromEntries(["script", "wasm", "graph", "ways"].map((name) => [name, readBytes(name)]));
   const buffers = Object.values(parts).map((bytes) => bytes.buffer);

@@ -181,9 +181,12 @@ function readDimensions(content) {
 function readWeight(fields, name) {
   const names = [name, `${name}.half`];
   const weight = fields.find((field) => field.number === WEIGHT && names.includes(readTexts(field.content, NAME_OF[WEIGHT])[0]));
+  if (!weight) return null; // it is computed
   const parts = [...readFields(weight.content)];
   const type = readNumber(parts.find(({ number }) => number === TYPE).content, 0).value;
-  const bytes = parts.find(({ number }) => number === NUMBERS).content.slice();
+  const numbers = parts.find(({ number }) => number === NUMBERS);
+  if (!numbers) return null; // they are written in another way
+  const bytes = numbers.content.slice();
   const data = type === HALF ? Float32Array.from(new Uint16Array(bytes.buffer), halfToNumber) : new Float32Array(bytes.buffer);
   return { name, shape: readDimensions(weight.content), data };
 }
