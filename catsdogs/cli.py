@@ -246,8 +246,10 @@ def _has_screen():
         or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
 
 # %% ../nbs/library/app/cli.ipynb #8a61e460
-@_command("make a data set: drawings, or photos that are downloaded", "catsdogs data drawn pets "
-    "--n 2000 --size 128 --variation occlusion=0 --variation sofa_cats=1")
+@_command(
+    "make a data set: drawings, or photos that are downloaded",
+    "catsdogs data drawn pets --n 2000 --size 128 --variation occlusion=0 --variation "
+    "sofa_cats=1")
 def data(
     source: str = typer.Argument(
         ...,
@@ -302,9 +304,9 @@ def _fetch(source, dest, competition, archive):
 ONLY = Parameter("only", Parameter.KEYWORD_ONLY, annotation=Optional[str], default=typer.Option(
     None, help="With --quarantine: move these problems, as 'leak,blurred'."))
 
-@_command("look for broken, double and suspicious photos",
-          "catsdogs check photos --out report.html, then catsdogs check "
-          "photos --quarantine set-aside")
+@_command(
+    "look for broken, double and suspicious photos",
+    "catsdogs check photos --out report.html, then catsdogs check photos --quarantine set-aside")
 @_with_options(ONLY, *_settings_options(DataSettings, ("classes",)))
 def check(
     *,
@@ -448,8 +450,9 @@ def _summary(scores, report=None, learned=0, unreadable=()):
 RECIPE_NAMES = ", ".join(registered_names("training.recipes", "RECIPES"))
 MODEL_NAMES = ", ".join(registered_names("models.zoo", "MODELS"))
 
-@_command("train a network on photos", "catsdogs train train.zip --model codelab "
-    "--epochs 15 --out runs/codelab")
+@_command(
+    "train a network on photos",
+    "catsdogs train train.zip --model codelab --epochs 15 --out runs/codelab")
 @_with_options(*_settings_options(Recipe),
                *_settings_options(DataSettings, ("limit", "split", "valid", "method", "classes")))
 def train(
@@ -533,8 +536,9 @@ def _photos_to_train(path, out, resume):
     return path
 
 # %% ../nbs/library/app/cli.ipynb #31b7a693
-@_command("judge a run on photos that it did not learn from", "catsdogs evaluate runs/codelab "
-    "more-photos --out page.html")
+@_command(
+    "judge a run on photos that it did not learn from",
+    "catsdogs evaluate runs/codelab more-photos --out page.html")
 def evaluate(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] [PHOTOS]",
@@ -624,10 +628,12 @@ def _print_answer(a, predictor, as_json):
     else: print(f"{a.label:12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
 
 # %% ../nbs/library/app/cli.ipynb #8588238f
-@_command("what each remedy against overfitting is worth", "catsdogs study    (12 small runs on "
-    "drawings, two to five minutes. Stop it and type it again: it goes on. Type it in a second "
-    "terminal too: both share the work.) With photos: catsdogs study pets --size 64 --vary "
-    "augment=none,standard --vary l2=0,0.001 --out runs/pets-study")
+@_command(
+    "what each remedy against overfitting is worth",
+    "catsdogs study    (12 small runs on drawings, two to five minutes. Stop it and type it "
+    "again: it goes on. Type it in a second terminal too: both share the work.) With photos: "
+    "catsdogs study pets --size 64 --vary augment=none,standard --vary l2=0,0.001 --out "
+    "runs/pets-study")
 def study(
     path: Optional[Path] = typer.Argument(
         None,
@@ -704,8 +710,9 @@ def _study_line(row):
         flush=True)
 
 # %% ../nbs/library/app/cli.ipynb #b9767381
-@_command("what every layer makes of a photo, as a page", "catsdogs show cat.jpg --out cat.html, "
-    "or catsdogs show runs/codelab cat.jpg")
+@_command(
+    "what every layer makes of a photo, as a page",
+    "catsdogs show cat.jpg --out cat.html, or catsdogs show runs/codelab cat.jpg")
 def show(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] PHOTO",
@@ -740,7 +747,8 @@ def show(
 
 # %% ../nbs/library/app/cli.ipynb #7d1c3a52
 @_command(
-    "look into a network live, in the browser", "catsdogs toolbox runs/codelab --save page.html")
+    "look into a network live, in the browser",
+    "catsdogs toolbox runs/codelab --save page.html")
 def toolbox(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
@@ -783,8 +791,9 @@ def export(
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #dd02a2e5
-@_command("write Kaggle's submission file, and send it", "catsdogs submit runs/codelab test1.zip "
-    "--out submission.csv --sample sampleSubmission.csv")
+@_command(
+    "write Kaggle's submission file, and send it",
+    "catsdogs submit runs/codelab test1.zip --out submission.csv --sample sampleSubmission.csv")
 def submit(
     paths: list[Path] = typer.Argument(
         ..., metavar="[RUN] PHOTOS",
