@@ -1,15 +1,18 @@
 """Train PetNet from scratch on a GPU: the weights that ship, and the same training without photos
-of neither.
+of neither or without a teacher.
 
-Usage: python benchmarks/petnet_gpu.py PHOTOS OUT [--others FOLDER] [--seconds 75] [--lr 0.006] [--seed 0]
+Usage: python benchmarks/petnet_gpu.py PHOTOS OUT [--others FOLDER] [--teacher FILE]
+           [--seconds 75] [--lr 0.006] [--seed 0]
 
 PHOTOS is the folder that holds Kaggle's train.zip. A tenth of its photos, by a hash of their names,
 is never learned from. OTHERS holds photos of things and of other animals. Every second one is
 learned from, the rest is kept aside: the network is taught to be undecided about them (outlier
-exposure, Hendrycks et al., 2019). Without OTHERS nothing but cats and dogs is shown. The learning
-rate follows the clock: the training takes SECONDS, however many epochs that is. Writes
-OUT/petnet.safetensors, in half precision, and OUT/petnet_gpu.json. `petnet.py` judges these weights
-and ships them.
+exposure, Hendrycks et al., 2019). Without OTHERS nothing but cats and dogs is shown. FILE holds
+ImageNet's weights for timm's mobilenet_edgetpu_100. That network is first tuned on the same photos,
+and then answers every changed picture that PetNet sees: PetNet learns to give its answers and to
+have its features (distillation). None of its weights get into PetNet. The learning rate follows the
+clock: the training takes SECONDS, however many epochs that is. Writes OUT/petnet.safetensors, in
+half precision, and OUT/petnet_gpu.json. `petnet.py` judges these weights and ships them.
 """
 import argparse
 import copy
@@ -47,22 +50,29 @@ def decode_all(photos, size):
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(DEVICE)
 
 @dataclass(frozen=True, eq=False)
+class Labelled:
+    "Photos on the device, n×3×size×size uint8, and 1. for each dog"
+    pixels: torch.Tensor
+    targets: torch.Tensor
+
+def load(photos, size):
+    "These photos, decoded and squashed to this size"
+    targets = torch.tensor([float(photo.label == "dog") for photo in photos], device=DEVICE)
+    return Labelled(decode_all(photos, size), targets)
+
+@dataclass(frozen=True, eq=False)
 class Pictures:
-    "All photos, on the device"
-    train: torch.Tensor
-    train_targets: torch.Tensor
-    valid: torch.Tensor
-    valid_targets: torch.Tensor
-    others: torch.Tensor|None
+    "What a training is given: cats and dogs, and photos of neither"
+    train: Labelled
+    others: torch.Tensor|None = None
 
 def load_pictures(folder, others):
+    "What is learned from, and the photos that judge"
     photos = list_photos(folder/"train.zip")
     train, valid = split_photos(photos, DataSettings(split="hash", valid=.1))
-    targets = torch.tensor([float(photo.label == "dog") for photo in photos], device=DEVICE)
-    pixels = decode_all([photos[i] for i in train], SOURCE)
-    judged = decode_all([photos[i] for i in valid], ANSWER_SIZE)
     unknown = decode_all(list_photos(others)[1::2], SOURCE) if others else None
-    return Pictures(pixels, targets[train], judged, targets[valid], unknown)
+    pictures = Pictures(load([photos[i] for i in train], SOURCE), unknown)
+    return pictures, [photos[i] for i in valid]
 
 
 # --- pictures that change ---
@@ -131,11 +141,14 @@ def hide_some(x, share=.25):
     return torch.where(hidden, torch.rand_like(x), x)
 
 def views(pixels):
-    "n×3×s×s uint8 → n×3×112×112 from 0 to 1, changed by chance, sampled at twice that size"
+    "n×3×s×s uint8 → n×3×224×224 from 0 to 1, changed by chance"
     size = (len(pixels), 3, 2 * TRAIN_SIZE, 2 * TRAIN_SIZE)
     grid = F.affine_grid(geometry(len(pixels)), size, align_corners=False)
     x = F.grid_sample(pixels.float() / 255, grid, padding_mode="reflection", align_corners=False)
-    x = hide_some(add_noise(coarsen_some(blur_some(light(x))))).clamp(0, 1)
+    return hide_some(add_noise(coarsen_some(blur_some(light(x))))).clamp(0, 1)
+
+def halved(x):
+    "What PetNet is given of these views: n×3×112×112"
     return F.avg_pool2d(x, 2).contiguous(memory_format=torch.channels_last)
 
 def scramble(pixels, tiles=4):
@@ -172,35 +185,54 @@ def mix(x, y):
 
 class Muon:
     "Muon for convolutions and Adam for the rest, as in `catsdogs.training.optimizers`, without fastai"
-    def __init__(self, params, wd, mom=.95, sqr_mom=.99, eps=1e-5):
+    def __init__(self, params, wd=.1, mom=.95, sqr_mom=.99, eps=1e-5):
         self.params = list(params)
         self.wd, self.mom, self.sqr_mom, self.eps = wd, mom, sqr_mom, eps
-        self.mean = [torch.zeros_like(p) for p in self.params]
-        self.square = [torch.zeros_like(p) for p in self.params]
+        self.means = [torch.zeros_like(p) for p in self.params]
+        rest = [i for i, p in enumerate(self.params) if p.ndim != 4]
+        self.rest = [self.params[i] for i in rest]
+        self.rest_means = [self.means[i] for i in rest]
+        self.squares = [torch.zeros_like(p) for p in self.rest]
+        self.shapes = {}
+        for i, p in enumerate(self.params):
+            if p.ndim == 4: self.shapes.setdefault(tuple(p.shape), []).append(i)
         self.count = 0
 
     @torch.no_grad()
     def step(self, lr):
         self.count += 1
-        for p, mean, square in zip(self.params, self.mean, self.square, strict=True):
-            p.mul_(1 - lr * self.wd)
-            mean.lerp_(p.grad, 1 - self.mom)
-            if p.ndim == 4:
-                ahead = p.grad.lerp(mean, self.mom).flatten(1)
-                p.add_(orthogonalize(ahead).view_as(p), alpha=-lr * .2 * max(ahead.shape)**.5)
-                continue
-            square.lerp_(p.grad**2, 1 - self.sqr_mom)
-            root = (square / (1 - self.sqr_mom**self.count)).sqrt().add_(self.eps)
-            p.addcdiv_(mean, root, value=-lr / (1 - self.mom**self.count))
+        gradients = [p.grad for p in self.params]
+        torch._foreach_mul_(self.params, 1 - lr * self.wd)
+        torch._foreach_lerp_(self.means, gradients, 1 - self.mom)
+        for rows in self.shapes.values(): self.move_filters(rows, lr)
+        self.move_rest(lr)
 
-def orthogonalize(matrix):
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).to(torch.bfloat16)
-    x = x / (x.norm() + 1e-7)
+    def move_filters(self, rows, lr):
+        "All convolutions of one shape at once"
+        ahead = torch.stack([self.params[i].grad.lerp(self.means[i], self.mom).flatten(1) for i in rows])
+        steps = orthogonalize(ahead) * (.2 * max(ahead.shape[1:])**.5)
+        for i, step in zip(rows, steps, strict=True):
+            self.params[i].add_(step.view_as(self.params[i]), alpha=-lr)
+
+    def move_rest(self, lr):
+        "Adam"
+        gradients = [p.grad for p in self.rest]
+        torch._foreach_lerp_(self.squares, torch._foreach_mul(gradients, gradients), 1 - self.sqr_mom)
+        roots = torch._foreach_div(self.squares, 1 - self.sqr_mom**self.count)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, self.eps)
+        torch._foreach_addcdiv_(
+            self.rest, self.rest_means, roots, value=-lr / (1 - self.mom**self.count))
+
+def orthogonalize(matrices):
+    "n×a×b → the nearest orthogonal matrices, nearly (Newton and Schulz)"
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).to(torch.bfloat16)
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(5):
-        square = x @ x.T
+        square = x @ x.mT
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
 
 def one_cycle(progress, warm=.15):
     if progress < warm: return .04 + .96 * (1 - math.cos(math.pi * progress / warm)) / 2
@@ -216,10 +248,11 @@ class Average:
     def update(self, model, progress):
         keep = math.exp(-(progress - self.last) / self.share)
         self.last = progress
-        for mine, theirs in zip(
-            self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if mine.is_floating_point(): mine.lerp_(theirs, 1 - keep)
-            else: mine.copy_(theirs)
+        torch._foreach_lerp_(floats(self.model), floats(model), 1 - keep)
+
+def floats(model):
+    "Everything in a network that can be averaged: weights, and the statistics of batches"
+    return [t for t in model.state_dict().values() if t.is_floating_point()]
 
 def batches(n, bs):
     "Rows of batches for ever, each epoch in another order, with the epoch's number"
@@ -236,43 +269,126 @@ def clock(seconds):
 
 def half(): return torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda")
 
-def loss_of(model, data, rows):
-    "The loss on mixed pets and, where there are any, on pictures of neither, about which nothing is to be claimed"
-    pixels = data.train[rows]
-    x, y = mix(views(pixels), data.train_targets[rows])
-    if data.others is None:
-        with half(): return F.binary_cross_entropy_with_logits(model(x)[:, 0].float(), y)
-    strange = views(outliers(data, pixels, max(2, len(rows) // 10)))
-    with half(): z = model(torch.cat([x, strange]))[:, 0].float()
-    pets = F.binary_cross_entropy_with_logits(z[:len(x)], y)
-    return pets + 0.3 * F.binary_cross_entropy_with_logits(
-        z[len(x) :], torch.full_like(z[len(x) :], 0.5))
+def bce(z, y): return F.binary_cross_entropy_with_logits(z, y)
 
-def train(data, seconds, lr, bs=256):
-    "The running mean of the weights, and how many epochs it took part in"
-    model = build_model("petnet", TRAIN_SIZE).to(DEVICE, memory_format=torch.channels_last).train()
-    average = Average(model)
-    opt = Muon(model.parameters(), wd=.1)
-    supply = batches(len(data.train), bs)
+def make_batch(data, rows):
+    "Views of mixed pets with their targets, and after them views of neither if there are any"
+    pixels = data.train.pixels[rows]
+    x, y = mix(views(pixels), data.train.targets[rows])
+    if data.others is None: return x, y, 0
+    strange = views(outliers(data, pixels, max(2, len(rows) // 10)))
+    return torch.cat([x, strange]), y, len(strange)
+
+def loss_of(student, batch, teacher=None):
+    "The loss on pets and, where there are any, on pictures of neither, about which nothing is to be claimed"
+    x, y, n_strange = batch
+    with half(): z, features = student(halved(x))
+    z, features = z.float(), features.float()
+    pets, strange = z[:len(y)], z[len(y):]
+    loss = bce(pets, y)
+    if teacher is not None:
+        answers, wanted = teacher(x)
+        loss = .3 * loss + .7 * bce(pets, answers[:len(y)].sigmoid())
+        if student.project is not None:
+            loss = loss + F.mse_loss(student.project(features), standardize(wanted))
+    return loss + .3 * bce(strange, torch.full_like(strange, .5)) if n_strange else loss
+
+def standardize(features):
+    "Mean 0 and deviation 1 in the batch, for each feature"
+    return (features - features.mean(0)) / (features.std(0) + 1e-3)
+
+class Student(torch.nn.Module):
+    "PetNet, and the map from its 256 features to a teacher's, which is thrown away after the training"
+    def __init__(self, teacher_features=0):
+        super().__init__()
+        self.net = build_model("petnet", TRAIN_SIZE)
+        n_features = self.net[-1].in_features
+        self.project = torch.nn.Linear(n_features, teacher_features) if teacher_features else None
+
+    def forward(self, x):
+        features = self.net[:-2](x)
+        return self.net[-2:](features)[:, 0], features
+
+def train(data, progress, lr, bs=256, teacher=None, features=True):
+    "The running mean of PetNet's weights, and how many epochs it took part in"
+    student = Student(teacher.n_features if teacher and features else 0)
+    student.to(DEVICE, memory_format=torch.channels_last).train()
+    average = Average(student.net)
+    opt = Muon(student.parameters())
+    supply = batches(len(data.train.targets), bs)
     epoch = 0
-    for progress in clock(seconds):
+    for done in progress:
         epoch, rows = next(supply)
-        loss_of(model, data, rows).backward()
-        opt.step(lr * one_cycle(progress))
-        model.zero_grad(set_to_none=True)
-        average.update(model, progress)
+        loss_of(student, make_batch(data, rows), teacher).backward()
+        opt.step(lr * one_cycle(done))
+        student.zero_grad(set_to_none=True)
+        average.update(student.net, done)
     return average.model, epoch
 
 @torch.no_grad()
-def judge(model, data):
-    "Accuracy and log loss on the validation photos; the answer is the mean over a photo and its mirror image"
+def judge(answer, judged):
+    "Accuracy and log loss; the answer is the mean over a photo and its mirror image"
     found = []
-    for pixels in data.valid.split(256):
+    for pixels in judged.pixels.split(256):
         x = (pixels.float() / 255).contiguous(memory_format=torch.channels_last)
-        found.append((model(x)[:, 0] + model(x.flip(-1))[:, 0]) / 2)
+        found.append((answer(x) + answer(x.flip(-1))) / 2)
     z = torch.cat(found)
-    return dict(accuracy=((z > 0) == (data.valid_targets > 0)).float().mean().item(),
-                log_loss=F.binary_cross_entropy_with_logits(z, data.valid_targets).item())
+    right = (z > 0) == (judged.targets > 0)
+    return dict(accuracy=right.float().mean().item(), log_loss=bce(z, judged.targets).item())
+
+def judge_net(model, judged): return judge(lambda x: model(x)[:, 0].float(), judged)
+
+
+# --- the teacher ---
+
+class Teacher:
+    "ImageNet's mobilenet_edgetpu_100 with one output: n×3×224×224 → logits, and 1,280 features"
+    n_features = 1280
+
+    def __init__(self, weights):
+        import timm
+        net = timm.create_model(
+            "mobilenet_edgetpu_100", pretrained=True, pad_type="same", num_classes=1,
+            pretrained_cfg_overlay=dict(file=str(weights)))
+        self.net = net.to(DEVICE, memory_format=torch.channels_last)
+        self.mean = torch.tensor(net.default_cfg["mean"], device=DEVICE).view(3, 1, 1)
+        self.std = torch.tensor(net.default_cfg["std"], device=DEVICE).view(3, 1, 1)
+
+    def outputs(self, x):
+        with half():
+            maps = self.net.forward_features(
+                ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+            features = self.net.forward_head(maps, pre_logits=True)
+            return self.net.classifier(features)[:, 0].float(), features.float()
+
+    @torch.no_grad()
+    def __call__(self, x): return self.outputs(x)
+
+def tune_teacher(data, weights, progress, lr=5e-5, bs=128):
+    "A teacher for these photos, tuned on the same views that the student is given"
+    teacher = Teacher(weights)
+    net = teacher.net.eval()        # the statistics of ImageNet stay
+    average = Average(net, share=.1)
+    head = list(net.classifier.parameters())
+    body = [p for name, p in net.named_parameters() if not name.startswith("classifier")]
+    groups = [dict(params=body, lr=lr, share=1.), dict(params=head, lr=lr, share=30.)]
+    opt = torch.optim.AdamW(groups, weight_decay=.01)
+    supply = batches(len(data.train.targets), bs)
+    for done in progress:
+        _, rows = next(supply)
+        for group in opt.param_groups: group["lr"] = lr * group["share"] * one_cycle(done)
+        x, y = mix(views(data.train.pixels[rows]), data.train.targets[rows])
+        bce(teacher.outputs(x)[0], y).backward()
+        opt.step()
+        opt.zero_grad(set_to_none=True)
+        average.update(net, done)
+    teacher.net = average.model
+    return teacher
+
+def judge_teacher(teacher, photos): return judge(lambda x: teacher(x)[0], load(photos, 2 * TRAIN_SIZE))
+
+
+# --- the command ---
 
 def arguments():
     parser = argparse.ArgumentParser(
@@ -280,27 +396,42 @@ def arguments():
     parser.add_argument("photos", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--others", type=Path)
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--teacher-seconds", type=float, default=40)
+    parser.add_argument("--answers-only", action="store_true", help="the teacher's features are not learned")
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--lr", type=float, default=6e-3)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
+def save(model, path):
+    "The weights in half precision"
+    state = {
+        name: (t.half() if t.is_floating_point() else t).cpu().contiguous()
+        for name, t in model.state_dict().items()}
+    save_file(state, str(path))
+
+def device_name(): return torch.cuda.get_device_name() if DEVICE.type == "cuda" else DEVICE.type
+
 def main():
     args = arguments()
     torch.manual_seed(args.seed)
     np.random.seed(args.seed)
-    data = load_pictures(args.photos, args.others)
-    model, epochs = train(data, args.seconds, args.lr)
     args.out.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: (t.half() if t.is_floating_point() else t).cpu().contiguous()
-        for name, t in model.state_dict().items()}
-    save_file(state, str(args.out/"petnet.safetensors"))
-    device = torch.cuda.get_device_name() if DEVICE.type == "cuda" else DEVICE.type
+    data, valid = load_pictures(args.photos, args.others)
+    teacher = taught = None
+    if args.teacher:
+        teacher = tune_teacher(data, args.teacher, clock(args.teacher_seconds))
+        taught = judge_teacher(teacher, valid)
+        print("teacher", taught, flush=True)
+    model, epochs = train(
+        data, clock(args.seconds), args.lr, teacher=teacher, features=not args.answers_only)
+    save(model, args.out/"petnet.safetensors")
     row = dict(
         torch=torch.__version__.split("+")[0], seconds=args.seconds, epochs=epochs, lr=args.lr,
-        seed=args.seed, device=device, outliers=0 if data.others is None else len(data.others),
-        valid=judge(model, data))
+        seed=args.seed, device=device_name(), teacher=taught,
+        outliers=0 if data.others is None else len(data.others),
+        valid=judge_net(model, load(valid, ANSWER_SIZE)))
     (args.out/"petnet_gpu.json").write_text(json.dumps(row, indent=1) + "\n")
     print(json.dumps(row))
 
