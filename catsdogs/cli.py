@@ -7,7 +7,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'main', 'demo
            'predict', 'study', 'show', 'toolbox', 'export', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
-import json, logging, os, re, sys, time, warnings
+import json, logging, os, re, signal, sys, time, warnings
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from inspect import Parameter, signature
@@ -74,8 +74,28 @@ def _habits(argv):
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
+@contextmanager
+def _tidy_ends():
+    "End on SIGTERM and SIGHUP as on Ctrl-C, so that nothing is left behind; yields the signals"
+    came, before = [], {}
+    def stop(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+    try:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # `nohup` has it ignored; only the main thread may ask for signals
+            if number and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    except ValueError: pass
+    try: yield came
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+
 def _fail(message):
-    print(f"catsdogs: error: {message}", file=sys.stderr)
+    # one line, whatever names and files have brought into it
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(message))
+    print(f"catsdogs: error: {text}", file=sys.stderr)
     return 2
 
 def main(
@@ -86,11 +106,13 @@ def main(
     debug = "--debug" in argv
     # their authors' concern, not the user's
     warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|PIL|tqdm)\b.*")
+    came = []
     try:
-        with _habits(argv) as args: status = app(args, standalone_mode=False, prog_name="catsdogs")
+        with _habits(argv) as args, _tidy_ends() as came:
+            status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
         print("catsdogs: stopped", file=sys.stderr)
-        return 130
+        status = 130
     except BrokenPipeError:                             # `catsdogs … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -98,6 +120,7 @@ def main(
         usage = hasattr(e, "format_message")            # typer's errors about the command line
         if debug or not (usage or isinstance(e, (CatsDogsError, OSError))): raise
         return _fail(_usage(e, argv) if usage and e.format_message() else e)
+    if came: return 128 + came[0]
     return status if isinstance(status, int) else 0
 
 def _usage(error, argv):

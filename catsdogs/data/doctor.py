@@ -382,6 +382,8 @@ def undo_quarantine(
                 left.append(f"{printable(b)}: is not in {dest}")
             elif os.path.lexists(a):
                 left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
+            elif not a.parent.is_dir():
+                left.append(f"{printable(a)}: its folder is gone, so {printable(b)} stays; make the folder first")
             else:
                 _move(b, a)
                 back.append(a)
@@ -396,7 +398,10 @@ def _read_moves(log):
     except (csv.Error, OSError) as e: raise CatsDogsError(f"{log}: cannot be read ({e})") from e
     if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows):
         raise CatsDogsError(f"{log}: is not the log of a quarantine")
-    return [(Path(a), Path(b)) for a, b in rows[1:]]
+    moves = [(Path(a), Path(b)) for a, b in rows[1:]]
+    if not all(a.is_absolute() and b.is_absolute() for a, b in moves):
+        raise CatsDogsError(f"{log}: is damaged (it names files without their folders)")
+    return moves
 
 # %% ../../nbs/library/data/doctor.ipynb #dd8c3489
 _SHEET = """<!doctype html>
