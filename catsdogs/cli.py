@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand
 
 from . import __version__
-from .core import CatsDogsError, registered_names
+from .core import CatsDogsError, registered_names, remove_lock
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .training.recipes import find_recipe, Recipe
@@ -244,7 +244,9 @@ def demo(
 ) -> int:
     """Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html.
     Two minutes, no download."""
-    if (out/"report.html").exists():
+    if _is_finished(out):
+        # a kill after the last step leaves it
+        remove_lock(out/".lock")
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
@@ -261,6 +263,12 @@ def demo(
         import webbrowser
         webbrowser.open(report.resolve().as_uri())
     return 0
+
+def _is_finished(run):
+    "Did this run come to its end, with its report? Without loading PyTorch"
+    try: info = json.loads((run/"run.json").read_text(encoding="utf8"))
+    except (OSError, ValueError): return False
+    return isinstance(info, dict) and info.get("state") == "finished" and (run/"report.html").exists()
 
 def _has_screen():
     "Is there somebody at a terminal, with a screen?"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CatsDogsError', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed', 'atomic_path',
-           'write_atomic', 'remove_partial', 'atomic_folder', 'explain_os_errors', 'cache_dir', 'source_digest',
-           'progress']
+           'write_atomic', 'remove_lock', 'remove_partial', 'atomic_folder', 'explain_os_errors', 'cache_dir',
+           'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile
@@ -145,6 +145,15 @@ def write_atomic(
     with atomic_path(path) as tmp:
         tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
     return Path(path)
+
+def remove_lock(
+    lock:str|Path # a lock file
+) -> None:
+    "Remove the lock file of a killed process; that of a living one stays"
+    from filelock import FileLock, Timeout
+    lock = Path(lock)
+    if not lock.exists(): return
+    with suppress(OSError, Timeout), FileLock(lock, timeout=0): lock.unlink(missing_ok=True)
 
 def remove_partial(
     dest:str|Path # the folder that was to be made

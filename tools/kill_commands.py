@@ -208,8 +208,8 @@ def _start(name, place, moment, counter):
     environment = {**os.environ, "CATSDOGS_CACHE": str(place/"cache"), "PYTHONPATH": str(ROOT)}
     with open(place.parent/"out", "wb") as out, open(place.parent/"err", "wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "catsdogs", *COMMANDS[name].arguments], cwd=place, env=environment, stdout=out, stderr=err,
-            start_new_session=True)
+            [sys.executable, "-m", "catsdogs", *COMMANDS[name].arguments], cwd=place, env=environment,
+            stdout=out, stderr=err, start_new_session=True)
 
     def wait_fresh(seconds):
         try:

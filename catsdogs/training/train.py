@@ -8,7 +8,7 @@ __all__ = ['fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'not_fo
 
 # %% ../../nbs/library/training/train.ipynb #3f90e696
 import hashlib, json, logging, os, platform
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from fastai.learner import Learner
 from filelock import FileLock, Timeout
 import torch
 
-from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors
+from ..core import cache_dir, CatsDogsError, explain_os_errors, remove_lock, source_digest
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.photos import list_photos, Photo, printable
@@ -117,7 +117,7 @@ def train_run(
     out = Path(out)
     old = _interrupted(out, resume)
     if old and old.info.state == "finished":
-        _remove_lock(out)
+        remove_lock(out/".lock")
         _check_photos(source, old)
         return old
     if old: settings = recorded_settings(old, settings.recipe.weights)
@@ -154,12 +154,6 @@ def _alone_in(out):
     finally:
         lock.release()
         (out/".lock").unlink(missing_ok=True)
-
-def _remove_lock(out):
-    "Remove the lock of a process that was killed after its last step"
-    lock = out/".lock"
-    if not lock.exists(): return
-    with suppress(OSError, Timeout), FileLock(lock, timeout=0): lock.unlink(missing_ok=True)
 
 def _interrupted(out, resume):
     "The run in `out` that is to be resumed; None to start one"
