@@ -325,12 +325,12 @@ class Trial:
         wrong = [f"{killed.left_over} processes are left over"] if killed.left_over else []
         if hit and moment.signal != signal.SIGKILL and "Traceback" in killed.said:
             wrong.append(f"a traceback: {killed.said.strip().splitlines()[-1]}")
-        there = files_of(self.place)
         again = run(self.name, self.place)
-        complete = not difference(self.wanted, there)
-        if again.status != self.undisturbed.status and not (complete and again.status in (0, 1, 2)):
+        differ = difference(self.wanted, files_of(self.place))
+        # a command that had made everything may say that its place is taken
+        if again.status != self.undisturbed.status and (differ or again.status not in (0, 1, 2)):
             wrong.append(f"then status {again.status}: {again.said.strip()[-300:]}")
-        if differ := difference(self.wanted, files_of(self.place)):
+        if differ:
             wrong.append(differ)
         return hit, "; ".join(wrong)
 

@@ -400,15 +400,26 @@ _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
+_IN_FOLDER = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2}     # where the open folder stands among the arguments
+
+
+def _is_mode(event, argument):
+    return event == "open" and set(str(argument)) <= set("rwxab+tU")
+
+
 def watch_writes(folder):
     "Note what is written outside the folder"
     inside = (f"{folder}{os.sep}", str(folder), "/dev/", "/proc/")
 
     def hook(event, arguments):
-        writes = event in _CHANGES or event == "open" and (arguments[2] or 0) & _WRITES
-        if writes and isinstance(arguments[0], (str, Path)) and "__pycache__" not in str(arguments[0]):
-            if not os.path.abspath(arguments[0]).startswith(inside):
-                _OUTSIDE.append(f"{event} {arguments[0]}")
+        if event not in _CHANGES and not (event == "open" and (arguments[2] or 0) & _WRITES):
+            return
+        if _IN_FOLDER.get(event) and arguments[_IN_FOLDER[event]] != -1:
+            return                                      # `shutil.rmtree` at work in a folder that it has opened
+        for path in arguments[:2]:
+            if isinstance(path, (str, Path)) and "__pycache__" not in str(path) and not _is_mode(event, path):
+                if not os.path.abspath(path).startswith(inside):
+                    _OUTSIDE.append(f"{event} {path}")
     sys.addaudithook(hook)
 
 

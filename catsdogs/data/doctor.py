@@ -333,7 +333,8 @@ def _check_quarantine(photos, source, dest):
         raise CatsDogsError(
             f"{dest}: is, or contains, the folder with the "
             "photos; choose a folder beside it or in it")
-    if dest.exists() and not (dest/LOG).is_file() and (not dest.is_dir() or any(dest.iterdir())):
+    def is_new(): return dest.is_dir() and {f.name for f in dest.iterdir()} <= {NO_PHOTOS}
+    if dest.exists() and not (dest/LOG).is_file() and not is_new():
         raise CatsDogsError(f"{dest}: is not empty and no quarantine; choose another folder")
 
 def _inside(path, source):
