@@ -313,7 +313,8 @@ class Trial:
         "Any moment of the command"
         if fresh and not self.command.function:
             return Moment(number, seconds=dice.uniform(.1, 12), fresh=True)
-        if dice.random() < .5:
+        # what takes no second is over before a time comes
+        if dice.random() < .5 or self.undisturbed.seconds < 1:
             return Moment(number, step=dice.randint(1, self.undisturbed.steps))
         return Moment(number, seconds=dice.uniform(0, self.undisturbed.seconds))
 

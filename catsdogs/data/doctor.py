@@ -400,8 +400,9 @@ def _read_moves(log):
     if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows):
         raise CatsDogsError(f"{log}: is not the log of a quarantine")
     moves = [(Path(a), Path(b)) for a, b in rows[1:]]
-    if not all(a.is_absolute() and b.is_absolute() for a, b in moves):
-        raise CatsDogsError(f"{log}: is damaged (it names files without their folders)")
+    # a file keeps its name
+    if not all(a.is_absolute() and b.is_absolute() and a.name == b.name for a, b in moves):
+        raise CatsDogsError(f"{log}: is damaged (it names moves that no quarantine makes)")
     return moves
 
 # %% ../../nbs/library/data/doctor.ipynb #dd8c3489
