@@ -198,7 +198,9 @@ def _read_rows(path):
 
 def _check_ids(path, ids, sample):
     header, *rows = _read_rows(sample)
-    try: wanted = {int(row[header.index("id")]) for row in rows}
+    try:
+        column = header.index("id")
+        wanted = {int(row[column]) for row in rows}
     except (ValueError, IndexError) as e:
         raise CatsDogsError(f"{sample}: not a sample of a submission (it needs a column id with "
                             "a whole number in each row); download it again") from e
