@@ -34,7 +34,14 @@ app = typer.Typer(
            "--quiet prints results and errors only, --debug the traceback of an error.")
 
 class _Command(TyperCommand):
-    "A command whose help has a heading for each group of options"
+    "A command that says when it was stopped, and whose help has a heading for each group of options"
+    def invoke(self, ctx):
+        # typer would end without a word
+        try: return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("catsdogs: stopped", file=sys.stderr)
+            return 130
+
     def collect_usage_pieces(self, ctx):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 

@@ -25,6 +25,17 @@ def test_killed_and_typed_again(name, tmp_path):
         assert not wrong, f"{moment}: {wrong}"
 
 
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_in_one_line(number, status, tmp_path, monkeypatch, capsys):
+    "Every command says so when it is stopped, and the process has its own handlers again"
+    from catsdogs.cli import main
+    monkeypatch.setattr("catsdogs.drawing.dataset.draw_pets", lambda *arguments: signal.raise_signal(number))
+    before = signal.getsignal(number)
+    assert main(["data", "drawn", str(tmp_path/"pets")]) == status
+    assert capsys.readouterr().err == "catsdogs: stopped\n"
+    assert signal.getsignal(number) == before
+
+
 def test_the_suite_sees_what_is_left(tmp_path):
     "A file too many, one too few and one that differs are told apart from an undisturbed run"
     for name, text in {"one.csv": "a\n", "two.csv": "b\n"}.items():
