@@ -424,19 +424,22 @@ def find_photos(
         for entry in _entries(source, part):
             entries.append(entry)
             bar.update()
-        return _found(source, entries, classes)
+        return _found(source, entries, classes, lambda: bar.update(0))
 
-def _found(source, entries, classes):
-    "What the files of a source are, in natural order"
+def _found(source, entries, classes, tick):
+    "What the files of a source are, in natural order; `tick` shows the bar if two seconds are over"
     others = _others(entries)
+    tick()
     photos = [(name, place) for name, place in entries if place and _is_photo(name)]
     if not photos:
         held = FoundPhotos([], {}, others).others_in_words()
         names = f"files that end in {', '.join(photo_suffixes())}"
         raise CatsDogsError(f"{source}: holds no photos ({names})" + (f"; {held}" if held else ""))
     photos.sort(key=lambda photo: _natural(photo[0]))
+    tick()
     try: layout = read_layout([name for name, _ in photos], classes or "", _Tables(entries))
     except CatsDogsError as e: raise CatsDogsError(f"{source}: {e}") from e
+    tick()
     cards = [
         Photo(label=label, split=split, **place)
         for (_, place), label, split in zip(photos, layout.classes, layout.splits, strict=True)]
