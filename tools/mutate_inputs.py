@@ -13,6 +13,7 @@ import argparse
 import copy
 import csv
 import gzip
+import importlib
 import io
 import json
 import math
@@ -461,10 +462,13 @@ def try_reader(name, reader, n, seed):
 def prepare(folder):
     "A quiet process that keeps its files in the folder"
     os.environ.update(
-        CATSDOGS_CACHE=str(folder/"cache"), MPLCONFIGDIR=str(folder), CATSDOGS_DEVICE="cpu", TQDM_DISABLE="1")
+        CATSDOGS_CACHE=str(folder/"cache"), MPLCONFIGDIR=str(folder), TORCHINDUCTOR_CACHE_DIR=str(folder),
+        CATSDOGS_DEVICE="cpu", TQDM_DISABLE="1")
     tempfile.tempdir = str(folder)
     warnings.simplefilter("ignore")
     readers = Readers(folder)
+    for module in ("study.study", "training.callbacks", "runs.predict"):    # imports make folders of their own
+        importlib.import_module(f"catsdogs.{module}")
     watch_writes(folder)
     return readers.all()
 
