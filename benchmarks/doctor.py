@@ -67,6 +67,15 @@ def cropped(img, dice):
     return saved(img.crop((x, y, img.width - x, img.height - y)))
 
 
+def part(share):
+    "A rectangle somewhere in the picture, with this share of its area"
+    def change(img, dice):
+        width, height = round(img.width * share**.5), round(img.height * share**.5)
+        x, y = dice.randint(0, img.width - width), dice.randint(0, img.height - height)
+        return saved(img.crop((x, y, x + width, y + height)))
+    return change
+
+
 def plain(img, dice):
     return saved(Image.new("RGB", img.size, tuple(dice.randrange(256) for _ in range(3))))
 
@@ -95,7 +104,13 @@ WAYS = {
     "mirrored": (
         "near duplicate",
         lambda img, dice: saved(img.transpose(Image.Transpose.FLIP_LEFT_RIGHT))),
-    "border cut by 2%": ("near duplicate", cropped)}
+    "turned to the left": ("near duplicate", lambda img, dice: saved(img.transpose(Image.Transpose.ROTATE_90))),
+    "upside down": ("near duplicate", lambda img, dice: saved(img.transpose(Image.Transpose.ROTATE_180))),
+    "border cut by 2%": ("near duplicate", cropped),
+    "a part, of 80% of it": ("near duplicate", part(.8)),
+    "a part, of 60% of it": ("near duplicate", part(.6)),
+    "turned by 10 degrees": (
+        "near duplicate", lambda img, dice: saved(img.rotate(10, Image.Resampling.BILINEAR, fillcolor="grey")))}
 
 
 ORIGINAL = "original"   # of a copy: whether a method names it, the copy or both, is no mistake
@@ -161,6 +176,30 @@ def by_imagehash(folder, limit):
     return found
 
 
+def by_features(folder):
+    """The same for near duplicates, by what the network of the package makes of a photo
+
+    The limit is the cosine that one photo in a hundred reaches with another one that it is no copy of."""
+    from catsdogs.runs.predict import Predictor
+    predictor, names, features = Predictor(fast=True), [], []
+    for photo in list_photos(folder):
+        try: pixels = predictor.pixels(photo)
+        except UnreadablePhoto: continue
+        names.append(photo.name)
+        features.append(predictor.look(pixels[None])[1][0].float().numpy())
+    features = np.stack(features)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    cosine, found = features @ features.T, defaultdict(set)
+    np.fill_diagonal(cosine, -1)
+    unspoiled = np.array([".x" not in name for name in names])
+    nearest = cosine[np.ix_(unspoiled, unspoiled)].max(1)
+    limit = np.quantile(nearest, .99)
+    for i, j in zip(*np.nonzero(np.triu(cosine > limit)), strict=True):
+        pair = names[i], names[j]
+        for name in [n for n in pair if ".x" in n] or [pair[1]]: found[name].add("near duplicate")
+    return found
+
+
 def by_cleanvision(folder):
     "The same by cleanvision, with its own limits, on the files that can be decoded: others end it with an error"
     from cleanvision import Imagelab
@@ -217,6 +256,7 @@ def main():
     parser.add_argument("photos", type=Path)
     parser.add_argument("--clean", type=int, default=2000)
     parser.add_argument("--each", type=int, default=40)
+    parser.add_argument("--spoiled", action="store_true", help="leave the numbers of the whole zip as they are")
     args = parser.parse_args()
     photos = [replace(p, split=None) for p in list_photos(args.photos/"train.zip")]
     with tempfile.TemporaryDirectory() as d:
@@ -225,9 +265,11 @@ def main():
         result = dict(clean=sum(what is None for what in truth.values()), each=args.each)
         result["doctor"] = tried(by_doctor, truth, folder)
         for bits in (4, 8): result[f"imagehash_{bits}"] = tried(by_imagehash, truth, folder, bits)
+        result["features"] = tried(by_features, truth, folder)
         result["cleanvision"] = tried(by_cleanvision, truth, folder)
     assert set(result["doctor"]["false_alarms"]) <= set(PROBLEMS)
-    result["train_zip"] = whole_zip(args.photos/"train.zip")
+    result["train_zip"] = json.loads(RESULT.read_text())["train_zip"] if args.spoiled else whole_zip(
+        args.photos/"train.zip")
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({k: v for k, v in result.items() if k != "train_zip"}, indent=1))
     print({k: v for k, v in result["train_zip"].items() if k != "pairs"})

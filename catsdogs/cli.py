@@ -7,7 +7,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'main', 'demo
            'predict', 'study', 'show', 'toolbox', 'export', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
-import json, logging, os, re, sys, time, warnings
+import json, logging, os, re, signal, sys, time, warnings
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from inspect import Parameter, signature
@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand
 
 from . import __version__
-from .core import CatsDogsError, registered_names
+from .core import CatsDogsError, registered_names, remove_lock
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .training.recipes import find_recipe, Recipe
@@ -34,7 +34,14 @@ app = typer.Typer(
            "--quiet prints results and errors only, --debug the traceback of an error.")
 
 class _Command(TyperCommand):
-    "A command whose help has a heading for each group of options"
+    "A command that says when it was stopped, and whose help has a heading for each group of options"
+    def invoke(self, ctx):
+        # typer would end without a word
+        try: return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("catsdogs: stopped", file=sys.stderr)
+            return 130
+
     def collect_usage_pieces(self, ctx):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
@@ -74,8 +81,28 @@ def _habits(argv):
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
+@contextmanager
+def _tidy_ends():
+    "End on SIGTERM and SIGHUP as on Ctrl-C, so that nothing is left behind; yields the signals"
+    came, before = [], {}
+    def stop(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+    try:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # `nohup` has it ignored; only the main thread may ask for signals
+            if number and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    except ValueError: pass
+    try: yield came
+    finally:
+        for number, handler in before.items(): signal.signal(number, handler)
+
 def _fail(message):
-    print(f"catsdogs: error: {message}", file=sys.stderr)
+    # one line, whatever names and files have brought into it
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(message))
+    print(f"catsdogs: error: {text}", file=sys.stderr)
     return 2
 
 def main(
@@ -86,11 +113,13 @@ def main(
     debug = "--debug" in argv
     # their authors' concern, not the user's
     warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|PIL|tqdm)\b.*")
+    came = []
     try:
-        with _habits(argv) as args: status = app(args, standalone_mode=False, prog_name="catsdogs")
+        with _habits(argv) as args, _tidy_ends() as came:
+            status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
         print("catsdogs: stopped", file=sys.stderr)
-        return 130
+        status = 130
     except BrokenPipeError:                             # `catsdogs … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -98,6 +127,7 @@ def main(
         usage = hasattr(e, "format_message")            # typer's errors about the command line
         if debug or not (usage or isinstance(e, (CatsDogsError, OSError))): raise
         return _fail(_usage(e, argv) if usage and e.format_message() else e)
+    if came: return 128 + came[0]
     return status if isinstance(status, int) else 0
 
 def _usage(error, argv):
@@ -221,7 +251,9 @@ def demo(
 ) -> int:
     """Draw cats and dogs, train on them, judge, look inside: the whole story in one report.html.
     Two minutes, no download."""
-    if (out/"report.html").exists():
+    if _is_finished(out):
+        # a kill after the last step leaves it
+        remove_lock(out/".lock")
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
@@ -238,6 +270,12 @@ def demo(
         import webbrowser
         webbrowser.open(report.resolve().as_uri())
     return 0
+
+def _is_finished(run):
+    "Did this run come to its end, with its report? Without loading PyTorch"
+    try: info = json.loads((run/"run.json").read_text(encoding="utf8"))
+    except (OSError, ValueError): return False
+    return isinstance(info, dict) and info.get("state") == "finished" and (run/"report.html").exists()
 
 def _has_screen():
     "Is there somebody at a terminal, with a screen?"

@@ -4,17 +4,21 @@
 
 # %% auto #0
 __all__ = ['CatsDogsError', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed', 'atomic_path',
-           'write_atomic', 'explain_os_errors', 'cache_dir', 'source_digest', 'progress']
+           'write_atomic', 'remove_lock', 'remove_partial', 'atomic_folder', 'explain_os_errors', 'cache_dir',
+           'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
-import ast, errno, hashlib, os, random, shutil, sys, tempfile
-from contextlib import contextmanager
+import ast, errno, hashlib, os, random, re, shutil, sys, tempfile
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Iterable
 
 import numpy as np
+
+try: import fcntl
+except ImportError: fcntl = None    # Windows
 
 # %% ../nbs/library/core/core.ipynb #77bfb3fe
 class CatsDogsError(Exception):
@@ -83,16 +87,39 @@ def epoch_seed(
     return int(np.random.SeedSequence([seed % 2**32, epoch]).generate_state(1)[0])
 
 # %% ../nbs/library/core/core.ipynb #17e57435
+def _new_temporary(path):
+    "An empty file beside `path`, locked while this process lives, and the handle that holds the lock"
+    while True:
+        handle, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with suppress(OSError):                         # some network drives know no locks
+            if fcntl: fcntl.flock(handle, fcntl.LOCK_EX)
+        # another process may have taken it for abandoned before it was locked
+        if os.fstat(handle).st_nlink: return handle, Path(tmp)
+        os.close(handle)
+
+def _remove_abandoned(path):
+    "Remove what killed processes left beside `path`; the temporary file of a living one is locked"
+    if not fcntl: return
+    name = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\.tmp")
+    for entry in os.scandir(path.parent):
+        if not name.fullmatch(entry.name): continue
+        with suppress(OSError), open(entry.path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(entry.path)
+
 @contextmanager
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
 ):
-    "Yield a temporary path beside `path`, and rename it to `path` if the block succeeds"
+    """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds
+
+    What a killed process left of an earlier try is removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    tmp = Path(tmp)
+    _remove_abandoned(path)
+    handle, tmp = _new_temporary(path)
+    # Windows renames no open file
+    if not fcntl: os.close(handle)
     try:
         try: yield tmp
         except OSError: raise
@@ -106,7 +133,9 @@ def atomic_path(
         # mkstemp's files are private; the result gets an ordinary file's rights
         tmp.chmod(0o666 & ~umask)
         os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    finally:
+        tmp.unlink(missing_ok=True)
+        if fcntl: os.close(handle)
 
 def write_atomic(
     path:str|Path,  # the file to make or replace
@@ -116,6 +145,57 @@ def write_atomic(
     with atomic_path(path) as tmp:
         tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
     return Path(path)
+
+def remove_lock(
+    lock:str|Path # a lock file
+) -> None:
+    "Remove the lock file of a killed process; that of a living one stays"
+    from filelock import FileLock, Timeout
+    lock = Path(lock)
+    if not lock.exists(): return
+    with suppress(OSError, Timeout), FileLock(lock, timeout=0): lock.unlink(missing_ok=True)
+
+def remove_partial(
+    dest:str|Path # the folder that was to be made
+) -> None:
+    "Remove what a killed process left of a folder in `.NAME.partial`; that of a living one is locked"
+    from filelock import FileLock, Timeout
+    staging = _staging(dest)
+    if not staging.is_dir(): return
+    with suppress(Timeout, OSError), FileLock(staging/"lock", timeout=0):
+        shutil.rmtree(staging, ignore_errors=True)
+
+def _staging(dest):
+    dest = Path(os.path.abspath(dest))
+    return dest.with_name(f".{dest.name}.partial")
+
+@contextmanager
+def atomic_folder(
+    dest:str|Path # the folder to make; it must not exist, or be empty
+):
+    """Yield an empty folder beside `dest`, and rename it to `dest` if the block succeeds
+
+    What a killed process left of an earlier try is removed. Raises `CatsDogsError` if `dest` is not
+    empty, or another process is making it."""
+    from filelock import FileLock, Timeout
+    dest, staging = Path(dest), _staging(dest)
+    remove_partial(dest)
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise CatsDogsError(f"{dest} is not empty: choose a new folder")
+    staging.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(staging/"lock", timeout=0)
+    try: lock.acquire()
+    except Timeout as e:
+        raise CatsDogsError(f"{dest}: another process is making it right now; wait for that one") from e
+    try:
+        folder = staging/"folder"
+        folder.mkdir()
+        yield folder
+        if dest.exists(): dest.rmdir()
+        os.replace(folder, dest)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        lock.release()
 
 # %% ../nbs/library/core/core.ipynb #e1991db1
 @contextmanager

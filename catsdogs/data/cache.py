@@ -109,8 +109,6 @@ def _decode(photo, settings):
 
 def _fill_cache(file, photos, settings):
     "Decode all photos into `file`, and beside it a list of those that could not be read"
-    # left by a killed process: we hold its lock
-    for old in file.parent.glob(f".{file.name}.*.tmp"): old.unlink(missing_ok=True)
     _make_room(file.parent, len(photos) * settings.size**2 * 3)
     bad = {}
     decoded = map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")

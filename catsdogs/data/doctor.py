@@ -50,7 +50,7 @@ PROBLEMS = Registry(
         "duplicate": Problem("suspicious", "the same file is there twice", True),
         "contradiction": Problem("suspicious", "the same picture is in two classes", True),
         "near duplicate": Problem(
-            "suspicious", "nearly the same picture is there twice: resized, saved again, mirrored"),
+            "suspicious", "nearly the same picture is there twice: resized, saved again, mirrored, turned"),
         "leak": Problem(
             "suspicious", "the same picture, or the same animal, is on both sides of the split"),
         "mislabelled": Problem(
@@ -188,17 +188,25 @@ def _sharpness(grey):
 ALIKE = .85
 BITS = 10
 
+# words that lead to the first picture's name, and what makes the first of the second
+_WAYS = {
+    "nearly the same as": lambda thumbs: thumbs,
+    "a mirror image of": lambda thumbs: thumbs[:, :, ::-1],
+    "a copy, turned to the left, of": lambda thumbs: np.rot90(thumbs, -1, (1, 2)),
+    "a copy, upside down, of": lambda thumbs: np.rot90(thumbs, 2, (1, 2)),
+    "a copy, turned to the right, of": lambda thumbs: np.rot90(thumbs, 1, (1, 2))}
+
 def similar_pairs(
     thumbs:np.ndarray,  # n×32×32 grey levels
     alike:float=ALIKE,  # least correlation
     bits:int=BITS       # most bits of the perceptual hash that may differ, of 64
-) -> list[tuple[int, int, bool]]: # first, second, and whether the second is mirrored
-    "Pairs of pictures that look the same, also mirrored; pictures of one colour are like none"
+) -> list[tuple[int, int, str]]: # first, second, and what the second is, as "a mirror image of"
+    "Pairs of pictures that look the same, also mirrored or turned; pictures of one colour are like none"
     if len(thumbs) < 2: return []
     pairs = []
     rows, hashes = _unit_rows(thumbs), _perceptual_hashes(thumbs)
-    for mirrored in (False, True):
-        others = thumbs[:, :, ::-1] if mirrored else thumbs
+    for how, turn_back in _WAYS.items():
+        others = turn_back(thumbs)
         other_rows, other_hashes = _unit_rows(others), _perceptual_hashes(others)
         for i in progress(range(0, len(rows), 1000), "comparing all with all"):
             a, b = np.nonzero(rows[i:i + 1000] @ other_rows[i:].T > alike)
@@ -206,7 +214,7 @@ def similar_pairs(
             different = np.unpackbits(hashes[a] ^ other_hashes[b], axis=1).sum(1)
             near = different <= bits
             for first, second in zip(a[near].tolist(), b[near].tolist(), strict=True):
-                pairs.append((first, second, mirrored))
+                pairs.append((first, second, how))
     return sorted(pairs)
 
 def _unit_rows(thumbs, side=16):
@@ -260,10 +268,9 @@ def _twins(exams):
         seen.add(e.photo)
     readable = [e for e in exams if e.thumb is not None and e.photo not in seen]
     thumbs = np.stack([e.thumb for e in readable]) if readable else np.zeros((0, 32, 32), np.uint8)
-    for a, b, mirrored in similar_pairs(thumbs):
+    for a, b, how in similar_pairs(thumbs):
         if readable[b].photo in seen: continue
         seen.add(readable[b].photo)
-        how = "a mirror image of" if mirrored else "nearly the same as"
         twins.append(_Twin(readable[b].photo, readable[a].photo, how))
     return twins
 
@@ -333,7 +340,8 @@ def _check_quarantine(photos, source, dest):
         raise CatsDogsError(
             f"{dest}: is, or contains, the folder with the "
             "photos; choose a folder beside it or in it")
-    if dest.exists() and not (dest/LOG).is_file() and (not dest.is_dir() or any(dest.iterdir())):
+    def is_new(): return dest.is_dir() and {f.name for f in dest.iterdir()} <= {NO_PHOTOS}
+    if dest.exists() and not (dest/LOG).is_file() and not is_new():
         raise CatsDogsError(f"{dest}: is not empty and no quarantine; choose another folder")
 
 def _inside(path, source):
@@ -382,6 +390,8 @@ def undo_quarantine(
                 left.append(f"{printable(b)}: is not in {dest}")
             elif os.path.lexists(a):
                 left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
+            elif not a.parent.is_dir():
+                left.append(f"{printable(a)}: its folder is gone, so {printable(b)} stays; make the folder first")
             else:
                 _move(b, a)
                 back.append(a)
@@ -396,7 +406,11 @@ def _read_moves(log):
     except (csv.Error, OSError) as e: raise CatsDogsError(f"{log}: cannot be read ({e})") from e
     if rows[:1] != [["from", "to"]] or any(len(row) != 2 for row in rows):
         raise CatsDogsError(f"{log}: is not the log of a quarantine")
-    return [(Path(a), Path(b)) for a, b in rows[1:]]
+    moves = [(Path(a), Path(b)) for a, b in rows[1:]]
+    # a file keeps its name
+    if not all(a.is_absolute() and b.is_absolute() and a.name == b.name for a, b in moves):
+        raise CatsDogsError(f"{log}: is damaged (it names moves that no quarantine makes)")
+    return moves
 
 # %% ../../nbs/library/data/doctor.ipynb #dd8c3489
 _SHEET = """<!doctype html>

@@ -6,7 +6,7 @@
 __all__ = ['drawn_folder', 'drawn_dataloaders']
 
 # %% ../../nbs/library/data/drawn.ipynb #922efe71
-import hashlib, json, shutil
+import hashlib, json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,8 +35,6 @@ def drawn_folder(
         f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            # left by a killed process: we hold its lock
-            for old in folder.parent.glob(f".{folder.name}.*"): shutil.rmtree(old)
             if not folder.exists(): draw_pets(folder, n, size, seed, knobs)
     return folder
 

@@ -292,9 +292,10 @@ def _without_folders(names, rest, part, tables, breeds):
     by_name = dict(zip(part, found, strict=True)) if several else {}
     by_table = _by_tables(own, part, tables)
     both = [i for i in by_table if i in by_name and by_name[i] != by_table[i]]
-    if by_name and not breeds and _is_oxford(set(by_name.values())):
-        cats = sorted({c for c in by_name.values() if c[0].isupper()})
-        dogs = len(set(by_name.values())) - len(cats)
+    if by_name and not breeds and _is_oxford(set(filter(None, by_name.values()))):
+        named = set(filter(None, by_name.values()))
+        cats = sorted(c for c in named if c[0].isupper())
+        dogs = len(named) - len(cats)
         return labels, (
             f"these are Oxford's names, with {len(cats)} breeds of cats and {dogs} of "
             "dogs. Say which are the classes: --classes cat,dog or --classes breeds")

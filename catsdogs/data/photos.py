@@ -9,6 +9,7 @@ __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'RESIZE_METHODS', 'NO_PHOTOS',
 
 # %% ../../nbs/library/data/photos.ipynb #d47584c1
 import io, os, re, shutil, stat, zipfile, zlib
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +54,7 @@ class Photo:
     @property
     def name(self) -> str:
         "The file's own name, as `cat.0.jpg`"
-        return PurePosixPath(self.member).name if self.member else self.path.name
+        return self.member.rpartition("/")[2] if self.member else self.path.name
 
     @property
     def folder(self) -> str:
@@ -179,7 +180,8 @@ def _identified(data):
 
 # what decoders raise
 _DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError)
+    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError,
+    RuntimeError)
 
 def open_photo(
     source, # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor
@@ -272,26 +274,27 @@ def _natural(name):
     return [int(t[-300:]) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", name)]
 
 def _walk(root):
-    """The files below a folder, each with its entry
+    """The files below a folder: the name in it, with `/` between folders, the path, and the entry
 
-    A folder that cannot be entered comes with None. Linked folders come last, each folder once."""
+    A folder that cannot be entered comes without an entry. Linked folders come last, each folder once."""
     root = Path(root)
     above = {os.path.realpath(p) for p in (root.resolve(), *root.resolve().parents)}
-    seen, waiting, links = set(), [root], []
+    seen, waiting, links = set(), [(root, "")], deque()
     while waiting or links:
-        folder = waiting.pop() if waiting else links.pop(0)
+        folder, prefix = waiting.pop() if waiting else links.popleft()
         real = os.path.realpath(folder)
         if real in seen or folder != root and real in above: continue
         seen.add(real)
         try: entries = sorted(os.scandir(folder), key=lambda e: e.name)
         except OSError:
-            yield folder, None
+            yield prefix.rstrip("/") or ".", folder, None
             continue
         if any(e.name == NO_PHOTOS for e in entries): continue
         for entry in entries:
             if _is_hidden(entry.name): continue
-            if entry.is_dir(): (links if entry.is_symlink() else waiting).append(folder/entry.name)
-            elif entry.is_file() or entry.is_symlink(): yield folder/entry.name, entry
+            path, name = folder/entry.name, prefix + entry.name
+            if entry.is_dir(): (links if entry.is_symlink() else waiting).append((path, f"{name}/"))
+            elif entry.is_file() or entry.is_symlink(): yield name, path, entry
 
 def _stamp(entry):
     "Size and time of the last change; nothing for a link that leads nowhere"
@@ -301,8 +304,7 @@ def _stamp(entry):
 
 def _folder_entries(root):
     "Name and place of each file; a folder that cannot be entered has no place"
-    for path, entry in _walk(root):
-        name = path.relative_to(root).as_posix()
+    for name, path, entry in _walk(root):
         if entry is None: yield name, None
         elif _is_photo(name): yield name, dict(path=path, **_stamp(entry))
         else: yield name, dict(path=path)
@@ -335,7 +337,7 @@ def is_web_page(
 
 def _open_zip(path):
     try: return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as e:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
         why = e
         if Path(path).is_file() and is_web_page(path):
             why = "it is a web page; sign in in the browser, accept what the page asks for"
@@ -381,6 +383,7 @@ class FoundPhotos:
     def chosen(self) -> list[Photo]:
         "The photos of the data set; raises `CatsDogsError` if it has to be asked which classes they have"
         if self.question: raise CatsDogsError(f"{self.source}: {self.question}")
+        if not self.left_out: return list(self.photos)
         return [p for p in self.photos if p not in self.left_out]
 
     def others_in_words(self) -> str:
@@ -416,16 +419,27 @@ def find_photos(
 
     Raises `CatsDogsError` if there are none."""
     source = check_source(source)
-    entries = list(_entries(source, part))
+    with progress(None, "looking for photos") as bar:
+        entries = []
+        for entry in _entries(source, part):
+            entries.append(entry)
+            bar.update()
+        return _found(source, entries, classes, lambda: bar.update(0))
+
+def _found(source, entries, classes, tick):
+    "What the files of a source are, in natural order; `tick` shows the bar if two seconds are over"
     others = _others(entries)
+    tick()
     photos = [(name, place) for name, place in entries if place and _is_photo(name)]
     if not photos:
         held = FoundPhotos([], {}, others).others_in_words()
         names = f"files that end in {', '.join(photo_suffixes())}"
         raise CatsDogsError(f"{source}: holds no photos ({names})" + (f"; {held}" if held else ""))
     photos.sort(key=lambda photo: _natural(photo[0]))
+    tick()
     try: layout = read_layout([name for name, _ in photos], classes or "", _Tables(entries))
     except CatsDogsError as e: raise CatsDogsError(f"{source}: {e}") from e
+    tick()
     cards = [
         Photo(label=label, split=split, **place)
         for (_, place), label, split in zip(photos, layout.classes, layout.splits, strict=True)]
@@ -448,9 +462,10 @@ def _others(entries):
     "Kind → names of the files that are neither photos nor texts"
     found = {}
     for name, place in entries:
+        if place and _is_photo(name): continue
         suffix = PurePosixPath(name).suffix.lower()
         if place is None: kind = "folders that cannot be entered"
-        elif _is_photo(name) or suffix in _TEXTS: continue
+        elif suffix in _TEXTS: continue
         else: kind = suffix if 1 < len(suffix) < 12 else "without a suffix"
         found.setdefault(kind, []).append(printable(name))
     return found

@@ -7,7 +7,7 @@ __all__ = ['SOURCES', 'RECORD', 'KAGGLE_INPUT', 'Source', 'download', 'unpack', 
            'recorded_competition', 'sample_submission']
 
 # %% ../../nbs/library/data/sources.ipynb #6f6f5d7a
-import json, os, shutil, time, zipfile, zlib
+import errno, json, os, shutil, time, zipfile, zlib
 import gzip, http.client, tarfile, urllib.error, urllib.request
 from collections import Counter
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from ..core import CatsDogsError, explain_os_errors, progress, write_atomic
+from ..core import (
+    CatsDogsError, explain_os_errors, progress, remove_partial, write_atomic)
 from .kaggle_client import (
     Competition, connect, explain_kaggle_errors, find_competition)
 from .photos import SUFFIXES, is_web_page
@@ -238,7 +239,8 @@ def _readable(path):
         why = str(e) or type(e).__name__
         raise CatsDogsError(f"{path}: damaged or cut off ({why}); download it again") from e
     except OSError as e:
-        if e.errno is not None: raise                   # the disk's; gzip's errors have no number
+        # the disk's; gzip's errors have no number, and a zip may point to before its start
+        if e.errno not in (None, errno.EINVAL): raise
         raise CatsDogsError(f"{path}: damaged ({e}); download it again") from e
 
 def unpack(
@@ -311,7 +313,8 @@ def _count_photos(folder):
 def _read_record(folder):
     try: record = json.loads((folder/RECORD).read_text(encoding="utf8"))
     except (OSError, ValueError): return None
-    return record if isinstance(record, dict) and isinstance(record.get("photos"), dict) else None
+    if not isinstance(record, dict) or not isinstance(record.get("photos"), dict): return None
+    return record if all(type(n) is int for n in record["photos"].values()) else None
 
 def _already_there(dest, name, title, expected):
     """The data set, if `dest` holds it; None if nothing is there
@@ -353,7 +356,9 @@ def _alone(staging, dest):
 def _arrive(dest, name, source, get_archive):
     "Make the folder `dest` from the archive that `get_archive(staging)` brings"
     dest = Path(os.path.abspath(dest))
-    if there := _already_there(dest, name, source.title, source.photos): return there
+    if there := _already_there(dest, name, source.title, source.photos):
+        remove_partial(dest)
+        return there
     staging = dest.with_name(f".{dest.name}.partial")
     with explain_os_errors(f"making {dest}"):
         staging.mkdir(parents=True, exist_ok=True)

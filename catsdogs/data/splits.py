@@ -143,14 +143,15 @@ def split_photos(
 
 def _share(label, side, photos, train, valid):
     "Add one class to both lists; a side that chance left empty gets the photo that came closest"
-    order = sorted(side["train"] + side["valid"], key=lambda i: hash_fraction(photos[i].name))
-    if len(order) < 2:
+    both = side["train"] + side["valid"]
+    if len(both) < 2:
         raise CatsDogsError(
-            f"class {label} has {len(order)} photo(s) in the "
+            f"class {label} has {len(both)} photo(s) in the "
             "sets for training and validation: it needs two")
-    v = set(side["valid"]) or {order[0]}
-    if len(v) == len(order): v.discard(order[-1])
-    train += [i for i in order if i not in v]
+    def place(i): return hash_fraction(photos[i].name)
+    v = set(side["valid"]) or {min(both, key=place)}
+    if len(v) == len(both): v.discard(max(both[::-1], key=place))
+    train += [i for i in both if i not in v]
     valid += v
 
 def _limited(photos, idx, limit):

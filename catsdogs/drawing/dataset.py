@@ -6,7 +6,7 @@
 __all__ = ['EASY', 'Variation', 'make_variation', 'pet_spec', 'draw_pet', 'draw_pixels', 'draw_pets', 'read_specs']
 
 # %% ../../nbs/library/drawing/dataset.ipynb #b72c49ae
-import csv, multiprocessing, os, shutil, sys, tempfile, zlib
+import csv, multiprocessing, os, signal, sys, threading, time, zlib
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 import numpy as np
 
-from ..core import CatsDogsError, explain_os_errors, progress, unknown_name
+from ..core import atomic_folder, CatsDogsError, explain_os_errors, progress, unknown_name
 from .pets import COATS, EARS, OCCLUDERS, PetSpec, PLACES, POSES, SPECIES
 from .scenes import draw
 
@@ -163,13 +163,23 @@ def draw_pet(
     return draw(pet_spec(2 * number + SPECIES.index(species), seed), size).image
 
 # %% ../../nbs/library/drawing/dataset.ipynb #cf1a7334
+def _end_with(parent):
+    "Let this process end when its parent does, however that ended; Ctrl-C is the parent's concern"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)
+    def watch():
+        while os.getppid() == parent: time.sleep(.2)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+
 def _map_processes(function, items, chunk=8):
     "`map` on all cores where processes can be forked, else one after the other"
     if len(items) < 4 * chunk or not sys.platform.startswith("linux"):
         yield from map(function, items)
         return
     with ProcessPoolExecutor(
-        os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+        os.cpu_count(), mp_context=multiprocessing.get_context("fork"),
+        initializer=_end_with, initargs=(os.getpid(),)) as pool:
         try: yield from pool.map(function, items, chunksize=chunk)
         except BrokenProcessPool as e:
             raise CatsDogsError(
@@ -201,12 +211,10 @@ _PALETTE = bytes.fromhex(
     "202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff")
 
 # %% ../../nbs/library/drawing/dataset.ipynb #375513e4
-def _check_destination(dest, n, size):
+def _check_wishes(n, size):
     if n < 2:
         raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
     if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
-    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise CatsDogsError(f"{dest} is not empty: choose a new folder")
 
 def _write_specs(folder, rows):
     "`rows`: the name of each file, and its specification"
@@ -227,20 +235,13 @@ def draw_pets(
     Raises `CatsDogsError` rather than overwrite anything.
     """
     dest = Path(dest)
-    _check_destination(dest, n, size)
-    with explain_os_errors(f"writing drawings to {dest}"):
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
-        try:
-            for name in (*SPECIES, "masks"): (folder/name).mkdir()
-            (folder/"masks"/".nomedia").touch()
-            draw_file = partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs)
-            rows = list(progress(_map_processes(draw_file, range(n)), "drawing", n))
-            _write_specs(folder, rows)
-            folder.chmod(0o755)
-            if dest.exists(): dest.rmdir()
-            folder.rename(dest)
-        finally: shutil.rmtree(folder, ignore_errors=True)
+    _check_wishes(n, size)
+    with explain_os_errors(f"writing drawings to {dest}"), atomic_folder(dest) as folder:
+        for name in (*SPECIES, "masks"): (folder/name).mkdir()
+        (folder/"masks"/".nomedia").touch()
+        draw_file = partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs)
+        rows = list(progress(_map_processes(draw_file, range(n)), "drawing", n))
+        _write_specs(folder, rows)
     return dest
 
 def _from_text(field, text):
@@ -255,8 +256,12 @@ def read_specs(
     if not file.exists():
         raise CatsDogsError(f"{folder}: holds no drawings.csv; `draw_pets` makes such folders")
     known, specs = {f.name: f for f in fields(PetSpec)}, {}
-    with open(file, newline="", encoding="utf8") as f:
-        for row in csv.DictReader(f):
-            name = row.pop("file")
-            specs[name] = PetSpec(**{k: _from_text(known[k], text) for k, text in row.items()})
+    try:
+        with open(file, newline="", encoding="utf8") as f:
+            for row in csv.DictReader(f):
+                name = row.pop("file")
+                specs[name] = PetSpec(**{k: _from_text(known[k], text) for k, text in row.items()})
+    except (KeyError, TypeError, ValueError, OverflowError, csv.Error, CatsDogsError) as e:
+        why = " ".join(str(e).split()) or type(e).__name__
+        raise CatsDogsError(f"{file}: damaged after {len(specs)} drawings ({why}); draw the folder again") from e
     return specs

@@ -174,10 +174,9 @@ def check_submission(
     sample:str|Path|None=None   # Kaggle's sampleSubmission.csv: the ids must be the same
 ) -> int: # how many rows it has
     "Check a submission as Kaggle would; raises `CatsDogsError` with the first row that is wrong"
-    with open(path, newline="", encoding="utf8", errors="replace") as f:
-        header, *rows = list(csv.reader(f)) or [[]]
+    header, *rows = _read_rows(path)
     if header != ["id", "label"]:
-        raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)}")
+        raise CatsDogsError(f"{path}: the header must be id,label, not {','.join(header)!r}")
     for i, row in enumerate(rows, 2):
         try: ok = len(row) == 2 and int(row[0]) >= 0 and 0 <= float(row[1]) <= 1
         except ValueError: ok = False
@@ -190,9 +189,21 @@ def check_submission(
     if sample is not None: _check_ids(path, set(ids), sample)
     return len(rows)
 
+def _read_rows(path):
+    "The rows of a table, at least one"
+    try:
+        with open(path, newline="", encoding="utf8", errors="replace") as f:
+            return list(csv.reader(f)) or [[]]
+    except csv.Error as e: raise CatsDogsError(f"{path}: not a table ({e})") from e
+
 def _check_ids(path, ids, sample):
-    with open(sample, newline="", encoding="utf8") as f:
-        wanted = {int(r["id"]) for r in csv.DictReader(f)}
+    header, *rows = _read_rows(sample)
+    try:
+        column = header.index("id")
+        wanted = {int(row[column]) for row in rows}
+    except (ValueError, IndexError) as e:
+        raise CatsDogsError(f"{sample}: not a sample of a submission (it needs a column id with "
+                            "a whole number in each row); download it again") from e
     if wanted != ids:
         raise CatsDogsError(
             f"{path}: {len(wanted - ids)} ids are missing and {len(ids - wanted)} are too many")

@@ -296,6 +296,10 @@ class Run:
                 _check_weights(build_model(info.model, info.size, n_out), weights, self)
         model = build_model(info.model, info.size, n_out)
         _check_weights(model, weights, self)
+        bad = next((name for name, w in weights.items() if not w.isfinite().all()), None)
+        if bad:
+            raise CatsDogsError(f"{file}: {_shortened(bad)} holds NaN or infinity, so that it cannot answer; "
+                                "train the run again, with a smaller learning rate")
         model.load_state_dict(weights)
         return model.eval()
 
@@ -367,6 +371,8 @@ class Run:
         if shapes != dict(means=(c, d), precision=(d, d), limit=()):
             raise CatsDogsError(f"{file}: damaged (it does not hold {c} means, a precision and a "
                                 "limit); delete it, and the run answers without saying neither")
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise CatsDogsError(f"{file}: holds NaN or infinity; delete it, and the run answers without saying neither")
         return MahalanobisDetector(
             tensors["means"].float(), tensors["precision"].float(), tensors["limit"].item())
 

@@ -110,6 +110,9 @@ class Predictor:
 
         No picture is neither, if the run has not learned what is familiar."""
         probabilities, features = self.look(pixels)
+        if not probabilities.isfinite().all():
+            raise CatsDogsError("the network answers NaN: its weights are too large; train it with a "
+                                "smaller learning rate")
         neither = torch.zeros(len(features), dtype=torch.bool)
         if self.familiar: neither = self.familiar.distance(features) > self.familiar.limit
         return list(zip(probabilities.tolist(), neither.tolist()))

@@ -53,6 +53,7 @@ def varied_fields(
     rows:list[dict] # of a study
 ) -> dict: # field → its values, in the order in which they were tried
     "What a study varied, from its rows"
+    if not rows: raise CatsDogsError("a study without runs: there is nothing to compare")
     def tried(field): return list(dict.fromkeys(row[field] for row in rows))
     return {field: tried(field) for field in rows[0] if field not in _OUTCOME}
 

@@ -20,6 +20,7 @@ from ..data.photos import list_photos, evenly_spaced
 from ..evaluation.metrics import score
 from ..runs.folder import as_run, MODEL_FILE, Run
 from .design import check_fields
+from .effects import varied_fields
 from ..training.regularizers import sparsity
 from ..training.train import Diverged, recorded_settings, RunSettings, train_run
 
@@ -279,10 +280,38 @@ def study_rows(
     folder:str|Path # a study's folder
 ) -> list[dict]: # in the order of the runs
     "What the finished runs of a study scored"
-    rows = [
-        json.loads(f.read_text(encoding="utf8"))
-        for f in sorted(Path(folder).glob("runs/*/row.json"))]
-    return [r for r in rows if "run" in r]
+    rows = []
+    for file in sorted(Path(folder).glob("runs/*/row.json")):
+        row = _read_row(file)
+        # a run that was killed before the study noted its number
+        if "run" not in row: continue
+        _check_row(row, rows[0] if rows else row, file)
+        rows.append(row)
+    return rows
+
+_NUMBERS = ("accuracy", "valid_loss", "last_accuracy", "train_accuracy", "train_loss", "zero_weights")
+
+def _read_row(file):
+    "What a `row.json` holds"
+    try: row = json.loads(file.read_text(encoding="utf8"))
+    except (OSError, ValueError, RecursionError) as e:
+        raise CatsDogsError(f"{file}: cannot be read ({e}); study in another folder") from e
+    if isinstance(row, dict): return row
+    raise CatsDogsError(f"{file}: is not the row of a run; study in another folder")
+
+def _check_row(row, first, where):
+    "Raise `CatsDogsError` if this is not a run of the study of which `first` is one"
+    def is_number(value): return type(value) in (int, float) and abs(value) < 1e300
+    numbers = [row[name] for name in _NUMBERS if row.get(name) is not None]
+    outcome = row.get("outcome")
+    sound = (
+        all(isinstance(value, str | int | float | None) for value in row.values())
+        and outcome in ("finished", "diverged")
+        and all(map(is_number, [row.get("seed"), *numbers]))
+        and (outcome == "diverged" or row.get("accuracy") is not None)
+        and set(varied_fields([row])) == set(varied_fields([first])))
+    if not sound:
+        raise CatsDogsError(f"{where}: is not a run of this study, or damaged; study in another folder")
 
 def write_results(
     folder:str|Path # a study's folder
@@ -304,5 +333,9 @@ def read_results(
         if column in ("train_losses", "valid_losses", "accuracies"): return text
         try: return json.loads(text)
         except ValueError: return text or None
-    with open(file, newline="", encoding="utf8") as f: rows = list(csv.DictReader(f))
-    return [{column: value(column, text) for column, text in row.items()} for row in rows]
+    try:
+        with open(file, newline="", encoding="utf8") as f: rows = list(csv.DictReader(f, restval=""))
+    except (csv.Error, UnicodeDecodeError) as e: raise CatsDogsError(f"{file}: not a table ({e})") from e
+    rows = [{column: value(column, text) for column, text in row.items() if column} for row in rows]
+    for i, row in enumerate(rows, 2): _check_row(row, rows[0], f"{file}, line {i}")
+    return rows

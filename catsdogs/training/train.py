@@ -19,7 +19,7 @@ from fastai.learner import Learner
 from filelock import FileLock, Timeout
 import torch
 
-from ..core import source_digest, cache_dir, CatsDogsError, explain_os_errors
+from ..core import cache_dir, CatsDogsError, explain_os_errors, remove_lock, source_digest
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.photos import list_photos, Photo, printable
@@ -117,6 +117,7 @@ def train_run(
     out = Path(out)
     old = _interrupted(out, resume)
     if old and old.info.state == "finished":
+        remove_lock(out/".lock")
         _check_photos(source, old)
         return old
     if old: settings = recorded_settings(old, settings.recipe.weights)
