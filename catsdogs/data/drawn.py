@@ -23,12 +23,12 @@ def drawn_folder(
     n:int=2000,             # how many, half of them cats
     size:int=128,           # side, pixels
     seed:int=0,             # which set
-    knobs:Variation=Variation()     # how varied
+    variation:Variation=Variation()     # how varied
 ) -> Path: # as `draw_pets` makes them
     """A folder of drawings in the cache, drawn now if it is not there yet
 
     It is safe to call from several processes."""
-    about = source_digest("drawing") + json.dumps([n, size, seed, asdict(knobs)])
+    about = source_digest("drawing") + json.dumps([n, size, seed, asdict(variation)])
     key = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
     with explain_os_errors(
@@ -37,16 +37,17 @@ def drawn_folder(
         with FileLock(folder.with_suffix(".lock")):
             # left by a killed process: we hold its lock
             for old in folder.parent.glob(f".{folder.name}.*"): shutil.rmtree(old)
-            if not folder.exists(): draw_pets(folder, n, size, seed, knobs)
+            if not folder.exists(): draw_pets(folder, n, size, seed, variation)
     return folder
 
 def drawn_dataloaders(
     n:int=2000,             # how many drawings, training and validation together
     size:int=128,           # their side, pixels
     seed:int=0,             # which set
-    knobs:Variation=Variation(),    # how varied
+    variation:Variation=Variation(),    # how varied
     bs:int=64,              # drawings in a batch
     batch_tfms=()           # fastai batch transforms, as augmentation
 ) -> DataLoaders:
     "fastai `DataLoaders` over drawn cats and dogs; a fifth is kept for validation"
-    return photo_dataloaders(drawn_folder(n, size, seed, knobs), DataSettings(size), bs, batch_tfms)
+    folder = drawn_folder(n, size, seed, variation)
+    return photo_dataloaders(folder, DataSettings(size), bs, batch_tfms)
