@@ -81,7 +81,7 @@ def speed_callbacks(
     return cbs
 
 def recipe_callbacks(
-    recipe:Recipe   # what it says of freezing, resizing, averaging and penalties is used
+    recipe:Recipe   # each ingredient that acts in the training loop is used
 ) -> list:
     "What a recipe adds to the training loop, one line for each ingredient"
     r, cbs = recipe, []
