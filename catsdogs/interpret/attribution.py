@@ -26,11 +26,17 @@ from ..models.receptive_field import map_layers, receptive_field_of
 # %% ../../nbs/library/interpret/attribution.ipynb #d541b7c9
 class Score(nn.Module):
     "A network as captum wants it: pictures → n×k numbers, of which each may be the target"
-    def __init__(self, net, kept, unit=None):
+    def __init__(self,
+        net,      # takes n×3×h×w
+        kept,     # layer → output, filled while the network runs
+        unit=None # the `Unit` to score; None: the classes
+    ):
         super().__init__()
         self.net, self.kept, self.unit = net, kept, unit
 
-    def forward(self, x):
+    def forward(self,
+        x # pictures, n×3×h×w from 0 to 1
+    ):
         out = self.net(x)
         if self.unit is None: return class_logits(out)
         return self.unit.values(self.kept[self.unit.layer])[:, None]

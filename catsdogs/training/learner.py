@@ -48,10 +48,20 @@ class OneLogitLoss(BCEWithLogitsLossFlat):
     """
     y_int = True  # lets fastai's MixUp and CutMix mix the losses of two labels
     label_smoothing = 0.                                # set by `SmoothLabels` while it trains
-    def __call__(self, inp: Tensor, targ: Tensor, **kwargs) -> Tensor:
+    def __call__(self,
+        inp:Tensor,  # n×1 logits
+        targ:Tensor, # n classes, 0 or 1; a share between them after MixUp
+        **kwargs     # for fastai's loss
+    ) -> Tensor:
         return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
-    def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
-    def decodes(self, x:Tensor) -> Tensor: return x.argmax(-1)
+    def activation(self,
+        x:Tensor # n×1 logits
+    ) -> Tensor:
+        return class_probabilities(x)
+    def decodes(self,
+        x:Tensor # n×2 probabilities, from `activation`
+    ) -> Tensor:
+        return x.argmax(-1)
 
 def one_logit_accuracy(
     inp:Tensor, # n×1 logits, or n×(number of classes)
@@ -183,7 +193,10 @@ def _recipe_for(dls, model, recipe, size, changes):
 # %% ../../nbs/library/training/learner.ipynb #5cb9186e
 class PhotoLearner(Learner):
     "A fastai `Learner` that an `export` which fails leaves as it was"
-    def export(self, fname:str|Path="export.pkl", **kwargs) -> None:
+    def export(self,
+        fname:str|Path="export.pkl", # the file, in the learner's folder
+        **kwargs                     # for fastai's `export`
+    ) -> None:
         "fastai's `export`, for `load_learner`; raises `CatsDogsError` for what no pickle can hold"
         dls, opt, file = self.dls, self.opt, (self.path/fname).resolve()
         unfinished = file.with_name(f".{file.name}.tmp")
