@@ -678,14 +678,13 @@ def study(
         sample=lambda: random_sample(n, **fields))
     if design not in designs:
         raise CatsDogsError(unknown_name("design", design, designs))
+    data = DataSettings(split=split, valid=valid, limit=limit, classes=classes)
     if path is not None and (path / "run.json").is_file():
         source, base = settings_of(path, epochs=epochs, size=size, model=model)
     else:
         chosen = find_recipe(
             recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
-        source = path or drawn_folder(800, chosen.size)
-        base = RunSettings(
-            chosen, DataSettings(split=split, valid=valid, limit=limit, classes=classes))
+        source, base = path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
     settings = StudySettings(designs[design](), base, seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line)
     except KeyboardInterrupt:
@@ -835,12 +834,7 @@ def submit(
     from catsdogs.runs.folder import shipped_run
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
     contest, metric = agree_on_answer(path, competition, metric)
-    if metric == "logloss" and threshold is not None:
-        raise CatsDogsError(
-            "--threshold is for --metric accuracy; the log loss wants probabilities, see --clip")
-    if metric == "accuracy" and clip is not None:
-        raise CatsDogsError(
-            "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
+    _check_for_metric(metric, clip, threshold)
     run = run or shipped_run().path
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
@@ -849,27 +843,31 @@ def submit(
     if sample: check_submission(out, sample)
     checked = ", the ids of the sample" if sample else ""
     print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}")
-    c = done.choice
-    measured = (
-        f"chosen on {c.n:,} validation photos ("
-        + (f"log loss {c.log_loss:.3f}" if metric == "logloss" else f"{c.accuracy:.1%} right")
-        + " there)"
-        if c.n
-        else "not measured: "
-        + (
-            "you gave it"
-            if (clip if metric == "logloss" else threshold) is not None
-            else "the run's validation photos are no longer there"))
-    print(
-        (f"clipped at {c.clip:.4f}" if metric == "logloss" else f"1 above {c.threshold:.2f}")
-        + ", "
-        + measured)
+    print(_choice_in_words(done.choice, metric, clip if metric == "logloss" else threshold))
     if done.unreadable:
         print(
             f"{len(done.unreadable)} photos could not be read "
             f"and got one half, as {done.unreadable[0].error}")
     if upload: print(upload_submission(kaggle, out, contest, message or f"catsdogs {run.name}"))
     return 0
+
+def _check_for_metric(metric, clip, threshold):
+    "Raise `CatsDogsError` for an option that does not go with the metric"
+    if metric == "logloss" and threshold is not None:
+        raise CatsDogsError(
+            "--threshold is for --metric accuracy; the log loss wants probabilities, see --clip")
+    if metric == "accuracy" and clip is not None:
+        raise CatsDogsError(
+            "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
+
+def _choice_in_words(choice, metric, given):
+    "The clip or the threshold of a submission, and how it was chosen"
+    is_loss = metric == "logloss"
+    chosen = f"clipped at {choice.clip:.4f}" if is_loss else f"1 above {choice.threshold:.2f}"
+    score = f"log loss {choice.log_loss:.3f}" if is_loss else f"{choice.accuracy:.1%} right"
+    if choice.n: return f"{chosen}, chosen on {choice.n:,} validation photos ({score} there)"
+    if given is not None: return f"{chosen}, not measured: you gave it"
+    return f"{chosen}, not measured: the run's validation photos are no longer there"
 
 def _sign_in(contest):
     """Kaggle's client.

@@ -233,6 +233,20 @@ def _optimizer_for(recipe, speed):
         return partial(optimizer, dtype=torch.bfloat16)
     return optimizer
 
+def _callbacks_for(recipe, speed, fast, seed, extra):
+    "Those for speed, those of the recipe and those asked for, and MixUp if no other mixes already"
+    cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
+    if seed is not None: cbs.append(SeedEpochs(seed))
+    if any(isinstance(cb, (MixUp, CutMix)) for cb in extra): return cbs
+    return cbs + mix_callbacks(recipe_policy(recipe))
+
+def _options_for(recipe, speed, is_own):
+    "What fastai's `Learner` is told besides: optimizer, metric, and groups of a timm network's layers"
+    options = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
+    if recipe.model.startswith("timm:") and not is_own: options["splitter"] = backbone_splitter
+    if recipe.freeze_epochs: options["train_bn"] = False
+    return options
+
 def photo_learner(
     # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
     dls:DataLoaders,
@@ -260,14 +274,9 @@ def photo_learner(
     if "loss_func" not in kwargs:
         n_out = _own_outputs(net, xb) if net is model else n_outputs(_n_classes(dls))
         kwargs["loss_func"] = _loss_for(n_out, _n_classes(dls))
-    cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
-    if seed is not None: cbs.append(SeedEpochs(seed))
-    if not any(isinstance(cb, (MixUp, CutMix)) for cb in extra):
-        cbs += mix_callbacks(recipe_policy(recipe))
-    chosen = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
-    if recipe.model.startswith("timm:") and net is not model: chosen["splitter"] = backbone_splitter
-    if recipe.freeze_epochs: chosen["train_bn"] = False
-    learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **{**chosen, **kwargs})
+    cbs = _callbacks_for(recipe, speed, fast, seed, extra)
+    options = _options_for(recipe, speed, is_own=net is model) | kwargs
+    learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **options)
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     # as `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
     if recipe.freeze_epochs: learn.freeze()
