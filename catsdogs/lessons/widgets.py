@@ -54,7 +54,8 @@ def widget_html(
     files_name:str, # of its style and its script in `lessons/static`, without the suffix
     css_class:str,  # of the element
     body:str,       # HTML inside it
-    *arguments      # what the script's `start` gets besides the element; anything that JSON can say
+    *arguments,     # what the script's `start` gets besides the element; anything that JSON can say
+    shared_style:str|None=None  # a style that several widgets share, likewise; it comes first
 ) -> str: # HTML
     """A piece of a page with its own style and script.
 
@@ -62,7 +63,9 @@ def widget_html(
     """
     given = "".join(f", {_for_script(argument)}" for argument in arguments)
     name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
-    return f"""<style>{static_text(files_name + ".css")}</style>
+    styles = (shared_style, files_name) if shared_style else (files_name,)
+    style = "".join(static_text(f"{one}.css") for one in styles)
+    return f"""<style>{style}</style>
 <div class="{css_class}" id="{name}">{body}</div>
 <script>(() => {{ {static_text(files_name + ".js")}
 const copies = document.querySelectorAll("#{name}:not([data-ready])");
