@@ -1,6 +1,7 @@
 """The checks that take seconds. `make check` calls this, and `make test` begins with it.
 
-Notebooks clean and package exported, README in step, imports contract, ruff, documented parameters, import of every benchmark.
+Notebooks clean and package exported, README in step, imports contract, ruff, documented parameters, and
+import of every benchmark.
 """
 import os
 import subprocess
