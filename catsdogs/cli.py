@@ -864,10 +864,11 @@ def _choice_in_words(choice, metric, given):
     "The clip or the threshold of a submission, and how it was chosen"
     is_loss = metric == "logloss"
     chosen = f"clipped at {choice.clip:.4f}" if is_loss else f"1 above {choice.threshold:.2f}"
+    if not choice.n:
+        why = "the run's validation photos are no longer there" if given is None else "you gave it"
+        return f"{chosen}, not measured: {why}"
     score = f"log loss {choice.log_loss:.3f}" if is_loss else f"{choice.accuracy:.1%} right"
-    if choice.n: return f"{chosen}, chosen on {choice.n:,} validation photos ({score} there)"
-    if given is not None: return f"{chosen}, not measured: you gave it"
-    return f"{chosen}, not measured: the run's validation photos are no longer there"
+    return f"{chosen}, chosen on {choice.n:,} validation photos ({score} there)"
 
 def _sign_in(contest):
     """Kaggle's client.
