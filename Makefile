@@ -1,6 +1,6 @@
 # make install   the environment in .venv (uses one that is there already), and the git hooks that keep notebooks clean
 # make demo      draws cats and dogs, trains, judges, looks inside; ends with runs/demo/report.html (uses the run that is there already)
-# make check     the checks that take seconds: notebooks clean, package exported, README, imports, ruff, benchmarks
+# make check     the checks that take seconds: notebooks clean, package exported, README, imports, ruff, documented parameters, benchmarks
 # make test      everything: make check, notebooks, layers, command line, browser
 # make lint      what ruff objects to; tools/lint_baseline.json counts the old offences, which may only fall
 # make engine    what the toolbox computes with in the browser (needs npm)

@@ -1,6 +1,7 @@
 """The recorded experiment of interpret/attribution: which maps can be trusted?
 
-Usage: python benchmarks/attribution.py [--out benchmarks/results/attribution.csv] [--seeds 3] [--drawings 100] [--model codelab]
+Usage: python benchmarks/attribution.py [--out benchmarks/results/attribution.csv] [--seeds 3]
+                                        [--drawings 100] [--model codelab]
 
 Each seed trains a network of its own on the same 2,400 drawings (`drawn_run`) and is examined on
 drawings that no network has seen. One row for each seed and method, the mean over the drawings;

@@ -1,7 +1,8 @@
 """The recorded experiment of training/train: the codelab's recipe, by network, number of photos and
 number format.
 
-Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3] [--only small|all] [--model codelab|dense]
+Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3]
+                                           [--only small|all] [--model codelab|dense]
 
 PHOTOS is the folder that holds Kaggle's train.zip. Each run adds its epochs to the table as it
 ends; runs that are in the table already are skipped, so that an interrupted experiment goes on

@@ -49,7 +49,10 @@ CONDITIONS = {
 EPOCHS = {"none": (1, 2, 4, 8, 12)}
 
 def ears_only(i, seed):
-    "A head whose ears alone tell the species: cats' are pricked, dogs' droop; its other traits are tossed for, and so is its place"
+    """A head whose ears alone tell the species: cats' are pricked, dogs' droop.
+
+    Its other traits are tossed for, and so is its place.
+    """
     spec = pet_spec(i, seed, Variation(clutter=0, occlusion=0.))
     rng = np.random.default_rng([seed, i])
     if rng.random() < 0.5:

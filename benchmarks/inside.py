@@ -1,6 +1,8 @@
 """How long it takes to look inside: the speed table of notebooks interpret/layers and following.
 
-Usage: python benchmarks/inside.py PHOTOS --top [--limit N] [--out benchmarks/results]      top nine of every unit of every layer → inside_top.json
+Usage: python benchmarks/inside.py PHOTOS --top [--limit N] [--out benchmarks/results]
+
+The top nine of every unit of every layer go to inside_top.json.
 
 PHOTOS is the folder with Kaggle's train.zip. All its 15,999 photos are looked at. A network's
 weights are fresh, which changes the lists but not the time. For each network the pass over all

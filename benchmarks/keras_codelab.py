@@ -1,6 +1,8 @@
 """The codelab's network in Keras, as its page builds it: prints one JSON line an epoch.
 
-Usage: python benchmarks/keras_codelab.py FOLDER --epochs 15 [--seed 0]      (FOLDER/train/cats, FOLDER/validation/dogs, …)
+Usage: python benchmarks/keras_codelab.py FOLDER --epochs 15 [--seed 0]
+
+FOLDER holds train/cats, train/dogs, validation/cats and validation/dogs.
 Needs tensorflow-cpu, pillow and scipy.
 """
 import argparse, json, os, time
@@ -22,7 +24,10 @@ def codelab():
     return model
 
 class Print(tf.keras.callbacks.Callback):
-    "One line an epoch; the time of training is taken up to the start of validation. Keras' loader sometimes sleeps up to five seconds before an epoch's first batch: `wait_seconds`"
+    """One line an epoch; the time of training is taken up to the start of validation.
+
+    Keras' loader sometimes sleeps up to five seconds before an epoch's first batch: `wait_seconds`.
+    """
     def on_epoch_begin(self, epoch, logs=None):
         self.start, self.trained, self.first = time.perf_counter(), None, None
     def on_train_batch_begin(self, batch, logs=None): self.first = self.first or time.perf_counter()

@@ -27,7 +27,10 @@ learn = photo_learner(dls, "codelab", seed=0, cbs=History())
 with learn.no_bar(), learn.no_logging(): learn.fit(int(sys.argv[2]))
 rows = learn.history.rows
 n = len(dls.train_ds)
-print(json.dumps(dict(rates=[r["images_per_second"] for r in rows], cache_seconds=cached - imported, first_seconds=cached - imported + rows[0]["train_seconds"], n=n, speed=str(learn.speed))))
+cache_seconds = cached - imported
+print(json.dumps(dict(
+    rates=[r["images_per_second"] for r in rows], cache_seconds=cache_seconds,
+    first_seconds=cache_seconds + rows[0]["train_seconds"], n=n, speed=str(learn.speed))))
 """
 
 def ours(zip_file, epochs):

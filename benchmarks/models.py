@@ -1,8 +1,12 @@
 """The table of models/zoo: what each network costs, and how good it gets on drawings and on the
 small photo set.
 
-Usage: python benchmarks/models.py PHOTOS [--weights FILE] [--out benchmarks/results] [--seeds 3]      accuracy → models.csv
-       python benchmarks/models.py --speed [--out benchmarks/results]                                   speed    → models_speed.json
+Usage: python benchmarks/models.py [PHOTOS] [--weights FILE] [--out benchmarks/results] [--seeds 3]
+       python benchmarks/models.py --speed [--out benchmarks/results]
+
+The first writes accuracies to models.csv, the second speeds to models_speed.json. Without PHOTOS
+only the drawings are learned. A new model needs a line in `RECIPES` here, and one in `SIZES` in the
+notebook models/zoo.
 
 PHOTOS is the folder that holds Kaggle's train.zip; photos 0 to 999 of each class are learned, 1000
 to 1499 judged. Drawings: 2,500, of which a fifth is judged. FILE holds ImageNet weights for timm's

@@ -68,11 +68,20 @@ def card_row(name, s):
 
 CARD = """# PetNet: cat or dog?
 
-The network that `catsdogs predict` uses when no run is given: a small residual network (`petnet`), {size}×{size} pixels, 1.2 million weights in half precision.
+The network that `catsdogs predict` uses when no run is given: a small residual network \
+(`petnet`), {size}×{size} pixels, 1.2 million weights in half precision.
 
-**Data.** {train:,} photos of Kaggle's Dogs vs. Cats, squashed to 180×180, and {outliers} photos of things and other animals, about which it was taught to be undecided. None of its weights are pretrained. The {valid:,} validation photos (a tenth, by a hash of their names) were not learned from. They fitted the temperature and the limit of "neither", which flatters the first row of the tables a little.
+**Data.** {train:,} photos of Kaggle's Dogs vs. Cats, squashed to 180×180, and {outliers} photos \
+of things and other animals, about which it was taught to be undecided. None of its weights are pretrained. \
+The {valid:,} validation photos (a tenth, by a hash of their names) were not learned from. They \
+fitted the temperature and the limit of "neither", which flatters the first row of the tables a \
+little.
 
-**Training.** {epochs} epochs in {seconds:.0f} seconds on one {device}: batches of 256, Muon up to {lr} with a warm-up and a cosine, weight decay 0.1, crops, odd proportions, light, blur, noise and erased rectangles, MixUp or CutMix in 45% of the batches, pictures of 112 pixels, a running mean of the weights. {teacher}The answer is the mean over the photo and its mirror image at {size} pixels, and its logits are divided by {temperature:.2f}.
+**Training.** {epochs} epochs in {seconds:.0f} seconds on one {device}: batches of 256, Muon up \
+to {lr} with a warm-up and a cosine, weight decay 0.1, crops, odd proportions, light, blur, noise \
+and erased rectangles, MixUp or CutMix in 45% of the batches, pictures of 112 pixels, a running \
+mean of the weights. {teacher}The answer is the mean over the photo and its mirror image at {size} pixels, \
+and its logits are divided by {temperature:.2f}.
 
 | cats and dogs | right (95% interval) | log loss | calibration error | called neither |
 | --- | --- | --- | --- | --- |
@@ -82,9 +91,13 @@ The network that `catsdogs predict` uses when no run is given: a small residual 
 | --- | --- | --- |
 {others}
 
-{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit was set. Of the other animals kept aside it takes {missed:.0%} for a cat or a dog. Photos that are much wider than high are squashed, and lose their shape.
+{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit was set. \
+Of the other animals kept aside it takes {missed:.0%} for a cat or a dog. Photos that are much \
+wider than high are squashed, and lose their shape.
 
-**Again.** `python benchmarks/petnet_gpu.py PHOTOS OUT --others FOLDER` trains such a network on a GPU (with a teacher: `--teacher FILE`), and `python benchmarks/petnet.py PHOTOS OUT --others FOLDER --originals FOLDER` judges it and writes this folder. The learning rate follows the clock, so another GPU makes other weights.
+**Again.** `python benchmarks/petnet_gpu.py PHOTOS OUT --others FOLDER` trains such a network on \
+a GPU (with a teacher: `--teacher FILE`), and `python benchmarks/petnet.py PHOTOS OUT --others FOLDER --originals FOLDER` judges it \
+and writes this folder. The learning rate follows the clock, so another GPU makes other weights.
 """
 
 TEACHER = (

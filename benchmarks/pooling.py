@@ -19,7 +19,10 @@ from catsdogs.models.layers import ConvBlock
 
 
 class TakeTurns(Callback):
-    "Time the steps, with listeners and without; of those with listeners also the seconds in pooling and ReLU, there and back"
+    """Time the steps, with listeners and without.
+
+    Of those with listeners also the seconds in pooling and ReLU, there and back.
+    """
     def __init__(self):
         self.seconds, self.pooling, self.random = (
             {"layer by layer": [], "at once": []},

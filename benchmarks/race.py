@@ -1,7 +1,8 @@
 """PetNet from scratch on the small photo set: how good the recipe `race_small` is, and what each of
 its ingredients is worth.
 
-Usage: python benchmarks/race.py PHOTOS [--long | --short] [--judge] [--seeds 3] [--epochs N] [--work FOLDER] [--threads N]
+Usage: python benchmarks/race.py PHOTOS [--long | --short] [--judge] [--seeds 3] [--epochs N]
+                                        [--work FOLDER] [--threads N]
 
 PHOTOS is the folder that holds Kaggle's train.zip: photos 0 to 999 of each class are learned, 1000
 to 1499 choose the epoch and the temperature, 1500 to 2499 judge, once for each run. --long trains

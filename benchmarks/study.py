@@ -1,17 +1,28 @@
 """The overfitting study of study/effects on real photos: what each remedy is worth, and what more
 photos are worth.
 
-Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--out benchmarks/results] [--part remedies|mix|control|curves|transfer] [--seeds 3]
+Usage: python benchmarks/study.py PHOTOS [--weights FILE] [--work FOLDER] [--seeds 3]
+                                         [--out benchmarks/results]
+                                         [--part remedies|mix|control|curves|transfer]
 
 PHOTOS is the folder that holds Kaggle's train.zip. WORK holds the studies while they run (default:
 the cache); stop and start again at any time, nothing finished is repeated.
 
-remedies, mix → study.csv        codelab CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned, 1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix.
-                                 15 epochs, after which all networks whose pictures do not change overfit; with augmentation 40, the mix 120. First filters of seed 0: study_filters.safetensors.
-control  → study_control.csv     plain training for 40 epochs: is it the remedy, or the number of epochs? A shorter mix, at 96×96 and at 150×150: is it the size of the photos?
-curves   → curves_scratch.csv    the same network at 64×64 with 250 to 12,800 photos, with and without augmentation; a tenth of train.zip is judged. More epochs where there are fewer photos. Up to 1,000
-                                 photos three seeds, above one.
-transfer → curves_transfer.csv   a new last layer on the features of timm's mobilenet_edgetpu_100 (ImageNet weights in FILE) at 160×160, which are computed once; the same photos, the same sizes.
+remedies, mix → study.csv
+    The codelab's CNN at 96×96 on the small photo set (photos 0 to 999 of each class are learned,
+    1000 to 1499 judged), one cycle of Adam. Each remedy alone, and a mix. 15 epochs, after which all
+    networks whose pictures do not change overfit; with augmentation 40, the mix 120. First filters
+    of seed 0: study_filters.safetensors.
+control → study_control.csv
+    Plain training for 40 epochs: is it the remedy, or the number of epochs? A shorter mix, at 96×96
+    and at 150×150: is it the size of the photos?
+curves → curves_scratch.csv
+    The same network at 64×64 with 250 to 12,800 photos, with and without augmentation; a tenth of
+    train.zip is judged. More epochs where there are fewer photos. Up to 1,000 photos three seeds,
+    above one.
+transfer → curves_transfer.csv
+    A new last layer on the features of timm's mobilenet_edgetpu_100 (ImageNet weights in FILE) at
+    160×160, which are computed once; the same photos, the same sizes.
 """
 import argparse, csv, time
 from dataclasses import asdict, replace
@@ -91,7 +102,11 @@ def _publish_conditions(args):
     save_file(filters, args.out/"study_filters.safetensors")
 
 def control(args):
-    "Is it the remedy, or the number of epochs? Plain training for as long as with augmentation. Is it the size of the photos? A shorter mix, and the same at 150×150, which is so slow that one seed must do"
+    """Is it the remedy, or the number of epochs? Plain training for as long as with augmentation.
+
+    Is it the size of the photos? A shorter mix, and the same at 150×150, which is so slow that one
+    seed must do.
+    """
     rows = []
     for i, c in enumerate(CONTROLS):
         settings = StudySettings(
@@ -111,7 +126,10 @@ def control(args):
         write(args.out/"study_control.csv", rows)
 
 def curve_epochs(n, augment):
-    "Fewer photos, more epochs, about as the inverse square root, so that larger sets still see more photos; half as many again with augmentation"
+    """Fewer photos, more epochs, about as the inverse square root.
+
+    So larger sets still see more photos. With augmentation half as many epochs again.
+    """
     return round(max(5, min(36, 13 * (2000 / n)**.5)) * (1.5 if augment else 1))
 
 def curves(args):

@@ -47,7 +47,10 @@ def measure(browser, file, seconds):
     page.close()
     pictures = int(after["pictures"]) - int(before["pictures"])
     latency, inference = float(after["latency"]), float(after["inference"])
-    return f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, of it network {inference / latency:.0%}, processor {1000 * used / max(pictures, 1):.0f} ms a picture"
+    return (
+        f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, "
+        f"of it network {inference / latency:.0%}, "
+        f"processor {1000 * used / max(pictures, 1):.0f} ms a picture")
 
 def main():
     "Print a line for each network"

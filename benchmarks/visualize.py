@@ -154,7 +154,10 @@ def main():
                 f"{statistics.median(r['times_loop'][way]):6.1f} times the loop")
 
 def _processor():
-    try: return next(line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")) + f", {platform.machine()}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line for line in lines if line.startswith("model name"))
     except (OSError, StopIteration): return platform.machine()
+    return f"{model.split(':')[1].strip()}, {platform.machine()}"
 
 if __name__ == "__main__": main()

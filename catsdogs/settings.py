@@ -47,7 +47,9 @@ class Limits:
         return " and ".join(
             f"{word} {limit}" for word, limit in limits.items() if limit is not None)
 
-    def contains(self, value:float) -> bool:
+    def contains(self,
+        value:float # a number
+    ) -> bool:
         "Does a number keep the limits? Neither infinity nor NaN does"
         if not isfinite(value): return False
         if self.low is not None and value < self.low: return False

@@ -46,7 +46,10 @@ class KaggleServer:
         self.http.server_close()
 
     def environment(self, home, **more):
-        "Environment variables for Kaggle's client: everything it asks comes here, and it finds no sign-in but that in `home`"
+        """Environment variables for Kaggle's client.
+
+        Everything it asks comes here, and it finds no sign-in but that in `home`.
+        """
         return dict(
             KAGGLE_API_ENVIRONMENT="LOCALHOST", HTTP_PROXY=self.address, HTTPS_PROXY=self.address,
             http_proxy=self.address, https_proxy=self.address, NO_PROXY="", no_proxy="",
@@ -155,7 +158,8 @@ def _handler(server):
                 return self.reply(206 if start else 200, body, kind, **headers)
             server.breaks[path] -= 1
             self.send_response(206 if start else 200)
-            for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items(): self.send_header(k.replace("_", "-"), str(v))
+            fields = {"Content-Type": kind, "Content-Length": len(body), **headers}
+            for name, value in fields.items(): self.send_header(name.replace("_", "-"), str(value))
             self.end_headers()
             self.wfile.write(body[:server.break_after[path]])
             self.wfile.flush()

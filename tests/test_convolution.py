@@ -1,4 +1,7 @@
-"""The widgets of lessons/convolution in a browser: every knob against PyTorch, buttons, keys, and a page without scripts."""
+"""The widgets of lessons/convolution in a browser.
+
+Every setting against PyTorch, buttons, keys, and a page without scripts.
+"""
 import itertools, random
 
 import pytest, torch
@@ -37,7 +40,11 @@ def show(browser, tmp_path):
 def turn(page, **values):
     "Set sliders and choices as a reader does, and return what the explorer answers"
     return page.evaluate("""values => { const root = document.querySelector(".cd-conv");
-        for (const [name, value] of Object.entries(values)) { const k = root.querySelector(`[name=${name}]`); k.value = value; k.dispatchEvent(new Event("input")); }
+        for (const [name, value] of Object.entries(values)) {
+            const control = root.querySelector(`[name=${name}]`);
+            control.value = value;
+            control.dispatchEvent(new Event("input"));
+        }
         return root.answer; }""", values)
 
 def expected(size, kernel, padding, stride, dilation, mode):

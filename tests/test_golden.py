@@ -1,4 +1,7 @@
-"""What must never change from one version to the next: splits, seeds, drawings, and the answers of the network that ships."""
+"""What must never change from one version to the next.
+
+Splits, seeds, drawings, and the answers of the network that ships.
+"""
 import hashlib
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""The toolbox in a real browser: the saved page from file://, the served page, the webcam, keys, and the numbers of every layer."""
+"""The toolbox in a real browser.
+
+The saved page from file://, the served page, the webcam, keys, and the numbers of every layer.
+"""
 import base64, copy, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
 
 import numpy as np
@@ -448,7 +451,8 @@ def test_files_dropped_and_pasted(visit, folder):
     give = """([kind, name, bytes]) => {
         const transfer = new DataTransfer();
         transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
-        const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+        const event = kind === "drop"
+            ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
             : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
         document.body.dispatchEvent(event);
     }"""
@@ -517,8 +521,11 @@ def test_dark_and_narrow(browser, saved, width, scheme):
 
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
-    nameless = visit.page.evaluate("""[...document.querySelectorAll("button, input, [role=meter], canvas[role], section, dialog")]
-        .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 90))""")
+    nameless = visit.page.evaluate("""[...document.querySelectorAll(
+            "button, input, [role=meter], canvas[role], section, dialog")]
+        .filter(e => !(
+            e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]")))
+        .map(e => e.outerHTML.slice(0, 90))""")
     assert nameless == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
 

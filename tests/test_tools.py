@@ -1,9 +1,11 @@
-"""The project's own tools: the falling baseline of ruff's counts, the notebook runner, and the git hooks."""
+"""The project's own tools: ruff's falling baseline, comments on parameters, notebook runner, git hooks."""
+import ast
 import importlib.util
 import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import root
@@ -28,6 +30,47 @@ def test_baseline_may_only_fall():
     assert rose == [("catsdogs", "E702", 2, 3), ("nbs", "B007", 0, 1)]
     assert fell == [("catsdogs", "E501", 5, 4), ("tests", "F401", 1, 0)]
     assert lint.lowered(allowed, counts) == {"catsdogs": {"E501": 4, "E702": 2}}
+
+
+def test_names_that_nbdev_lists_are_not_counted(tmp_path, monkeypatch):
+    lint = load_tool("lint")
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    for folder in ("catsdogs", "tests"):
+        (tmp_path/folder).mkdir()
+        (tmp_path/folder/"a.py").write_text("__all__ = ['a',\n           'b']\nc = 'long'\n")
+    rows = {folder: [lint.written_by_nbdev(Path(folder, "a.py"), row) for row in (1, 2, 3)]
+            for folder in ("catsdogs", "tests")}
+    assert rows == {"catsdogs": [True, True, False], "tests": [False] * 3}
+
+
+DOCUMENTED = """
+def plain(
+    a,      # a number
+    # pixels
+    b=1
+): pass
+def bare(a, *more, b=1, **rest): pass
+def _private(a): pass
+class Base:
+    def __init__(self, a): pass
+    def told(self,
+        a   # a number
+    ): pass
+class Child(Base):
+    def told(self, a): pass
+    def new(self, a): pass
+class _Hidden:
+    def __init__(self, a): pass
+"""
+
+
+def test_parameters_without_a_comment_are_found():
+    docments, lines = load_tool("docments"), DOCUMENTED.splitlines()
+    functions = docments.public_functions(ast.parse(DOCUMENTED))
+    found = {name: list(docments.undocumented(function, lines)) for name, function in functions}
+    assert found == {
+        "plain": [], "bare": ["a", "more", "b", "rest"], "Base.__init__": ["a"], "Base.told": [],
+        "Child.new": ["a"]}
 
 
 def write_notebook(path, *sources):

@@ -1,6 +1,7 @@
 """The checks that take seconds. `make check` calls this, and `make test` begins with it.
 
-Notebooks clean and package exported, README in step, imports contract, ruff, import of every benchmark.
+Notebooks clean and package exported, README in step, imports contract, ruff, documented parameters, and
+import of every benchmark.
 """
 import os
 import subprocess
@@ -78,6 +79,11 @@ def lint():
     return run(sys.executable, "tools/lint.py")
 
 
+def docments():
+    "Every parameter of a public function says what it is"
+    return run(sys.executable, "tools/docments.py")
+
+
 def benchmarks():
     "Every benchmark can be imported"
     passed, output = run(
@@ -90,6 +96,7 @@ FIRST = {"notebooks clean, package exported": clean_and_export}
 THEN = {
     "benchmarks import": benchmarks,
     "ruff": lint,
+    "parameters documented": docments,
     "imports contract": contracts,
     "README in step with index": readme,
 }

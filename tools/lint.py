@@ -16,8 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 BASELINE = ROOT/"tools"/"lint_baseline.json"
 
 
+def written_by_nbdev(path, row):
+    "Is this line of a module part of `__all__`, which nbdev writes and wraps as it likes?"
+    line = (ROOT/path).read_text(encoding="utf8").splitlines()[row - 1]
+    return path.parts[0] == "catsdogs" and line.startswith(("__all__ = [", "           '"))
+
+
 def offences():
-    "Everything that ruff objects to, as (folder, rule, place)"
+    "Everything that ruff objects to, as (folder, rule, place); not what nbdev writes itself"
     command = [
         sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--output-format",
         "json", "."]
@@ -27,6 +33,8 @@ def offences():
     found = []
     for offence in json.loads(done.stdout):
         path = Path(offence["filename"]).relative_to(ROOT)
+        if offence["code"] == "E501" and written_by_nbdev(path, offence["location"]["row"]):
+            continue
         place = f"{path}:{offence['location']['row']}"
         if offence.get("cell"):
             place = f"{path}, cell {offence['cell']}, line {offence['location']['row']}"

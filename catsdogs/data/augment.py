@@ -273,11 +273,15 @@ def sample_light(
 class Augment(Transform):
     "A policy as a fastai batch transform, for training batches only"
     order, split_idx = 30, 0  # after `IntToFloatTensor`, before `Normalize`
-    def __init__(self, policy:Policy):
+    def __init__(self,
+        policy:Policy # what to do, and how often
+    ):
         super().__init__()
         self.policy = policy
 
-    def encodes(self, x:TensorImage) -> TensorImage:
+    def encodes(self,
+        x:TensorImage # n×3×h×w, numbers from 0 to 1
+    ) -> TensorImage:
         "A new batch: light first, so that what `fill` adds is not relit, then places, then erasing"
         p, n = self.policy, len(x)
         size = tuple(x.shape[-2:])
@@ -333,7 +337,10 @@ def augmentations(
 # %% ../../nbs/library/data/augment.ipynb #8221e530
 class MixUpOrCutMix(MixUp, CutMix):
     "fastai's `MixUp` or its `CutMix`, by the toss of a coin for each batch"
-    def __init__(self, mixup:float, cutmix:float):
+    def __init__(self,
+        mixup:float, # α of MixUp, above 0
+        cutmix:float # α of CutMix, above 0
+    ):
         MixUp.__init__(self, mixup)
         blend = self.distrib
         CutMix.__init__(self, cutmix)

@@ -41,14 +41,19 @@ class PhotoCache:
         "Copies and pickles hold no pixels: they map the same file again"
         return _map_cache, (self.file, self.pixels.shape, self.rows, self.bad)
 
-    def hold(self, device:torch.device) -> None:
+    def hold(self,
+        device:torch.device # a GPU, as a rule
+    ) -> None:
         "Copy all photos to a device; from now on batches for it are cut there"
         pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
         for rows in np.array_split(np.arange(len(pixels)), len(pixels) // 256 + 1):
             pixels[rows[0] : rows[-1] + 1] = self.batch(rows).permute(0, 2, 3, 1).to(device)
         self.held[device] = pixels
 
-    def batch(self, rows, device=None) -> torch.Tensor:
+    def batch(self,
+        rows,       # n places in the cache, from 0
+        device=None # where the batch is wanted; None: the CPU
+    ) -> torch.Tensor:
         """The photos in `rows` as an n×3×size×size uint8 tensor, in channels-last order
 
         It is on `device` if that holds the photos, else on the CPU."""

@@ -31,22 +31,36 @@ class OpenPhoto(Transform):
     "Open a `Photo`, a path, bytes, a picture of Pillow, an array or a tensor as a fastai `PILImage`"
     # what `learn.predict` may be given
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)
-    def __init__(self, enough:int|None=None): self.enough = enough
+    def __init__(self,
+        # side that is needed, pixels: a JPEG is decoded no larger than that; None: whole
+        enough:int|None=None
+    ):
+        self.enough = enough
 
-    def encodes(self, o:Photo|Path|str|bytes):
+    def encodes(self,
+        o:Photo|Path|str|bytes # a file, or what is in it
+    ):
         "From a file"
         return PILImage(open_photo(o, self.enough))
 
-    def encodes(self, o:np.ndarray|Image.Image|torch.Tensor): # noqa: F811
+    def encodes(self, # noqa: F811
+        o:np.ndarray|Image.Image|torch.Tensor # pixels, as `open_photo` takes them
+    ):
         "From pixels"
         return PILImage(open_photo(o))
 
 class FitPhoto(Transform):
     "Make a picture square, see `fit_photo`"
     order = 1                                           # after opening, before `ToTensor`
-    def __init__(self, size:int, method:str="squash"): self.size, self.method = size, method
+    def __init__(self,
+        size:int,           # side of the picture, pixels
+        method:str="squash" # one of `RESIZE_METHODS`
+    ):
+        self.size, self.method = size, method
 
-    def encodes(self, o:PILImage):
+    def encodes(self,
+        o:PILImage # of any size
+    ):
         "A picture of size×size"
         return PILImage(fit_photo(o, self.size, self.method))
 
@@ -71,7 +85,11 @@ def photo_block(
 # %% ../../nbs/library/data/dataloaders.ipynb #077ca0b5
 class CachedDL(TfmdDL):
     "A fastai `TfmdDL` that cuts whole batches out of a `PhotoCache`"
-    def __init__(self, dataset, cache=None, **kwargs):
+    def __init__(self,
+        dataset,    # photos with their classes
+        cache=None, # the `PhotoCache` that holds them
+        **kwargs    # for fastai's `TfmdDL`
+    ):
         self.cache = cache
         self.rows = np.array([cache.rows[p] for p in dataset.items])
         self.targets = None
@@ -80,7 +98,9 @@ class CachedDL(TfmdDL):
             self.targets = torch.tensor([number[p.label] for p in dataset.items])
         super().__init__(dataset, **{**kwargs, "num_workers": 0})
 
-    def do_item(self, s):
+    def do_item(self,
+        s # place of a photo in the data set, from 0
+    ):
         "A photo's place; nothing is done photo by photo"
         return s or 0
 

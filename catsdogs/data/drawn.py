@@ -23,28 +23,29 @@ def drawn_folder(
     n:int=2000,             # how many, half of them cats
     size:int=128,           # side, pixels
     seed:int=0,             # which set
-    knobs:Variation=Variation()     # how varied
+    variation:Variation=Variation()     # how varied
 ) -> Path: # as `draw_pets` makes them
     """A folder of drawings in the cache, drawn now if it is not there yet
 
     It is safe to call from several processes."""
-    about = source_digest("drawing") + json.dumps([n, size, seed, asdict(knobs)])
+    about = source_digest("drawing") + json.dumps([n, size, seed, asdict(variation)])
     key = hashlib.blake2b(about.encode(), digest_size=6).hexdigest()
     folder = cache_dir()/"drawn"/f"{n}-{size}-{seed}-{key}"
     with explain_os_errors(
         f"writing drawings into {folder.parent} (set CATSDOGS_CACHE to move it)"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists(): draw_pets(folder, n, size, seed, knobs)
+            if not folder.exists(): draw_pets(folder, n, size, seed, variation)
     return folder
 
 def drawn_dataloaders(
     n:int=2000,             # how many drawings, training and validation together
     size:int=128,           # their side, pixels
     seed:int=0,             # which set
-    knobs:Variation=Variation(),    # how varied
+    variation:Variation=Variation(),    # how varied
     bs:int=64,              # drawings in a batch
     batch_tfms=()           # fastai batch transforms, as augmentation
 ) -> DataLoaders:
     "fastai `DataLoaders` over drawn cats and dogs; a fifth is kept for validation"
-    return photo_dataloaders(drawn_folder(n, size, seed, knobs), DataSettings(size), bs, batch_tfms)
+    folder = drawn_folder(n, size, seed, variation)
+    return photo_dataloaders(folder, DataSettings(size), bs, batch_tfms)

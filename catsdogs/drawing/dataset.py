@@ -107,20 +107,20 @@ def _looks(dice):
         white=max(0.0, dice.span("white", -0.6, 1)), hair=dice.span("hair", 0.03, 0.16),
         nose_color=dice.pick("nose_color", _NOSES), iris=dice.pick("iris", _IRISES))
 
-def _camera(dice, knobs, pose):
+def _camera(dice, variation, pose):
     "Where the animal stands in the picture, and what light and camera make of it"
     def around(usual, strength, name, low, high):
         return round(usual + strength * (dice.span(name, low, high) - usual), 4)
-    scale = around(.95, knobs.scale, "scale", .78, 1.12) + .1 * (pose in ("lying", "standing"))
+    scale = around(.95, variation.scale, "scale", .78, 1.12) + .1 * (pose in ("lying", "standing"))
     free = max(.06, (1.15 - scale) / 2)
     return dict(
-        scale=scale, x=0.5 + knobs.place * free * dice.span("x", -1, 1),
-        y=0.5 + knobs.place * free * dice.span("y", -1, 1),
-        rotation=knobs.rotation * dice.span("rotation", -1, 1),
-        light=around(-45, knobs.light, "light", -90, 90),
-        contrast=around(0.6, knobs.light, "contrast", 0.2, 1),
-        brightness=around(1, knobs.light, "brightness", 0.7, 1.25),
-        warmth=around(0, knobs.light, "warmth", -1, 1), defocus=dice.span("defocus", 0, 0.02),
+        scale=scale, x=0.5 + variation.place * free * dice.span("x", -1, 1),
+        y=0.5 + variation.place * free * dice.span("y", -1, 1),
+        rotation=variation.rotation * dice.span("rotation", -1, 1),
+        light=around(-45, variation.light, "light", -90, 90),
+        contrast=around(0.6, variation.light, "contrast", 0.2, 1),
+        brightness=around(1, variation.light, "brightness", 0.7, 1.25),
+        warmth=around(0, variation.light, "warmth", -1, 1), defocus=dice.span("defocus", 0, 0.02),
         blur=dice.span("blur", 0, 0.006), noise=dice.span("noise", 0.005, 0.03),
         quality=int(dice.span("quality", 45, 95)))
 
@@ -128,25 +128,25 @@ def _camera(dice, knobs, pose):
 def pet_spec(
     i:int,              # which animal: even numbers are cats, odd ones dogs
     seed:int=0,         # which set; two sets share no animal
-    knobs:Variation=Variation() # how varied
+    variation:Variation=Variation() # how varied
 ) -> PetSpec:
     "The specification of animal `i` of set `seed`; raises `CatsDogsError` for a negative number"
     if i < 0 or seed < 0: raise CatsDogsError(f"animal {i} of set {seed}: both are counted from 0")
     dice, species = _Dice(i, seed), SPECIES[i % 2]
     pose = dice.pick("pose", POSES, (.4, .26, .18, .16))
-    sofa = dice.chance("sofa", knobs.sofa_cats if species == "cat" else knobs.sofa_dogs)
-    hidden = dice.chance("occlusion", knobs.occlusion)
+    sofa = dice.chance("sofa", variation.sofa_cats if species == "cat" else variation.sofa_dogs)
+    hidden = dice.chance("occlusion", variation.occlusion)
     return PetSpec(
         species=species,
-        label=SPECIES[(i % 2) ^ dice.chance("label", knobs.label_noise)],
+        label=SPECIES[(i % 2) ^ dice.chance("label", variation.label_noise)],
         pose=pose,
         place="sofa" if sofa else dice.pick("place", PLACES[1:]),
-        clutter=int(dice.rng("clutter").random() * (knobs.clutter + 1)),
+        clutter=int(dice.rng("clutter").random() * (variation.clutter + 1)),
         occluder=dice.pick("occluder", OCCLUDERS[1:]) if hidden else "none",
         seed=int(dice.rng("seed").integers(2**31)),
         **_traits(dice, species == "cat"),
         **_looks(dice),
-        **_camera(dice, knobs, pose))
+        **_camera(dice, variation, pose))
 
 def draw_pet(
     species:str,    # "cat" or "dog"
@@ -197,9 +197,9 @@ def draw_pixels(
     return np.stack(list(progress(drawn, "drawing", len(specs))))
 
 # %% ../../nbs/library/drawing/dataset.ipynb #bd679047
-def _draw_file(i, folder, size, seed, knobs):
+def _draw_file(i, folder, size, seed, variation):
     "Draw animal `i` into `folder`; returns the name of its file and its specification"
-    drawing = draw(pet_spec(i, seed, knobs), size)
+    drawing = draw(pet_spec(i, seed, variation), size)
     name, mask = f"{drawing.spec.species}.{i // 2}", Image.fromarray(drawing.labels)
     (folder/drawing.spec.label/f"{name}.jpg").write_bytes(drawing.jpeg)
     mask.putpalette(_PALETTE)
@@ -228,7 +228,7 @@ def draw_pets(
     n:int=200,              # how many pictures in all, half of them cats
     size:int=128,           # their side, pixels; 16 to 1024
     seed:int=0,             # which set; two sets share no picture
-    knobs:Variation=Variation(),    # how varied
+    variation:Variation=Variation(),    # how varied
 ) -> Path: # `dest`, holding `cat/cat.0.jpg`, `dog/dog.0.jpg`, …, `masks/` and `drawings.csv`
     """Write a data set of drawn pets, a folder per class.
 
@@ -239,7 +239,7 @@ def draw_pets(
     with explain_os_errors(f"writing drawings to {dest}"), atomic_folder(dest) as folder:
         for name in (*SPECIES, "masks"): (folder/name).mkdir()
         (folder/"masks"/".nomedia").touch()
-        draw_file = partial(_draw_file, folder=folder, size=size, seed=seed, knobs=knobs)
+        draw_file = partial(_draw_file, folder=folder, size=size, seed=seed, variation=variation)
         rows = list(progress(_map_processes(draw_file, range(n)), "drawing", n))
         _write_specs(folder, rows)
     return dest

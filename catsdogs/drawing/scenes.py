@@ -241,7 +241,9 @@ class Drawing:
         "The picture: size×size, RGB"
         return Image.open(io.BytesIO(self.jpeg)).convert("RGB")
 
-    def mask(self, part:str) -> np.ndarray:
+    def mask(self,
+        part:str # one of `PARTS`, "head" or "animal"
+    ) -> np.ndarray:
         """Where a part is seen, size×size from 0 to 1.
 
         "head" is the whole head with ears and face, "animal" all but the background.

@@ -110,8 +110,11 @@ def rectangle(
     left, top, right, bottom = x0 + round, y0 + round, x1 - round, y1 - round
     return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)), round)
 
-def bezier(*points, n=8):
-    "`n` points along a Bézier curve"
+def bezier(
+    *points,    # pairs (x, y): the first, those that pull, and the last
+    n:int=8     # how many points
+) -> tuple: # n pairs (x, y)
+    "Points along a Bézier curve"
     t, p = np.linspace(0, 1, n)[:, None], [np.array(q, float) for q in points]
     while len(p) > 1: p = [a * (1 - t) + b * t for a, b in zip(p, p[1:])]
     return tuple(map(tuple, p[0]))
@@ -122,7 +125,7 @@ PARTS = (
     "nose", "eyes", "whiskers")
 
 def smoothstep(
-    t:np.ndarray
+    t:np.ndarray # numbers of any shape
 ) -> np.ndarray: # 0 below 0, 1 above 1
     "A smooth way from 0 to 1"
     t = _between_0_and_1(t)

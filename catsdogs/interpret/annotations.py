@@ -90,7 +90,9 @@ class AnnotatedPictures:
         for column, numbers in enumerate(self.parts.values()): rows[list(numbers), column] = 1
         return rows
 
-    def mask(self, part:str) -> Tensor:
+    def mask(self,
+        part:str # one of `parts`
+    ) -> Tensor:
         """The share of each pixel that shows a part, n×h×w, 0 to 1; without planes 0 or 1
 
         Raises `CatsDogsError` for a part that has no name here.
@@ -101,7 +103,9 @@ class AnnotatedPictures:
         if self.planes is None: return torch.from_numpy(np.isin(self.labels, numbers)).float()
         return torch.from_numpy(self.planes[:, numbers]).sum(1)
 
-    def mirrored(self, pairs:Iterable=_EARS) -> "AnnotatedPictures":
+    def mirrored(self,
+        pairs:Iterable=_EARS # pairs of labels that change places
+    ) -> "AnnotatedPictures":
         """Pictures and labels seen in a mirror
 
         Labels that come in `pairs` are exchanged. What was the viewer's left ear is now the right.

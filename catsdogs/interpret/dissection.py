@@ -34,7 +34,9 @@ class PixelMeasures(nn.Module):
     "What can be said of a pixel without having learned anything"
     names = (*_COLOURS, *(f"blurred {n}" for n in _COLOURS), *_SURROUNDINGS, *_PLACES)
 
-    def forward(self, x:Tensor) -> Tensor:
+    def forward(self,
+        x:Tensor # n×3×h×w, numbers from 0 to 1
+    ) -> Tensor:
         "n×3×h×w from 0 to 1 → n×24×h×w, in the order of `names`"
         colours = _colours(x)
         return torch.cat([colours, _mean(colours, 9), _surroundings(x), _places(x)], 1)
@@ -236,7 +238,12 @@ class Dissection:
         "Layer → units×parts"
         return {name: s.iou for name, s in self.layers.items()}
 
-    def name(self, layer:str, unit:int, part:str|None=None) -> UnitName:
+    def name(self,
+        layer:str,         # its name
+        unit:int,          # its number, from 0
+        # one of `parts`; None: where it is furthest ahead of the best pixel measure
+        part:str|None=None
+    ) -> UnitName:
         """A unit's name, or how it stands to a part
 
         Raises `CatsDogsError` for what was not dissected.
@@ -276,11 +283,15 @@ class Dissection:
         chosen = {n: s for n, s in self.layers.items() if layer in (None, n)}
         return [(n, u) for n, s in chosen.items() for u in range(len(s.iou))]
 
-    def names(self, layer:str|None=None) -> list[UnitName]:
+    def names(self,
+        layer:str|None=None # its name; None: all layers
+    ) -> list[UnitName]:
         "The names of all units, or of one layer's"
         return [self.name(n, u) for n, u in self._units(layer)]
 
-    def best(self, layer:str|None=None) -> dict:
+    def best(self,
+        layer:str|None=None # its name; None: all layers
+    ) -> dict:
         "Part → the `UnitName` of the unit that overlaps it best on the fitting pictures"
         units = self._units(layer)
         fitted = np.stack([self.layers[n].fitted[u] for n, u in units])

@@ -193,7 +193,11 @@ class Regularizers:
         if not (are_shares and self.blur >= 0 and self.blur_every >= 1):
             raise CatsDogsError(f"shares go from 0 to 1, blur from 0, blur_every from 1: {self}")
 
-    def __call__(self, pixels:Tensor, gradient:Tensor, step:int) -> Tensor:
+    def __call__(self,
+        pixels:Tensor,   # n×3×h×w after a step
+        gradient:Tensor, # of the objective with respect to them, the same shape
+        step:int         # its number, from 0
+    ) -> Tensor:
         "Pixels after step number `step` (from 0) → pixels"
         if self.decay: pixels = decay(pixels, self.decay)
         if self.blur and step % self.blur_every == self.blur_every - 1:

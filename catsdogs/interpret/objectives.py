@@ -31,26 +31,39 @@ class Objective:
     def layers(self) -> tuple:
         "Names of the layers that it reads; \"input\" and \"output\" are two of them"
         return (self.layer,)
-    def resolve(self, model) -> "Objective":
+    def resolve(self,
+        model # the network whose layers are meant
+    ) -> "Objective":
         "The same with full names of the `model`'s layers"
         return replace(self, layer=next(iter(find_layers(model, [self.layer]))))
-    def checked(self, model, shapes:dict) -> "Objective":
+    def checked(self,
+        model,      # the network, or a `Predictor` that knows the names of the classes
+        shapes:dict # layer → shape of its output, without the batch
+    ) -> "Objective":
         """The same with numbers in place of the `model`'s names of classes
 
         Raises `CatsDogsError` if it asks for what the layers' `shapes`, without the batch, lack.
         """
         return self
-    def group(self, whole):
+    def group(self,
+        whole # the objective that this term is a part of
+    ):
         """What must be equal for terms to be computed together
 
         By default, the term and the objective `whole` that it belongs to.
         """
         return whole, self
-    def __call__(self, outputs:dict) -> Tensor:
+    def __call__(self,
+        outputs:dict # layer → what it put out for n pictures
+    ) -> Tensor:
         "n numbers, one for each picture, from what the layers put out"
         raise NotImplementedError
     @classmethod
-    def many(cls, terms, outputs, rows) -> Tensor:
+    def many(cls,
+        terms,   # objectives of one group
+        outputs, # layer → what it put out for n pictures
+        rows     # for each term the picture that it is about, from 0
+    ) -> Tensor:
         "The numbers of the pictures `rows` of `outputs`, each by its own of `terms`, of one group"
         return terms[0]({name: outputs[name][rows] for name in terms[0].layers()})
     def __add__(self, other):

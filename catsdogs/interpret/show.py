@@ -24,7 +24,8 @@ from ..models.receptive_field import map_layers, receptive_field_of
 from .layers import plot_feature_maps
 from .attribution import ATTRIBUTION_METHODS, attribute, plot_attribution
 from ..plotting import COLORS, figure_png, plot_style
-from ..core import CatsDogsError, atomic_path, cache_dir, explain_os_errors, write_atomic
+from ..core import (
+    CatsDogsError, atomic_path, cache_dir, explain_os_errors, unknown_name, write_atomic)
 from ..plotting import Figure, html_page
 from .feature_visualization import AscentSettings, preferred_images
 from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, evenly_spaced
@@ -84,8 +85,7 @@ class ShowSettings:
             if getattr(self, name) < 1:
                 raise CatsDogsError(f"{name} must be at least 1, not {getattr(self, name)}")
         if unknown := [m for m in self.methods if m not in ATTRIBUTION_METHODS]:
-            raise CatsDogsError(
-                f"unknown method {unknown[0]!r}: choose one of {', '.join(ATTRIBUTION_METHODS)}")
+            raise CatsDogsError(unknown_name("attribution method", unknown[0], ATTRIBUTION_METHODS))
 
 def _digest(*parts):
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()

@@ -42,7 +42,10 @@ class TopImages:
     places: dict # layer → units×k×2: row and column in the unit's map; for a dense layer 0, 0
     fields: dict # layer → `ReceptiveField`
 
-    def best(self, layer:str, unit:int) -> tuple[Tensor, Tensor, Tensor]:
+    def best(self,
+        layer:str, # its name
+        unit:int   # its number, from 0
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Values, images and places of one unit
 
         Raises `CatsDogsError` for a layer or unit that is not there.

@@ -111,7 +111,9 @@ def choose(
     praise="190 of 200 are 95 of 100.",
     hint="Divide the right ones by all of them.",
     solution="0.95, because 190 / 200 = 0.95.")
-def check_accuracy(answer):
+def check_accuracy(
+    answer # a number from 0 to 1
+):
     "The accuracy of a network that is right on 190 of 200 drawings"
     slips = {
         "That is in percent. As a number between 0 and 1 it is a hundredth of that.": 95,
@@ -128,7 +130,9 @@ def check_accuracy(answer):
     hint="What could a network do with pictures that it sees again in every epoch, "
          "other than understand them?",
     solution='"b". What is learned by heart looks like knowledge until something new comes along.')
-def check_validation(answer):
+def check_validation(
+    answer # "a", "b" or "c"
+):
     "Why accuracy is measured on pictures that were not learned from"
     answer = str(answer).strip().lower()
     if answer not in ("a", "b", "c"): return 'Choose "a", "b" or "c".'
@@ -146,7 +150,10 @@ def check_validation(answer):
     hint="It is the trait with the longest bar in the picture above.",
     solution='The first bar that is not "all of them": the bars stand in '
              'the order of their length.')
-def check_trait(answer, effects):
+def check_trait(
+    answer, # a trait's name
+    effects # from `trait_effects`
+):
     "The trait that a network goes by most, of those that `trait_effects` measured"
     traits = {effect.trait: effect.mean for effect in effects if effect.trait != "all of them"}
     if answer == "all of them":
@@ -165,7 +172,9 @@ def check_trait(answer, effects):
     hint="Start from the kernel for vertical edges, and turn it by a quarter.",
     solution="For example [[1, 1, 1], [0, 0, 0], [-1, -1, -1]]: what is above counts for, "
              "what is below counts against.")
-def check_edge_kernel(answer):
+def check_edge_kernel(
+    answer # 3×3 numbers
+):
     "A 3×3 kernel that answers where it is bright above and dark below, and nowhere else"
     kernel = as_numbers(answer)
     if kernel.shape != (3, 3): return "A kernel for this exercise has three rows of three numbers."
@@ -192,7 +201,9 @@ def check_edge_kernel(answer):
          "Then do not forget its bias.",
     solution="448, because each of the 16 filters has 3·3·3 = 27 weights and "
              "one bias, and 16 · 28 = 448.")
-def check_parameters(answer):
+def check_parameters(
+    answer # a whole number
+):
     "Parameters of a convolution with 16 filters of 3×3 on a picture with three channels"
     slips = {
         "You forgot the biases: each filter has one.": 432,
@@ -211,7 +222,9 @@ def check_parameters(answer):
     hint="Without padding a 3×3 window fits into 150 pixels at 148 places. What "
          "does pooling make of 148?",
     solution="74, because (150 - 3) + 1 = 148, and 148 / 2 = 74.")
-def check_block_size(answer):
+def check_block_size(
+    answer # pixels
+):
     "Side of the maps after a 3×3 convolution without padding and 2×2 max pooling of 150×150 pixels"
     slips = {
         "That is after the convolution. Pooling comes next.": 148,
@@ -227,7 +240,9 @@ def check_block_size(answer):
     praise="Each is the largest of its four neighbours.",
     hint="Cut the map into four squares of 2×2, and keep one number of each.",
     solution="[[4, 5], [8, 6]].")
-def check_max_pool(answer):
+def check_max_pool(
+    answer # 2×2 numbers
+):
     "2×2 max pooling of [[1, 4, 0, 5], [2, 3, 1, 1], [8, 0, 6, 2], [0, 0, 2, 2]]"
     if as_numbers(answer).shape != (2, 2):
         return "From four rows of four, 2×2 pooling makes two rows of two."
@@ -247,7 +262,9 @@ def check_max_pool(answer):
     hint="The rule is: new weight = weight - learning rate × gradient. Mind "
          "the sign of the gradient.",
     solution="1.2, because 1 - 0.1 × (-2) = 1 + 0.2.")
-def check_step(answer):
+def check_step(
+    answer # the weight after it
+):
     "One step of gradient descent from weight 1, with gradient -2 and learning rate 0.1"
     slips = {
         "You walked uphill: the step goes *against* the gradient, "
@@ -268,7 +285,9 @@ def check_step(answer):
     solution="1/a. At this rate the factor is 1 - 2 = -1: the weight jumps to the "
              "other side of the valley and stays as far away as it was. Beyond it, "
              "each jump is longer than the last.")
-def check_largest_rate(answer):
+def check_largest_rate(
+    answer # a function of a
+):
     "The learning rate, for each a, beyond which descent on a·(weight - best)² moves away"
     if not callable(answer): return "Give a function of a, as in `lambda a: 3 * a`."
     curvatures = np.array([.1, .5, 2.])
@@ -292,7 +311,9 @@ def check_largest_rate(answer):
     hint="Which of the four numbers would change the result if it were a little larger?",
     solution="[[0, 4], [0, 0]]. The largest of the four, 5, was passed on. If it grows by a "
              "little, the result grows by as much; the other three change nothing.")
-def check_pool_gradient(answer):
+def check_pool_gradient(
+    answer # 2×2 numbers
+):
     "The gradient of 2×2 max pooling of [[1, 5], [2, 3]] when the gradient that arrives is 4"
     if as_numbers(answer).shape != (2, 2):
         return "The gradient has a number for each number of the map: two rows of two."
@@ -319,7 +340,9 @@ def check_pool_gradient(answer):
          "before you know where down is.",
     solution='["forward", "loss", "backward", "step", "zero"]: answer, compare, find the '
              'gradients, move the weights, forget the gradients.')
-def check_loop_order(answer):
+def check_loop_order(
+    answer # five words, first to last
+):
     "The five parts of a training step in their order"
     right = ["forward", "loss", "backward", "step", "zero"]
     answer = list(answer)
@@ -345,7 +368,9 @@ def check_loop_order(answer):
     solution="def momentum_step(weight, velocity, gradient, rate, momentum):\n"
              "    velocity = momentum * velocity + gradient\n"
              "    return weight - rate * velocity, velocity")
-def check_momentum(answer):
+def check_momentum(
+    answer # the function
+):
     "A function (weight, velocity, gradient, rate, momentum) → (weight, velocity)"
     if not callable(answer): return "Give the function itself, without calling it."
     def run(step):

@@ -50,7 +50,9 @@ def _middle(window, size):
          "pixels does a window of 3 grow then?",
     solution="10. The first block sees 4 pixels. The second convolution adds 2 steps of 2 pixels, "
              "which gives 8. The pooling adds 1 step of 2 pixels, which gives 10.")
-def check_patch_side(answer):
+def check_patch_side(
+    answer # pixels
+):
     "Side of what one number sees after two blocks of 3×3 convolution and 2×2 pooling, in pixels"
     slips = {
         "That is one block. The second block sees more.": 4,
@@ -75,7 +77,10 @@ def check_patch_side(answer):
          "same part in nearly every patch?",
     solution="Take a unit whose patches you can all call by the same name. `max(found, "
              "key=found.get)` is the one with the largest share.")
-def check_finds(answer, found):
+def check_finds(
+    answer, # a unit's number, from 0
+    found   # unit → share of its top images that show the part
+):
     "A unit most of whose top images show a part; `found`: unit → share of them that show it"
     if isinstance(answer, bool) or int(answer) != answer: return "Give the number of a unit."
     if answer not in found:
@@ -96,7 +101,9 @@ def check_finds(answer, found):
          "zero? Lesson 3 has the rule.",
     solution='"b". A ReLU lets the gradient through only where it let the number through. A dead '
              'unit lets none through for any picture, so its weights stay as they are.')
-def check_dead(answer):
+def check_dead(
+    answer # "a", "b" or "c"
+):
     "What becomes of a dead unit in training: a recovers slowly, b stays dead, c is removed"
     return choose(
         answer,
@@ -111,7 +118,9 @@ def check_dead(answer):
     praise="The network was less sure without the place, so the place spoke for the answer.",
     hint="Compare the answer without the place with the answer to the whole picture.",
     solution="0.7, because the probability falls from 0.9 to 0.2 when the place is covered.")
-def check_occlusion(answer):
+def check_occlusion(
+    answer # a number
+):
     "Value of an occlusion map at a place: 0.9 sure with it, 0.2 without it"
     slips = {
         "The sign is the wrong way round. A place that "
@@ -130,7 +139,10 @@ LEAST_LEAD = .1     # by how much a method must be ahead of a map that knows not
          "the maps that know nothing.",
     solution="Take all names whose lead is at least a tenth: `[name for name, lead in "
              "found.items() if lead >= 0.1]`.")
-def check_trusted(answer, found):
+def check_trusted(
+    answer, # names of methods, one or a list
+    found   # method → its lead over the best baseline
+):
     "The methods that are clearly ahead of the best baseline; `found` is method → its lead"
     if isinstance(answer, str): answer = [answer]
     given, right = set(answer), {method for method, lead in found.items() if lead >= LEAST_LEAD}
@@ -155,7 +167,9 @@ def check_trusted(answer, found):
          "that goes by the place answers differently?",
     solution='"b". Only this separates the animal from its place. In all drawings of the other '
              'two, cats lie on sofas, so the cheat is right there.')
-def check_exposes(answer):
+def check_exposes(
+    answer # "a", "b" or "c"
+):
     "How to expose a network that knows sofas: a more drawings, b places swapped, c more training"
     return choose(
         answer,
@@ -172,7 +186,9 @@ def check_exposes(answer):
          "in at least one of the two.",
     solution="1/3. Two squares are in both. Four and four are eight, but the two that are in both "
              "were counted twice, so six are in at least one. 2 / 6 = 1/3.")
-def check_iou(answer):
+def check_iou(
+    answer # a number from 0 to 1
+):
     "IoU of two areas of four squares each that share two"
     slips = {
         "That is the share of the part that the unit covers. "
@@ -192,7 +208,10 @@ def check_iou(answer):
     hint="Look for the shortest bar.",
     solution="It is the group whose bars fall furthest below those of the whole network. "
              "`min(found, key=found.get)` finds it.")
-def check_needed(answer, found):
+def check_needed(
+    answer, # a group's name
+    found   # group → accuracy without it, 0 to 1
+):
     "The group of units that the network needs most; `found` is group → accuracy without it"
     if answer not in found: return f"Choose one of {', '.join(map(repr, found))}."
     worst = min(found, key=found.get)
@@ -206,7 +225,9 @@ def check_needed(answer, found):
     hint="In training the loss shall fall, so weights move against the gradient. Here the "
          "unit's number shall rise.",
     solution="0.52, because 0.5 + 0.1 × 0.2 = 0.52.")
-def check_ascent(answer):
+def check_ascent(
+    answer # the pixel after it
+):
     "One step of gradient ascent: pixel 0.5, gradient of the unit's number 0.2, learning rate 0.1"
     slips = {
         "That is a step downhill. The unit's number shall become larger.": .48,

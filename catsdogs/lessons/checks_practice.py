@@ -18,7 +18,9 @@ from .checks import as_numbers, choose, exercise, first_slip, same_numbers
     hint="How many weights does one class need? Do not forget its bias.",
     solution="1539, because each of the 3 classes has 512 weights and one "
              "bias, and 3 · 513 = 1539.")
-def check_head(answer):
+def check_head(
+    answer # a whole number
+):
     "Numbers to learn in a head for three classes on 512 features"
     slips = {
         "You forgot the biases: each class has one.": 1536,
@@ -38,7 +40,9 @@ _STEPS = ("load", "replace head", "freeze", "train", "unfreeze", "train all")
     hint="A new head is random. What would happen to the other layers if they learned "
          "from its mistakes at once?",
     solution='["load", "replace head", "freeze", "train", "unfreeze", "train all"].')
-def check_fine_tune_order(answer):
+def check_fine_tune_order(
+    answer # words, first to last
+):
     "The steps of fine-tuning in their order"
     steps = [str(step).strip().lower() for step in answer]
     if sorted(steps) != sorted(_STEPS): return f"Use each of these words once: {', '.join(_STEPS)}."
@@ -67,7 +71,9 @@ def check_fine_tune_order(answer):
         "photos? And when are edges, fur and ears what you need?",
     solution='"b". With 100,000 photos one can learn features from nothing, '
         "and tables of prices hold no edges and no fur.")
-def check_when_it_pays(answer):
+def check_when_it_pays(
+    answer # "a", "b" or "c"
+):
     "Where a backbone that learned cats and dogs helps most"
     return choose(answer, "b", {
         "a": "With 100,000 photos a network can learn its own features, and x-rays look unlike "
@@ -82,7 +88,9 @@ def check_when_it_pays(answer):
     hint="The interval is ± 2 · √(p(1-p)/n). Put in p = 0.9, set it equal "
          "to 0.02, and solve for n.",
     solution="About 900: 2 · √(0.9 · 0.1 / n) = 0.02 gives n = 0.9 · 0.1 / 0.01² = 900.")
-def check_pictures_needed(answer):
+def check_pictures_needed(
+    answer # a whole number
+):
     "How many pictures it takes to know an accuracy of about 90% to ± 2 points"
     if as_numbers(answer).shape == () and 850 <= float(answer) <= 950: return None
     slips = {
@@ -98,7 +106,9 @@ def check_pictures_needed(answer):
     praise="Of 115 pictures that it called dog, 95 are dogs.",
     hint="Which pictures did it call dog? Look down a column, not along a row.",
     solution="95 / (20 + 95) = 0.826.")
-def check_precision(answer):
+def check_precision(
+    answer # a number from 0 to 1
+):
     "The precision for dog of the confusion matrix [[80, 20], [5, 95]], rows are the truth"
     slips = {
         "That is the share of the dogs that it found, the "
@@ -118,7 +128,9 @@ def check_precision(answer):
         "by 2 do to the probability?",
     solution='"above". It says 0.9 and is right on 0.8, so it is too sure. '
         "Dividing the logits by more than one moves probabilities towards one half.")
-def check_temperature(answer):
+def check_temperature(
+    answer # "below", "one" or "above"
+):
     "Where the temperature of a network lies that says 0.9 and is right on 160 of 200"
     return choose(answer, "above", {
         "below": "A temperature below one makes a network surer still. Is it not sure enough?",
@@ -132,7 +144,9 @@ def check_temperature(answer):
          "next photo of the same cat?",
     solution='"b". With "a" and "c" every animal of the validation set was learned from, and '
              'recognising it is enough.')
-def check_split(answer):
+def check_split(
+    answer # "a", "b" or "c"
+):
     "How to split ten photos each of twenty animals"
     return choose(
         answer,
@@ -148,7 +162,9 @@ def check_split(answer):
     hint="Count both kinds of pictures that are called neither: 5% of 950, and 80% of 50.",
     solution="0.543. Of 950 pets 47.5 are called neither, and of 50 other pictures 40. So 47.5 / "
         "87.5 of these answers are pets.")
-def check_false_alarms(answer):
+def check_false_alarms(
+    answer # a number from 0 to 1
+):
     "Share of pets among the answers neither: 950 pets, 50 others, 5% false alarms, 80% found"
     slips = {
         "That is the share of the pets that are called "
@@ -169,7 +185,9 @@ def check_false_alarms(answer):
          "both, and then their mean.",
     solution="0.164. The dog got 0.9 and the cat 1 - 0.2 = 0.8, and (-ln 0.9 - ln 0.8) "
              "/ 2 = (0.105 + 0.223) / 2.")
-def check_log_loss(answer):
+def check_log_loss(
+    answer # a number
+):
     "Log loss of P(dog) = 0.9 for a dog and P(dog) = 0.2 for a cat"
     slips = {
         "For the cat you took the probability of dog. The truth is cat, which got 1 - 0.2.": 0.857,
@@ -187,7 +205,9 @@ def check_log_loss(answer):
     hint="How large is -ln 0.0001? And what does one photo count in a mean over 1,000?",
     solution="0.0092. One photo adds -ln 0.0001 = 9.21 to the sum, and the "
              "mean is over 1,000 photos.")
-def check_sure_mistake(answer):
+def check_sure_mistake(
+    answer # a number
+):
     "By how much one photo whose truth got 0.0001 raises a mean log loss over 1,000 photos"
     if same_numbers(answer, .00921, 2e-4): return None
     slips = {
@@ -204,7 +224,9 @@ def check_sure_mistake(answer):
     praise="Nothing below the clip, nothing above one minus the clip, and all between as it was.",
     hint="`np.clip(values, low, high)` does both ends at once.",
     solution="def clipped(p, clip): return np.clip(p, clip, 1 - clip)")
-def check_clipped(answer):
+def check_clipped(
+    answer # the function
+):
     "A function of probabilities and a clip that keeps them within clip and 1 - clip"
     if not callable(answer): return "Give the function itself, without calling it."
     p = np.array([0., .004, .3, .97, 1.])
@@ -226,7 +248,9 @@ def check_clipped(answer):
     praise="Two teams are better, so the place is the third. Equal scores share a place.",
     hint="Log loss is a loss. Who is better than 0.05, and how many are they?",
     solution="3, because 0.031 and 0.044 are smaller.")
-def check_place(answer):
+def check_place(
+    answer # the place, from 1
+):
     "The place of a log loss of 0.05 among 0.031, 0.044, 0.05 and 0.09"
     slips = {
         "A loss is better when it is smaller. Count the teams with a "
@@ -242,7 +266,9 @@ def check_place(answer):
     hint="Three of the four problems have a remedy that is always right. Which one has not?",
     solution='"contradiction". The same photo lies in two classes, and no program '
              'can know which one is true.')
-def check_problem(answer):
+def check_problem(
+    answer # a word
+):
     "The problem with photos that only a person can solve"
     return choose(
         answer,
@@ -268,7 +294,9 @@ _STAYS = {"optimizer": "The optimizer is needed to train, not to answer.",
         "to do to the photo first, and how do you read the result?",
     solution='{"classes", "size", "method"}: how large and how square the picture has to be, '
         "and what the outputs are called.")
-def check_travels(answer):
+def check_travels(
+    answer # words
+):
     "What must travel with the weights of a network"
     given = {
         str(word).strip().lower() for word in ([answer] if isinstance(answer, str) else answer)}
@@ -293,7 +321,9 @@ def check_travels(answer):
          "refusal makes somebody look.",
     solution='"b". A wrong answer costs a cat its medicine. Looking at one '
              'photo in ten costs a minute.')
-def check_refusal(answer):
+def check_refusal(
+    answer # "a", "b" or "c"
+):
     "What an app should do with photos that it is not sure of, if a wrong answer is expensive"
     return choose(answer, "b", {
         "a": "Then every mistake is believed, the likely ones included.",

@@ -35,7 +35,9 @@ _TWINS = {
     praise="These five keywords are what nearly every data block is made of.",
     hint="Take the five keywords one by one, and say in three words what each is for.",
     solution=f"{_TWINS}")
-def check_twins(answer):
+def check_twins(
+    answer # part of Keras' → keyword
+):
     "Which keyword of the data block does the work of each part of Keras' generators"
     if not isinstance(answer, dict) or set(answer) != set(_TWINS):
         return f"Give each of these a keyword: {', '.join(_TWINS)}."
@@ -55,7 +57,9 @@ def check_twins(answer):
          "with 150. Then count the maps.",
     solution="18,496. The sides are 150, 148, 74, 72, 36, 34, 17, and there "
              "are 64 maps, so 64·17·17.")
-def check_flat_size(answer):
+def check_flat_size(
+    answer # a whole number
+):
     "How many numbers arrive at the first dense layer of the codelab's network, at 150×150 pixels"
     slips = {
         "That would be so with padding. Without it, each convolution "
@@ -77,7 +81,9 @@ def check_flat_size(answer):
     praise="A step for each batch, and 2,000 photos make 100 batches of 20.",
     hint="An epoch shows every photo once, and each step takes 20 of them.",
     solution="100, because 2,000 / 20 = 100.")
-def check_steps(answer):
+def check_steps(
+    answer # a whole number
+):
     "Steps in an epoch of 2,000 photos in batches of 20"
     slips = {
         "That is the size of a batch. How many of them are there?": 20,
@@ -120,7 +126,9 @@ def _layer_slips(network):
     solution="nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n              "
              "nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(2),\n              nn.Flatten(), "
              "nn.Linear(32 * 14 * 14, 128), nn.ReLU(), nn.Linear(128, 1))")
-def check_two_blocks(answer):
+def check_two_blocks(
+    answer # the network
+):
     "The two-block network as an nn.Module"
     if not isinstance(answer, nn.Module):
         return "Give the network itself, an nn.Sequential of layers."
@@ -140,7 +148,9 @@ def check_two_blocks(answer):
     hint="A window of 3 fits into 64 pixels at 62 places, from left to "
          "right and from top to bottom.",
     solution="3,844, because 62·62 = 3,844.")
-def check_places(answer):
+def check_places(
+    answer # a whole number
+):
     "At how many places of a 64×64 picture a 3×3 kernel is used, without padding"
     slips = {
         "That is one row. How many rows of places are there?": 62,
@@ -162,7 +172,9 @@ _MOVES = {
     praise="The convolution carries the animal along, and the largest number forgets where it was.",
     hint="Equivariant means that the result moves along. Invariant means that it stays the same.",
     solution=f"{ {what: word for what, (word, _) in _MOVES.items()} }")
-def check_moves(answer):
+def check_moves(
+    answer # thing → "equivariant", "invariant" or "neither"
+):
     "What happens to three things when the animal moves"
     if not isinstance(answer, dict) or set(answer) != set(_MOVES):
         return f"Say it of each of these: {', '.join(_MOVES)}."
@@ -180,7 +192,9 @@ def check_moves(answer):
          "pooling doubles the step afterwards.",
     solution="18. The steps are: 1 + 2 = 3, pooling 3 + 1 = 4, then 4 + 2·2 = 8, pooling 8 + 2 "
              "= 10, then 10 + 2·4 = 18.")
-def check_field(answer):
+def check_field(
+    answer # pixels
+):
     "Side of the receptive field of the third convolution of the codelab's network, in pixels"
     slips = {
         "That would be so without pooling. After each pooling, "
@@ -198,7 +212,9 @@ def check_field(answer):
     praise="After it, the network only gets better on what it has seen already.",
     hint="Keep the epoch in which the loss on new drawings is smallest. Count from 1.",
     solution="4. Its validation loss, 0.55, is the smallest of the seven.")
-def check_turning_point(answer):
+def check_turning_point(
+    answer # an epoch's number, from 1
+):
     "Which epoch to keep, from validation losses 0.69, 0.63, 0.58, 0.55, 0.57, 0.64, 0.78"
     slips = {
         "You count from 0. The first epoch has the number 1.": 3,
@@ -216,7 +232,9 @@ def check_turning_point(answer):
          "learned tell cats from dogs?",
     solution="0.5. Nothing in the training labels had to do with the drawings, so "
              "nothing useful could be learned.")
-def check_shuffled(answer):
+def check_shuffled(
+    answer # a number from 0 to 1
+):
     "The accuracy on new drawings of a network that learned labels that were drawn by lot"
     slips = {
         "That is its accuracy on the drawings that it has memorised. These are new ones.": 1,
@@ -233,7 +251,9 @@ def check_shuffled(answer):
          "interview only the best of them.",
     solution='"a". Part of the reason why it was the best is luck with these photos, and the luck '
              'does not come along to new ones.')
-def check_best_of(answer):
+def check_best_of(
+    answer # "a", "b" or "c"
+):
     "What the validation accuracy of the best of twenty networks is worth"
     answer = str(answer).strip().lower()
     if answer not in ("a", "b", "c"): return 'Choose "a", "b" or "c".'
@@ -258,7 +278,9 @@ _VERDICT_HINTS = {
            "loss rise? Is the last epoch the best?",
     hint="Ask of each: where does the blue curve end, and what does the orange one do at the end?",
     solution=f"{_VERDICTS}")
-def check_verdicts(answer):
+def check_verdicts(
+    answer # the verdict on A, B and C, a dictionary
+):
     "Verdicts on three pairs of curves"
     if not isinstance(answer, dict) or set(answer) != set(_VERDICTS):
         return "Give a verdict for each of A, B and C."
@@ -275,7 +297,9 @@ def check_verdicts(answer):
          "by the share that is kept.",
     solution="def my_dropout(x, p):\n    kept = torch.rand(x.shape) >= p\n    "
              "return x * kept / (1 - p)")
-def check_dropout(answer):
+def check_dropout(
+    answer # the function
+):
     "A function (x, p) → x with a share p of its entries dropped and the others made larger"
     if not callable(answer): return "Give the function itself, without calling it."
     x, p = torch.full((40_000,), 2.), .25
@@ -304,7 +328,9 @@ def check_dropout(answer):
     praise="The penalty adds 2λw to the gradient, so large weights are pulled hardest.",
     hint="The gradient of λw² is 2λw. Add it to the gradient of the loss, and take a step.",
     solution="2.89. The gradient is 0.5 + 2·0.1·3 = 1.1, and 3 - 0.1·1.1 = 2.89.")
-def check_l2_step(answer):
+def check_l2_step(
+    answer # the weight after it
+):
     "One step from weight 3: gradient of the loss 0.5, λ = 0.1, learning rate 0.1"
     slips = {
         "That is the step without the penalty.": 2.95,
@@ -321,7 +347,9 @@ def check_l2_step(answer):
     praise="Small weights become exactly zero, and that is what L1 is known for.",
     hint="Move each weight by 0.05 towards zero. If it would pass zero, it stops there.",
     solution="[0.45, 0, 0, -1.15].")
-def check_l1_step(answer):
+def check_l1_step(
+    answer # the four weights after it
+):
     "What L1 makes of the weights 0.5, -0.02, 0.03 and -1.2 if it moves each by 0.05"
     slips = {
         "Two weights have passed zero. They must stop there.": [0.45, 0.03, -0.02, -1.15],
@@ -339,7 +367,9 @@ def check_l1_step(answer):
     praise="It waits for three epochs, and then goes back to the best one.",
     hint="Find the smallest loss. How many epochs must pass after it without a smaller one?",
     solution="(8, 5). Epoch 5 is the best, and epochs 6, 7 and 8 are not better.")
-def check_patience(answer):
+def check_patience(
+    answer # two epochs' numbers, from 1: where it stops, what it keeps
+):
     """When early stopping with patience 3 stops, and which epoch it keeps.
 
     The validation losses are 0.69 0.62 0.58 0.60 0.57 0.59 0.61 0.63 0.64 0.66.
@@ -368,7 +398,9 @@ def check_patience(answer):
     hint="Does the interval contain zero?",
     solution='["B", "C"]. The interval of A contains zero, though its '
              'middle is the farthest from it.')
-def check_clear(answer):
+def check_clear(
+    answer # letters, as ["A", "B"]
+):
     "Which of the changes A: -1 to +15, B: +1 to +3, C: -4 to -2 points are clear"
     if isinstance(answer, str): answer = list(answer.replace(",", "").replace(" ", ""))
     given = sorted(str(name).strip().upper() for name in answer)

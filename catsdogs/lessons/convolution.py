@@ -73,7 +73,7 @@ def sliding_window_html(
         result=out.flatten().tolist(), across=out.shape[1], places=out.numel(),
         stride=stride, dilation=dilation, controls=static_text("sliding_window.html"))
     body = f'<div class="cd-row">{"".join(figures)}</div>'
-    return widget_html("sliding_window", "cd-conv", body, data)
+    return widget_html("sliding_window", "cd-conv", body, data, shared_style="convolution")
 
 # %% ../../nbs/library/lessons/convolution.ipynb #c0d00010
 def _explorer_kernels(size):
@@ -126,7 +126,8 @@ def conv_explorer_html(
     data = dict(
         pictures=pictures, kernels=kernels, least=WINDOW_LEAST, reasons=WINDOW_ERRORS,
         controls=static_text("conv_explorer.html"))
-    return widget_html("conv_explorer", "cd-conv", _examples_table(), data)
+    return widget_html(
+        "conv_explorer", "cd-conv", _examples_table(), data, shared_style="convolution")
 
 # %% ../../nbs/library/lessons/convolution.ipynb #c0d00015
 def _window_slips(x, w, s, p):

@@ -127,7 +127,7 @@ def plot_descent(
     loss,       # weight → loss
     path,       # the weights after each step, the first one included
     weights,    # n weights at which the curve is drawn
-    title:str="",
+    title:str="", # above the axes
     ax=None     # matplotlib axes to draw on; None: new ones
 ):
     "Draw the loss over one weight, and the steps that were taken; returns the axes"

@@ -62,7 +62,7 @@ def plot_accuracies(
 
 def plot_by_number(
     series:dict,    # name → (numbers of pictures, accuracies), both n
-    xlabel:str="photos to learn from",
+    xlabel:str="photos to learn from", # below the axes
     mark:float|None=None, # a number of pictures to mark
     ax=None         # matplotlib axes to draw on; None: new ones
 ):
@@ -158,7 +158,7 @@ def show_calibration(
 
 def plot_roc(
     curves:dict,    # name → pairs of (share of false alarms, share found)
-    found:str="share found"
+    found:str="share found" # the label of the upright axis
 ):
     "Draw how many one finds against how many false alarms that costs; returns the axes"
     ax = new_axes(size=(3.8, 3.2))[0]
@@ -244,7 +244,7 @@ def clip_frames(
 
 def plot_changes(
     table,      # of `benchmarks/race.py`: a pandas data frame with variant, seed and test_accuracy
-    title:str="",
+    title:str="", # above the axes
     ax=None     # matplotlib axes to draw on; None: new ones
 ):
     "Draw by how many points each variant of a recipe differs from the whole one; returns the axes"

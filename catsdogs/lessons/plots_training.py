@@ -176,8 +176,8 @@ def _study_name(effect_name):
         field, value = part.split("=")
         if field == "model": words.append("half of the filters")
         else:
-            words.append(
-                _STUDY_NAMES[field].format(float(value) if ":g" in _STUDY_NAMES[field] else value))
+            pattern = _STUDY_NAMES.get(field, field.replace("_", " ") + " {}")
+            words.append(pattern.format(float(value) if ":g" in pattern else value))
     if len(words) <= 2: return ", ".join(words)
     return f"{', '.join(words[:2])},\n{', '.join(words[2:])}"          # too long for one line
 

@@ -99,7 +99,9 @@ class ConvBlock(nn.Sequential):
 
     2×2 max pooling and ReLU are done at once, see `pool_relu`, unless a layer has been replaced.
     """
-    def forward(self, x:Tensor) -> Tensor:
+    def forward(self,
+        x:Tensor # n×n_in×h×w
+    ) -> Tensor:
         "What the layers make of x, one after the other"
         return pool_relu(self[0](x)) if _pools(list(self)[1:]) else super().forward(x)
 
@@ -144,7 +146,9 @@ class ResidualBlock(nn.Module):
         self.short_cut = nn.Sequential(blur_pool(), *conv_bn(n_in, n_out, 1))
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x:Tensor) -> Tensor:
+    def forward(self,
+        x:Tensor # n×n_in×h×w
+    ) -> Tensor:
         "n×n_in×h×w → n×n_out×⌈(h-1)/2⌉×⌈(w-1)/2⌉"
         return self.relu(self.short_cut(x) + self.main(x))
 
@@ -162,6 +166,8 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
 
-    def forward(self, x:Tensor) -> Tensor:
+    def forward(self,
+        x:Tensor # n×3×h×w, numbers from 0 to 1
+    ) -> Tensor:
         "n×3×h×w → n×3×h×w"
         return (x - self.mean) / self.std

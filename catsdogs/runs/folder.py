@@ -218,7 +218,9 @@ class MahalanobisDetector:
     precision: Tensor # d×d: the inverse of their covariance around these
     limit: float # squared distance beyond which a photo is of neither class
 
-    def distance(self, features:Tensor) -> Tensor:
+    def distance(self,
+        features:Tensor # n×d, the numbers that the last layer gets
+    ) -> Tensor:
         """Squared Mahalanobis distances to the nearest class
 
         The n×d features are the numbers that the last layer gets."""

@@ -63,24 +63,32 @@ class Predictor:
         self.familiar = run.detector()
         _check_detector(self.familiar, self.last, run)
 
-    def __call__(self, photo):
+    def __call__(self,
+        photo # a path, bytes, a PIL image, an array, or a list of such
+    ):
         """The `Prediction` for whatever `open_photo` takes; for a list a list
 
         Raises `UnreadablePhoto` for one photo. In a list the error stands in the prediction."""
         if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
         return next(_answers(self, [(photo, self.pixels(photo), None)]))
 
-    def pixels(self, photo) -> np.ndarray:
+    def pixels(self,
+        photo # a path, bytes, a PIL image or an array
+    ) -> np.ndarray:
         "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"
         return np.asarray(fit_photo(open_photo(photo, self.size), self.size, self.method))
 
-    def batch(self, pixels:np.ndarray) -> Tensor:
+    def batch(self,
+        pixels:np.ndarray # n×size×size×3, uint8
+    ) -> Tensor:
         "n×size×size×3 uint8 → n×3×size×size, numbers from 0 to 1, on the device"
         x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self.device)
         return x.permute(0, 3, 1, 2).float() * (1 / 255)
 
     @torch.no_grad()
-    def look(self, pixels:np.ndarray) -> tuple[Tensor, Tensor]:
+    def look(self,
+        pixels:np.ndarray # n×size×size×3, uint8
+    ) -> tuple[Tensor, Tensor]:
         """n×size×size×3 uint8 → n×(number of classes) probabilities, and n×d features, on the CPU
 
         The probabilities are calibrated if the run is. The features are the numbers that the last
@@ -89,7 +97,9 @@ class Predictor:
             probabilities, _, features = self.compute(self.batch(pixels))
         return probabilities.cpu(), features.cpu()
 
-    def compute(self, xb:Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def compute(self,
+        xb:Tensor # n×3×size×size, numbers from 0 to 1, on the device
+    ) -> tuple[Tensor, Tensor, Tensor]:
         "n×3×size×size → probabilities, logits and features, as in `look`, with their gradients' history"
         seen = []
         def note(layer, inputs): seen.append(inputs[0].flatten(1))
@@ -101,11 +111,15 @@ class Predictor:
         def mean(tensors): return (sum(tensors) / len(tensors)).float()
         return class_probabilities(mean(logits) / self.temperature), mean(logits), mean(seen or logits)
 
-    def probabilities(self, pixels:np.ndarray) -> Tensor:
+    def probabilities(self,
+        pixels:np.ndarray # n×size×size×3, uint8
+    ) -> Tensor:
         "n×size×size×3 uint8 → n×(number of classes) probabilities"
         return self.look(pixels)[0]
 
-    def answer(self, pixels:np.ndarray) -> list[tuple]:
+    def answer(self,
+        pixels:np.ndarray # n×size×size×3, uint8
+    ) -> list[tuple]:
         """n×size×size×3 uint8 → for each picture its probabilities, and whether it is neither
 
         No picture is neither, if the run has not learned what is familiar."""

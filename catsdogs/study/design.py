@@ -32,7 +32,9 @@ def study_fields() -> dict[str, type]: # name → `Recipe` or `DataSettings`
     "What a study can vary"
     return {name: cls for cls in (DataSettings, Recipe) for name in cls.__dataclass_fields__}
 
-def check_fields(values):
+def check_fields(
+    values # field → list of values, or `Range`
+):
     known = study_fields()
     for name, some in values.items():
         if name not in known:

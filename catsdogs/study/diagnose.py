@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core import CatsDogsError
 from ..plotting import COLORS
+from ..training.recipes import ONLY_IN_TRAINING
 
 # %% ../../nbs/library/study/diagnose.ipynb #3a4fcc8a
 @dataclass(frozen=True)
@@ -158,8 +159,7 @@ def _disturbances(history, recipe):
         recipe = json.loads(file.read_text(encoding="utf8")).get("recipe")
     recipe = recipe or {}
     found = [] if recipe.get("augment", "none") == "none" else ["augmentation"]
-    words = dict(mixup="MixUp", dropout="dropout", label_smoothing="label smoothing")
-    return tuple(found + [word for field, word in words.items() if recipe.get(field)])
+    return tuple(found + [word for field, word in ONLY_IN_TRAINING.items() if recipe.get(field)])
 
 def _divergence(train, valid, ignorance):
     "Evidence that a training diverged, or None"

@@ -120,6 +120,25 @@ def _storage(folder):
         write_atomic(file, text[: text.rfind(b"\n") + 1])
     return JournalStorage(JournalFileBackend(str(file), lock_obj=Lock()))
 
+def _check_same_study(folder, old, definition):
+    "Raise `CatsDogsError` if a folder's study was defined otherwise"
+    new = json.loads(json.dumps(definition))
+    if old == new: return
+    other = next(k for k in new if old.get(k) != new[k])
+    raise CatsDogsError(
+        f"{folder}: holds another study (its {dict(base='settings to start from').get(other, other)} "
+        "differ); choose another folder, or repeat that study's options")
+
+def _enqueue_missing(study, configurations, seeds):
+    "A waiting trial for every run that is not there yet"
+    there = [
+        (trial.user_attrs["configuration"], trial.user_attrs["seed"])
+        for trial in study.get_trials(deepcopy=False)]
+    for seed, configuration in itertools.product(range(seeds), configurations):
+        if (configuration, seed) in there: continue
+        about = dict(configuration=configuration, seed=seed)
+        study.enqueue_trial({**configuration, "seed": seed}, user_attrs=about)
+
 def _open_study(folder, definition, seeds):
     """The Optuna study in `folder`, made now if there is none.
 
@@ -136,21 +155,8 @@ def _open_study(folder, definition, seeds):
             study_name="catsdogs", direction="maximize", load_if_exists=True)
         old = study.user_attrs.get("definition")
         if old is None: study.set_user_attr("definition", definition)
-        elif old != json.loads(json.dumps(definition)):
-            other = next(
-                k for k in definition if old.get(k) != json.loads(json.dumps(definition[k])))
-            raise CatsDogsError(
-                f"{folder}: holds another study (its "
-                f"{dict(base='settings to start from').get(other, other)} "
-                "differ); choose another folder, or repeat that study's options")
-        there = [
-            (t.user_attrs["configuration"], t.user_attrs["seed"])
-            for t in study.get_trials(deepcopy=False)]
-        for seed, configuration in itertools.product(range(seeds), definition["configurations"]):
-            if (configuration, seed) not in there:
-                study.enqueue_trial(
-                    {**configuration, "seed": seed},
-                    user_attrs=dict(configuration=configuration, seed=seed))
+        else: _check_same_study(folder, old, definition)
+        _enqueue_missing(study, definition["configurations"], seeds)
     return study
 
 def _claim(study, folder, kinds):
@@ -236,6 +242,22 @@ def _do_run(source, out, settings, keep_model, on_epoch):
     if not keep_model: (out/MODEL_FILE).unlink(missing_ok=True)
     return row
 
+def _planned_epochs(study, base):
+    "Number of a run → how many epochs it takes"
+    trials = study.get_trials(deepcopy=False)
+    def recipe(trial): return configure(base, trial.user_attrs["configuration"], 0).recipe
+    return {trial.number: recipe(trial).epochs for trial in trials}
+
+def _run_claimed(source, folder, study, number, settings, on_epoch):
+    "Train one run of a study; its row, which then stands in its folder too"
+    about, out = study.get_trials(deepcopy=False)[number].user_attrs, folder/"runs"/f"{number:04}"
+    run_settings = configure(settings.base, about["configuration"], about["seed"])
+    scores = _do_run(source, out, run_settings, settings.keep_models, on_epoch)
+    row = dict(run=number, **about["configuration"], seed=about["seed"]) | scores
+    write_atomic(out/"row.json", json.dumps(row))
+    _finish(study, folder, number, row)
+    return row
+
 def run_study(
     source:str|Path,            # photos: whatever `list_photos` reads
     # the study's folder: new, or with the same study in it, unfinished or in work elsewhere
@@ -251,27 +273,21 @@ def run_study(
     folder, definition = Path(folder), _definition(source, settings)
     with explain_os_errors(f"writing the study {folder}"):
         study = _open_study(folder, definition, settings.seeds)
-        epochs = {
-            t.number: configure(settings.base, t.user_attrs["configuration"], 0).recipe.epochs
-            for t in study.get_trials(deepcopy=False)}
+        epochs = _planned_epochs(study, settings.base)
+        def epochs_done(): return sum(epochs[row["run"]] for row in study_rows(folder))
         bar = progress(None, "study", total=sum(epochs.values()))
-        bar.n = bar.initial = sum(epochs[r["run"]] for r in study_rows(folder))
+        bar.n = bar.initial = epochs_done()
         bar.refresh()
         kinds = _kinds(definition["configurations"])
         while claimed := _claim(study, folder, kinds):
             number, lock = claimed
             try:
-                about = study.get_trials(deepcopy=False)[number].user_attrs
-                run_settings = configure(settings.base, about["configuration"], about["seed"])
-                row = dict(run=number, **about["configuration"], seed=about["seed"]) | _do_run(
-                    source, folder / "runs" / f"{number:04}", run_settings, settings.keep_models,
-                    lambda _: bar.update())
-                write_atomic(folder/"runs"/f"{number:04}"/"row.json", json.dumps(row))
-                _finish(study, folder, number, row)
+                row = _run_claimed(
+                    source, folder, study, number, settings, lambda _: bar.update())
             finally: lock.release()
             write_results(folder)
             if on_row: on_row(row)
-            bar.n = sum(epochs[r["run"]] for r in study_rows(folder))
+            bar.n = epochs_done()
             bar.refresh()
         bar.close()
     return study_rows(folder)

@@ -252,6 +252,13 @@ class Bundle:
         "The table as one JSON text"
         return json.dumps(self.info, ensure_ascii=False)
 
+def _page_info(network, n_weights):
+    "What the page must know of a network, before it is packed"
+    return dict(
+        format=1, title=network.title, classes=network.classes, size=network.size,
+        method=network.method, temperature=network.temperature, mirror=network.mirror,
+        n_weights=n_weights)
+
 def make_bundle(
     source,                 # as in `read_network`
     layers=None,            # names as in `list_layers`; None: all that compute something
@@ -277,10 +284,7 @@ def make_bundle(
     ways = ways_back(model, ["logits", *names])
     _forget_sources(model.graph)
     if half: _halve(model)
-    info = dict(
-        format=1, title=network.title, classes=network.classes, size=network.size,
-        method=network.method, temperature=network.temperature, mirror=network.mirror,
-        n_weights=n_weights, weights="float16" if half else "float32",
-        half_cost=cost if half else 0.0, layers=rows)
+    info = _page_info(network, n_weights) | dict(
+        weights="float16" if half else "float32", half_cost=cost if half else 0., layers=rows)
     ways = {name: way.SerializeToString() for name, way in ways.items()}
     return Bundle(model.SerializeToString(), info, ways)

@@ -58,7 +58,10 @@ def freeze(
 
 class Unfreeze(Callback):
     "All layers of a pretrained model learn from this epoch on, and only the last one before"
-    def __init__(self, epoch:int): self.first = epoch
+    def __init__(self,
+        epoch:int # the first epoch in which all layers learn, from 0
+    ):
+        self.first = epoch
     def before_epoch(self): freeze(self.model, self.epoch < self.first)
 
 # %% ../../nbs/library/training/callbacks.ipynb #6be90947
@@ -88,7 +91,11 @@ class ProgressiveResizing(Callback):
     They reach the last size after two thirds of the epochs.
     """
     order = -5                                          # before MixUp and the model see the batch
-    def __init__(self, first:int, last:int): self.first, self.last = first, last
+    def __init__(self,
+        first:int, # side of the pictures in the first epoch, pixels
+        last:int   # side that they reach, pixels
+    ):
+        self.first, self.last = first, last
     def side(self,
         epoch:int,  # which, from 0
         epochs:int  # of how many
@@ -113,7 +120,9 @@ class AverageWeights(Callback):
     It takes the model's place while the model is judged and kept.
     """
     order = -4                                          # in place before others look at the model
-    def __init__(self, share: float):
+    def __init__(self,
+        share:float # of the training that the mean reaches back over, 0 to 1
+    ):
         self.share, self.average, self.raw, self.fits = share, None, None, False
 
     def before_fit(self):
@@ -148,7 +157,9 @@ class AverageWeights(Callback):
     def state(self) -> dict:
         "All that is needed to go on"
         return dict(raw=self.raw or self.model.state_dict(), average=self.average.state_dict())
-    def load(self, state:dict) -> None:
+    def load(self,
+        state:dict # what `state` returned
+    ) -> None:
         "Go on from a `state`"
         self.start()
         self.average.load_state_dict(state["average"])
@@ -177,7 +188,11 @@ class TrimMemory(Callback):
 
     It looks every so many steps.
     """
-    def __init__(self, room:int=300 * 2**20, every:int=100): self.room, self.every = room, every
+    def __init__(self,
+        room:int=300 * 2**20, # bytes by which the process may grow before memory is given back
+        every:int=100         # steps between two looks
+    ):
+        self.room, self.every = room, every
     def before_fit(self): self.level, self.given_back = None, 0
     def after_batch(self):
         if not self.training or self.train_iter % self.every: return
@@ -190,7 +205,10 @@ class TrimMemory(Callback):
 class SeedEpochs(Callback):
     "Start each epoch's random numbers, shuffling too, from the run's seed and the epoch's number"
     order = -20
-    def __init__(self, seed:int): self.seed = seed
+    def __init__(self,
+        seed:int # the run's seed
+    ):
+        self.seed = seed
     def before_epoch(self):
         seed = epoch_seed(self.seed, self.epoch)
         seed_everything(seed)
@@ -268,7 +286,10 @@ CHECKPOINT_FILE = "checkpoint.pt"
 class Checkpoint(Callback):
     "Write all that a run needs to go on, and `history.csv`, as each epoch ends"
     order = 56                                          # after `History`, whose rows it stores
-    def __init__(self, folder:Run): self.folder = folder
+    def __init__(self,
+        folder:Run # the run that is being trained
+    ):
+        self.folder = folder
 
     def after_epoch(self):
         if self.epoch < self.history.first or not self.history.run: return

@@ -48,10 +48,20 @@ class OneLogitLoss(BCEWithLogitsLossFlat):
     """
     y_int = True  # lets fastai's MixUp and CutMix mix the losses of two labels
     label_smoothing = 0.                                # set by `SmoothLabels` while it trains
-    def __call__(self, inp: Tensor, targ: Tensor, **kwargs) -> Tensor:
+    def __call__(self,
+        inp:Tensor,  # n×1 logits
+        targ:Tensor, # n classes, 0 or 1; a share between them after MixUp
+        **kwargs     # for fastai's loss
+    ) -> Tensor:
         return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
-    def activation(self, x:Tensor) -> Tensor: return class_probabilities(x)
-    def decodes(self, x:Tensor) -> Tensor: return x.argmax(-1)
+    def activation(self,
+        x:Tensor # n×1 logits
+    ) -> Tensor:
+        return class_probabilities(x)
+    def decodes(self,
+        x:Tensor # n×2 probabilities, from `activation`
+    ) -> Tensor:
+        return x.argmax(-1)
 
 def one_logit_accuracy(
     inp:Tensor, # n×1 logits, or n×(number of classes)
@@ -81,7 +91,7 @@ def speed_callbacks(
     return cbs
 
 def recipe_callbacks(
-    recipe:Recipe   # what it says of freezing, resizing, averaging and penalties is used
+    recipe:Recipe   # each ingredient that acts in the training loop is used
 ) -> list:
     "What a recipe adds to the training loop, one line for each ingredient"
     r, cbs = recipe, []
@@ -183,7 +193,10 @@ def _recipe_for(dls, model, recipe, size, changes):
 # %% ../../nbs/library/training/learner.ipynb #5cb9186e
 class PhotoLearner(Learner):
     "A fastai `Learner` that an `export` which fails leaves as it was"
-    def export(self, fname:str|Path="export.pkl", **kwargs) -> None:
+    def export(self,
+        fname:str|Path="export.pkl", # the file, in the learner's folder
+        **kwargs                     # for fastai's `export`
+    ) -> None:
         "fastai's `export`, for `load_learner`; raises `CatsDogsError` for what no pickle can hold"
         dls, opt, file = self.dls, self.opt, (self.path/fname).resolve()
         unfinished = file.with_name(f".{file.name}.tmp")
@@ -220,6 +233,20 @@ def _optimizer_for(recipe, speed):
         return partial(optimizer, dtype=torch.bfloat16)
     return optimizer
 
+def _callbacks_for(recipe, speed, fast, seed, extra):
+    "Those for speed, those of the recipe and those asked for, and MixUp if no other mixes already"
+    cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
+    if seed is not None: cbs.append(SeedEpochs(seed))
+    if any(isinstance(cb, (MixUp, CutMix)) for cb in extra): return cbs
+    return cbs + mix_callbacks(recipe_policy(recipe))
+
+def _options_for(recipe, speed, is_own):
+    "What fastai's `Learner` is told besides: optimizer, metric, and groups of a timm network's layers"
+    options = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
+    if recipe.model.startswith("timm:") and not is_own: options["splitter"] = backbone_splitter
+    if recipe.freeze_epochs: options["train_bn"] = False
+    return options
+
 def photo_learner(
     # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
     dls:DataLoaders,
@@ -247,14 +274,9 @@ def photo_learner(
     if "loss_func" not in kwargs:
         n_out = _own_outputs(net, xb) if net is model else n_outputs(_n_classes(dls))
         kwargs["loss_func"] = _loss_for(n_out, _n_classes(dls))
-    cbs = [*speed_callbacks(speed, fast), *recipe_callbacks(recipe), *extra]
-    if seed is not None: cbs.append(SeedEpochs(seed))
-    if not any(isinstance(cb, (MixUp, CutMix)) for cb in extra):
-        cbs += mix_callbacks(recipe_policy(recipe))
-    chosen = dict(opt_func=_optimizer_for(recipe, speed), metrics=PhotoAccuracy())
-    if recipe.model.startswith("timm:") and net is not model: chosen["splitter"] = backbone_splitter
-    if recipe.freeze_epochs: chosen["train_bn"] = False
-    learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **{**chosen, **kwargs})
+    cbs = _callbacks_for(recipe, speed, fast, seed, extra)
+    options = _options_for(recipe, speed, is_own=net is model) | kwargs
+    learn = PhotoLearner(dls, net, lr=recipe.lr, wd=recipe.wd, cbs=cbs, **options)
     learn.recipe, learn.speed, learn.seed = recipe, speed, seed
     # as `vision_learner` does; `fit_recipe` and `fine_tune` unfreeze
     if recipe.freeze_epochs: learn.freeze()

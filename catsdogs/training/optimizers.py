@@ -25,7 +25,7 @@ def average_sqr_grad(
     p,              # a parameter with its gradient
     sqr_mom,        # memory of the running mean
     sqr_avg=None,   # the running mean until now, of p's shape
-    **kwargs
+    **kwargs        # what else fastai's optimizer hands on; not used
 ):
     """The running mean of the squared gradient, as fastai's.
 
@@ -41,7 +41,7 @@ def rms_step(
     sqr_mom,        # memory of the running mean
     eps,            # added to its root
     sqr_avg=None,   # the running mean until now, of p's shape
-    **kwargs
+    **kwargs        # what else fastai's optimizer hands on; not used
 ):
     "Average the squared gradient and divide the gradient by its root, some rows at a time"
     if sqr_avg is None: sqr_avg = torch.zeros_like(p.grad)

@@ -257,13 +257,13 @@ def drawn_run(
     recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),
     n:int=2400,  # drawings, a fifth of them for validation
     seed:int=42,  # first weights, shuffling, augmentation
-    knobs:Variation=Variation()  # how varied the drawings are
+    variation:Variation=Variation()  # how varied the drawings are
 ) -> Run: # finished; treat it as read-only
     """A network trained on drawings, from the cache; trained now if it is not there yet.
 
     Several processes may call it at once.
     """
-    photos = drawn_folder(n, recipe.size, knobs=knobs)
+    photos = drawn_folder(n, recipe.size, variation=variation)
     code = source_digest(
         "models/layers.py", "models/zoo.py", "training", "data/augment.py").encode()
     key = hashlib.blake2b(
