@@ -17,8 +17,12 @@ import multiprocessing
 import os
 import sys
 import time
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
+
+try: import resource
+except ImportError: resource = None     # not on Windows
 
 from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
 
@@ -108,10 +112,19 @@ def run_pytest(files):
 
 def work(job, path, answer):
     "What a worker does: one job, and its result through the pipe"
+    # a job that needs a fork server takes the one that it comes from: another would import everything once more
+    forkserver._forkserver.ensure_running = resource_tracker.ensure_running
     start = time.perf_counter()
     passed, output = job(path)
-    answer.send((passed, time.perf_counter() - start, output))
+    answer.send((passed, time.perf_counter() - start, computed_seconds(), output))
     answer.close()
+
+
+def computed_seconds():
+    "CPU seconds of this process and of those that it has started: they do not grow when others use the machine"
+    if resource is None: return 0.
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def name_of(path):
@@ -152,14 +165,14 @@ def start_job(context, name, job, path):
 def finish_job(receiver, name, process, started):
     "The result of a worker that has answered or died"
     try:
-        passed, seconds, output = receiver.recv()
+        passed, seconds, computed, output = receiver.recv()
         process.join()
     except EOFError:
         process.join()
-        passed, seconds = False, time.perf_counter() - started
+        passed, seconds, computed = False, time.perf_counter() - started, 0.
         output = f"{name}: its process ended with exit status {process.exitcode} and no answer (out of memory?)\n"
     receiver.close()
-    return Result(name, passed, seconds, output)
+    return Result(name, passed, seconds, output, computed)
 
 
 def run_jobs(jobs, workers):
@@ -210,8 +223,11 @@ def recorded_seconds():
 
 
 def record(results, seconds):
-    "Remember how long each job took"
-    measured = {result.name: round(result.seconds) for result in results}
+    "Remember how long each job took: notebooks in CPU seconds, since others may use the machine, too"
+    # pytest waits for browsers and commands, whose seconds are not its own
+    measured = {
+        result.name: round(result.seconds if result.name in PYTEST else result.computed or result.seconds)
+        for result in results}
     text = json.dumps({**seconds, **measured}, indent=1, sort_keys=True)
     SECONDS.write_text(text + "\n", encoding="utf8")
 
@@ -229,6 +245,8 @@ def summary(results, slowest):
         print(
             "\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS "
             "to the folder that holds Kaggle's train.zip")
+    if computed := sum(result.computed for result in slowest):
+        print(f"\nthe jobs took {sum(r.seconds for r in slowest):,.0f} seconds, of which {computed:,.0f} on a CPU")
     print(
         f"\n{len(results) - len(failed)} passed, {len(failed)} "
         f"failed{'' if PHOTOS else ', 1 skipped'}")
