@@ -11,6 +11,7 @@ The environment variable CATSDOGS_PHOTOS (the folder with Kaggle's train.zip) sw
 """
 import argparse
 import contextlib
+import gc
 import io
 import json
 import multiprocessing
@@ -112,6 +113,8 @@ def run_pytest(files):
 
 def work(job, path, answer):
     "What a worker does: one job, and its result through the pipe"
+    # what the fork server has imported is no garbage: collecting it would copy its memory into every job
+    gc.freeze()
     # a job that needs a fork server takes the one that it comes from: another would import everything once more
     forkserver._forkserver.ensure_running = resource_tracker.ensure_running
     start = time.perf_counter()
