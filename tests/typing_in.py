@@ -3,6 +3,7 @@
 Each command is a fork of a server that has imported them once: a process of its own, with its own exit status,
 standard output and folder, and nothing left over from the command before.
 """
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -18,6 +19,7 @@ SECONDS = 300   # more than any command of the tests takes
 
 def command(arguments, folder, environment, out, err):
     "What the fork does: the command, in that folder, with its output into these two files"
+    gc.freeze()     # what the server has imported is no garbage
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -30,6 +30,7 @@ class Result:
     passed: bool
     seconds: float
     output: str = ""
+    computed: float = 0.    # CPU seconds, if they were measured
 
 
 def run(*command):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import CatsDogsError
-from ..drawing.dataset import draw_pixels, pet_spec, Variation
+from ..drawing.dataset import pet_spec, Variation
 from ..drawing.pets import PetSpec, SPECIES, swap_traits, TRAITS
+from .annotations import drawn_pixels
 from ..plotting import COLORS
 
 # %% ../../nbs/library/interpret/trait_swaps.ipynb #4c7811b0
@@ -42,7 +43,7 @@ def swap_effects(
     versions, specs = {"nothing": (), **swaps}, []
     for traits in versions.values():
         specs += [swap_traits(animal, other, *traits) for animal, other in pairs]
-    pictures = np.split(draw_pixels(specs, size), len(versions))
+    pictures = np.split(drawn_pixels(specs, size), len(versions))
     answered = zip(versions, map(answer, pictures), strict=True)
     answers = {name: np.asarray(numbers) for name, numbers in answered}
     return {name: answers["nothing"] - answers[name] for name in swaps}

@@ -16,8 +16,7 @@ import numpy as np
 from ..core import CatsDogsError
 from ..data.photos import UnreadablePhoto, evenly_spaced
 from ..drawing.dataset import pet_spec
-from ..drawing.scenes import draw
-from ..interpret.annotations import AnnotatedPictures, annotate_drawings
+from ..interpret.annotations import AnnotatedPictures, drawn_annotated
 from ..interpret.dissection import dissect
 from ..interpret.top_images import top_images
 from ..models.layers import Standardize
@@ -32,7 +31,7 @@ def drawn_pictures(
     n:int=36 # how many, half of them cats
 ) -> AnnotatedPictures:
     "Drawings with what their pixels show"
-    return annotate_drawings([draw(pet_spec(i, _SEED), size) for i in range(n)])
+    return drawn_annotated([pet_spec(i, _SEED) for i in range(n)], size)
 
 def run_pictures(
     run:Run,    # whose validation photos
