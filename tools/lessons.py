@@ -28,7 +28,10 @@ for harmless in (".*torch.jit.script", "IProgress not found"):      # of fastai 
 missing = importlib.util.find_spec("catsdogs") is None
 in_cloud = "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 if missing and in_cloud:
-    %pip install --quiet git+{repository}"""
+    %pip install --quiet git+{repository}
+
+from catsdogs.lessons.figures import figures_with_alt
+figures_with_alt()"""
 
 
 def settings():

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..data.photos import fit_photo
 from ..models.hooks import as_batch, run_model
+from .figures import figure_html
 from ..plotting import COLORS, figure_png, plot_style
 from ..runs.predict import class_probabilities
 
@@ -50,11 +51,11 @@ class GrowingPicture:
         row:dict # of a `History`
     ) -> None:
         "Add an epoch, and draw"
-        from IPython.display import display, Image as Shown
+        from IPython.display import HTML, display
         self.rows.append(row)
         figure = self.draw(self.rows)[0].figure
         alt = f"The curves after epoch {row['epoch'] + 1}. The accuracy is {row['accuracy']:.0%}."
-        picture = Shown(figure_png(figure), width=round(72 * figure.get_figwidth()), alt=alt)
+        picture = HTML(figure_html(figure, figure_png(figure), alt))
         if self.handle is None: self.handle = display(picture, display_id=True)
         else: self.handle.update(picture)
 

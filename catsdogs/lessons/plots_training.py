@@ -371,7 +371,8 @@ def twin_code_html(
 ) -> str: # HTML with its own style and script
     "Two programs side by side, step by step; raises `CatsDogsError` if there is no step"
     if not pairs: raise CatsDogsError("no code to show: give at least one pair of lines")
-    def cell(i, code): return f'<td data-pair="{i}"><pre>{html.escape(code)}</pre></td>'
+    left = 'style="text-align: left; white-space: pre-wrap"'     # also where the page has no style
+    def cell(i, code): return f'<td data-pair="{i}" {left}><pre {left}>{html.escape(code)}</pre></td>'
     rows = "".join(
         f"<tr>{cell(i, ours)}{cell(i, theirs)}</tr>" for i, (ours, theirs, _) in enumerate(pairs))
     head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
