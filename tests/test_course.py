@@ -1,5 +1,6 @@
 """What one sees on opening a lesson, how long it may be, and the things to click, in a real browser."""
 import json
+import re
 import sys
 from types import SimpleNamespace
 
@@ -10,7 +11,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from conftest import root
 
 sys.path.insert(0, str(root/"tools"))
+import drive_lessons  # noqa: E402
 import lessons  # noqa: E402
+from lesson_answers import ANSWERS  # noqa: E402
 
 
 @pytest.mark.parametrize("path", lessons.lesson_files(), ids=lambda path: path.stem)
@@ -25,6 +28,43 @@ def test_teachers_table_is_of_today():
         lessons.source(lessons.read(path)["cells"][0]).splitlines()[0][2:]
         for path in lessons.lesson_files()]
     assert all(f"[{title}]" in lessons.table() for title in titles)
+
+
+CHECKS = {
+    check: path for path in lessons.lesson_files()
+    for check in drive_lessons.exercises(lessons.read(path))}
+
+def test_every_exercise_has_answers():
+    assert CHECKS.keys() == ANSWERS.keys()
+
+@pytest.fixture(scope="module")
+def kernel():
+    "What a lesson's kernel holds, with measurements that are made up"
+    import torch
+    from catsdogs.interpret.trait_swaps import TraitEffect
+    means = {"ears": .5, "nose": .1, "all of them": .9}
+    return {
+        "np": np, "torch": torch, "nn": torch.nn,
+        "effects": [TraitEffect(trait, mean, mean, mean) for trait, mean in means.items()],
+        "eyes": {0: .9, 1: .1, 2: float("nan")},
+        "leads": {"occlusion": .3, "grad_cam": -.1},
+        "needed": {"eyes": .7, "nose": .9}}
+
+@pytest.mark.parametrize("check", ANSWERS)
+def test_answers(check, kernel, capsys):
+    "Right, wrong and nonsense, without a browser; `tools/drive_lessons.py` does it in one"
+    text = "\n".join(map(lessons.source, lessons.read(CHECKS[check])["cells"]))
+    module = next(m for m, names in re.findall(r"from (catsdogs\.lessons\.\w+) import (.*)", text) if check in names)
+    exec(f"from {module} import {check}", kernel)
+    def said(code):
+        exec(code if check in code else f"{check}({code})", kernel)
+        return capsys.readouterr().out
+    answers = ANSWERS[check]
+    assert said(answers.right).startswith("Right. ")
+    wrong, nonsense = said(answers.wrong), said(answers.nonsense)
+    assert wrong.startswith("Not yet. ") and answers.complaint in wrong
+    assert nonsense.startswith("Not yet. ") and nonsense.count("\n") == 1
+    assert said(f"{check}.hint()") and said(f"{check}.solution()")
 
 
 def cell(kind, text, **more):
@@ -57,6 +97,12 @@ def test_what_is_out_of_form_is_found():
     assert "no picture" in spoilt(
         lambda cells: cells.__setitem__(slice(3, 9), [cell("code", "x")] * 3))
     assert "no title" in spoilt(lambda cells: lessons.set_source(cells[0], "words"))
+    png = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "abc"}}
+    assert "is no HTML" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[png])))
+    for picture in ("<img src=x>", '<img alt="" src=x>'):
+        page = {"output_type": "display_data", "metadata": {}, "data": {"text/html": [picture]}}
+        assert "a picture has no alternative" in spoilt(
+            lambda cells: cells.insert(3, cell("code", "x", outputs=[page])))
 
 
 def test_what_passes_a_limit_is_found():

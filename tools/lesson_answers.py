@@ -1,4 +1,4 @@
-"""What a reader may answer to each exercise of the course: right, wrong and nonsense, as code of the lesson's kernel."""
+"""What a reader may answer to each exercise: right, wrong and nonsense, as code of the kernel."""
 from dataclasses import dataclass
 
 
@@ -22,7 +22,8 @@ CLASSIC = """nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
     nn.Flatten(), nn.Linear(32 * {side} * {side}, 128), nn.ReLU(), nn.Linear(128, 1))"""
 TWINS = ('{{"flow_from_directory": "get_items", "target_size": "{}", "class_mode": "{}", '
          '"names of the folders": "get_y", "a folder for validation": "splitter"}}')
-MOVES = '{{"a feature map": "{}", "the largest number of a map": "invariant", "a dense layer on the pixels": "neither"}}'
+MOVES = ('{{"a feature map": "{}", "the largest number of a map": "invariant", '
+         '"a dense layer on the pixels": "neither"}}')
 
 ANSWERS = {
     # 1
@@ -33,7 +34,8 @@ ANSWERS = {
         "min((e for e in effects if e.trait != 'all of them'), key=lambda e: e.mean).trait, effects",
         "another trait by more", '"paws", effects'),
     # 2
-    "check_edge_kernel": Answers("[[1, 1, 1], [0, 0, 0], [-1, -1, -1]]", "[[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]]", ""),
+    "check_edge_kernel": Answers("[[1, 1, 1], [0, 0, 0], [-1, -1, -1]]", "[[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]]",
+                                 "vertical edges as well"),
     "check_parameters": Answers("448", "432", "forgot the biases"),
     "check_block_size": Answers("74", "75", "with padding"),
     "check_max_pool": Answers("[[4, 5], [8, 6]]", "[[2.5, 1.75], [2, 3]]", "average pooling"),

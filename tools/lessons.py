@@ -175,11 +175,29 @@ def out_of_form(nb, path):
     outputs = [output for cell in nb["cells"] for output in cell.get("outputs", [])]
     if any(output.get("name") == "stderr" for output in outputs):
         found.append("a cell printed a warning")
-    first = [output.get("data", {}) for cell in shown[:3] for output in cell["outputs"]]
-    if not any("image/png" in data or "text/html" in data for data in first):
+    found += unheard(outputs)
+    first = [page_of(output) for cell in shown[:3] for output in cell["outputs"]]
+    if not any("<img" in page or "<table" in page for page in first):
         found.append("no picture and no page within the first three cells")
     if not re.match(r"# \d+\. ", source(nb["cells"][0])) or "**You will be able to**" not in source(nb["cells"][0]):
         found.append("the first cell says no title or no promise")
+    return found
+
+
+def page_of(output):
+    "The HTML of an output"
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def unheard(outputs):
+    "Pictures that a screen reader cannot read aloud, in words"
+    found = []
+    if any(kind.startswith("image/") for output in outputs for kind in output.get("data", {})):
+        found.append("a figure is no HTML, so it has no alternative text: run the lesson from its first cell")
+    for output in outputs:
+        pictures = re.findall(r"<img\b[^>]*>", page_of(output))
+        if not all(re.search(r'\balt="[^"]+"', picture) for picture in pictures):
+            found.append("a picture has no alternative text")
     return found
 
 
