@@ -159,15 +159,17 @@ def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in CLOUDS[where].items(): monkeypatch.setenv(name, value)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if missing else object())
-    asked = []
-    shell = SimpleNamespace(run_line_magic=lambda *line: asked.append(line))
+    asked, went = [], []
+    shell = SimpleNamespace(
+        run_line_magic=lambda *line: asked.append(line), system=lambda line: asked.append(line))
+    monkeypatch.setattr("os.path.isdir", lambda folder: True)
+    monkeypatch.setattr("os.chdir", went.append)
     code = TransformerManager().transform_cell(lessons.source(lessons.set_up_cell()))
     exec(code, {"get_ipython": lambda: shell})
-    wanted = (
-        [("pip", f"install --quiet git+{lessons.settings()['git_url']}")]
-        if missing and CLOUDS[where]
-        else [])
+    clone = f"git clone --quiet --depth 1 {lessons.settings()['git_url']} /tmp/catsdogs"
+    wanted = [clone, ("pip", "install --quiet /tmp/catsdogs")] if missing and CLOUDS[where] else []
     assert asked == wanted
+    assert went == (["/tmp/catsdogs/nbs/course"] if CLOUDS[where] else [])
 
 
 def test_a_lesson_on_opening(lab, browser):

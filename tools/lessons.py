@@ -18,7 +18,8 @@ TEACHERS = COURSE/"teachers.ipynb"
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
 
 SET_UP = """#| hide
-# In Colab and on Kaggle this installs the package. Anywhere else it installs nothing.
+# In Colab and on Kaggle this fetches the package, and the recorded results that some lessons show.
+# Anywhere else it fetches nothing.
 import importlib.util
 import os
 import warnings
@@ -28,7 +29,10 @@ for harmless in (".*torch.jit.script", "IProgress not found"):      # of fastai 
 missing = importlib.util.find_spec("catsdogs") is None
 in_cloud = "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 if missing and in_cloud:
-    %pip install --quiet git+{repository}
+    !git clone --quiet --depth 1 {repository} /tmp/catsdogs
+    %pip install --quiet /tmp/catsdogs
+if in_cloud and os.path.isdir("/tmp/catsdogs/nbs/course"):
+    os.chdir("/tmp/catsdogs/nbs/course")
 
 from catsdogs.lessons.figures import figures_with_alt
 figures_with_alt()"""
