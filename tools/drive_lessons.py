@@ -167,7 +167,7 @@ class Reader:
         outer = page.locator(".jp-NotebookPanel .jp-WindowedPanel-outer").first
         page.evaluate("() => document.activeElement.blur()")
         height = outer.evaluate("e => e.scrollHeight") if whole else 900
-        step = 850
+        step = 770
         for i, top in enumerate(range(0, max(1, height - 100), step)):
             outer.evaluate("(e, top) => e.scrollTop = top", top)
             page.wait_for_timeout(80)

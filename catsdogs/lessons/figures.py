@@ -67,13 +67,16 @@ def _one_line(text): return " ".join(text.split())
 
 
 def _lines(ax):
-    "The lines that mean something: with several points, and not a part of a frame"
-    return [line for line in ax.lines if len(line.get_ydata()) > 2 and line.get_visible()]
+    "The lines that mean something: with several points, and no ends of intervals"
+    drawn = [line for line in ax.lines if line.get_visible() and line.get_linestyle() != "None"]
+    return [line for line in drawn if len(line.get_ydata()) > 2]
 
 
 def _describe_line(line):
     "Where a line begins and ends"
-    y = np.asarray(line.get_ydata(), float)
+    x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+    if (np.diff(x) < 0).any():
+        return f"A path begins at ({x[0]:.3g}, {y[0]:.3g}) and ends at ({x[-1]:.3g}, {y[-1]:.3g})."
     y = y[np.isfinite(y)]
     name = "A line" if line.get_label().startswith("_") else f'"{_one_line(line.get_label())}"'
     if not len(y): return f"{name} is empty."
