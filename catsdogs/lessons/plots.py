@@ -169,7 +169,7 @@ def descent_frames(
     for rate, path in paths.items():
         ax = plot_descent(loss, path, weights, ax=new_axes(size=(6.2, 3.1))[0])
         ax.set(xlim=(low, high), ylim=(-.02 * top, top))
-        frames[f"{rate}"] = figure_png(ax.figure)
+        frames[f"{rate}"] = figure_png(ax.figure, colors=32)
     return frames
 
 # %% ../../nbs/library/lessons/plots.ipynb #aa00dd01

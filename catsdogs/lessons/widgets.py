@@ -64,15 +64,16 @@ def widget_html(
     """
     style = static_text(files_name + ".css")
     still = still or _still_pictures(style, css_class, body)
-    before = f'<div class="cd-still">{still}</div>' if still else ""
-    hidden = " hidden" if still else ""
+    if still: style += " .cd-still { display: none; } .cd-moving { display: block !important; }"
+    before = f'<div class="cd-still">{still}</div><div class="cd-moving" style="display: none">' if still else ""
+    after = "</div>" if still else ""
     given = "".join(f", {_for_script(argument)}" for argument in arguments)
     name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
-    return f"""<style>{style} .cd-still {{ display: none; }}</style>{before}
-<div class="{css_class}" id="{name}"{hidden}>{body}</div>
+    return f"""<style>{style}</style>{before}
+<div class="{css_class}" id="{name}">{body}</div>{after}
 <script>(() => {{ {static_text(files_name + ".js")}
 const copies = document.querySelectorAll("#{name}:not([data-ready])");
-for (const root of copies) {{ root.hidden = false; root.dataset.ready = 1; start(root{given}); }} }})();</script>"""
+for (const root of copies) {{ root.dataset.ready = 1; start(root{given}); }} }})();</script>"""
 
 
 def _still_pictures(style, css_class, body):
