@@ -249,8 +249,8 @@ def choose_last(found):
 
 
 def click_last(found):
-    "Click on the second one, or on the only one"
-    found.nth(min(1, found.count() - 1)).click()
+    "Click on the last one"
+    found.last.click()
 
 
 def point_at(found):

@@ -65,7 +65,7 @@ def widget_html(
     style = static_text(files_name + ".css")
     still = still or _still_pictures(style, css_class, body)
     if still: style += " .cd-still { display: none; } .cd-moving { display: block !important; }"
-    before = f'<div class="cd-still">{still}</div><div class="cd-moving" style="display: none">' if still else ""
+    before = _BEFORE.format(still) if still else ""
     after = "</div>" if still else ""
     given = "".join(f", {_for_script(argument)}" for argument in arguments)
     name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
@@ -76,14 +76,18 @@ const copies = document.querySelectorAll("#{name}:not([data-ready])");
 for (const root of copies) {{ root.dataset.ready = 1; start(root{given}); }} }})();</script>"""
 
 
+_BEFORE = """<div class="cd-still">{}<p>Run the cells from the first one on, and you can change what is shown here.</p></div>
+<div class="cd-moving" style="display: none">"""
+
+
 def _still_pictures(style, css_class, body):
     "The drawings of a widget as pictures, which need no style of the page"
     pictures = []
     for drawing in re.findall(r"<svg.*?</svg>", body, re.S):
         said = re.search(r'aria-label="([^"]*)"', drawing)
         width = re.search(r'viewBox="0 0 (\d+)', drawing)
-        names = f'<svg xmlns="http://www.w3.org/2000/svg" class="{css_class}"'
-        inside = drawing.replace("<svg", names, 1).replace(">", f"><style>{style}</style>", 1)
+        named = drawing.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        inside = named.replace(">", f'><style>{style}</style><g class="{css_class}">', 1).replace("</svg>", "</g></svg>")
         address = "data:image/svg+xml;base64," + base64.b64encode(inside.encode()).decode()
         pictures.append(f'<img alt="{said[1]}" width="{width[1]}" src="{address}">')
     return "\n".join(pictures)
