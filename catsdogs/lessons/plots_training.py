@@ -265,7 +265,7 @@ def _frame(top, epochs):
     below = f'<text x="{_LEFT}" y="{_BOTTOM + 18}">1</text>'
     below += f'<text x="{_RIGHT}" y="{_BOTTOM + 18}" text-anchor="end">{epochs}</text>'
     words = f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 18}" text-anchor="middle">epoch</text>'
-    def word(y, side, text): return (f'<text x="{_RIGHT}" y="{y}" text-anchor="end" '
+    def word(y, side, text): return (f'<text x="{_LEFT + 12}" y="{y}" '
                                      f'style="fill:{COLORS[side]}">{text}</text>')
     key = word(_TOP + 10, "train", "training loss") + word(_TOP + 26, "valid", "validation loss")
     lines = f'<path class="cd-axis" d="M{_LEFT},{_TOP} {_LEFT},{_BOTTOM} {_RIGHT},{_BOTTOM}"/>'
