@@ -96,6 +96,10 @@ def test_what_is_out_of_form_is_found():
     assert "warning" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[stderr])))
     assert "no picture" in spoilt(
         lambda cells: cells.__setitem__(slice(3, 9), [cell("code", "x")] * 3))
+    def still(cells):
+        for c in cells:
+            if c["cell_type"] == "code": c["outputs"] = []
+    assert "nothing answers at once" in spoilt(still)
     assert "no title" in spoilt(lambda cells: lessons.set_source(cells[0], "words"))
     png = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "abc"}}
     assert "is no HTML" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[png])))

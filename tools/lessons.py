@@ -183,6 +183,8 @@ def out_of_form(nb, path):
     first = [page_of(output) for cell in shown[:3] for output in cell["outputs"]]
     if not any("<img" in page or "<table" in page for page in first):
         found.append("no picture and no page within the first three cells")
+    if not any("<script>" in page_of(output) for output in outputs):
+        found.append("nothing answers at once: no slider and nothing to click")
     if not re.match(r"# \d+\. ", source(nb["cells"][0])) or "**You will be able to**" not in source(nb["cells"][0]):
         found.append("the first cell says no title or no promise")
     return found
