@@ -194,6 +194,33 @@ def test_a_lesson_on_opening(lab, browser):
     page.close()
 
 
+STUMBLING_BLOCKS = {
+    "widget": """from IPython.display import HTML
+from catsdogs.lessons.checks import check_parameters
+HTML('<div class="cd-x" id="cd-x-1"><button>nothing</button></div><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">')""",
+    "console": """from IPython.display import Javascript
+Javascript("console.error('gone wrong')")""",
+    "pink": "import sys; print('be warned', file=sys.stderr)",
+    "stops": "1 / 0",
+    "exercise": "check_parameters(...)"}
+
+def test_a_reader_stumbles(browser, tmp_path):
+    "The driver of the lessons notices each thing that goes wrong, and answers the exercise"
+    cells = [cell("markdown", "# 99. Stumbling"), *[cell("code", text) for text in STUMBLING_BLOCKS.values()]]
+    for i, made in enumerate(cells): made["id"] = f"c{i}"
+    path = tmp_path/"nbs"/"course"/"99_stumbling.ipynb"
+    path.parent.mkdir(parents=True)
+    kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    with drive_lessons.jupyterlab(tmp_path) as address:
+        reader = drive_lessons.drive(browser, address, path)
+    trouble = "\n".join(reader.trouble)
+    for word in ("ZeroDivisionError", "be warned", "no alternative text", "nothing changes in cd-x-1", "gone wrong"):
+        assert word in trouble, (word, trouble)
+    assert len(reader.trouble) == 5, trouble
+    assert [line.split(" -> ")[1][:6] for line in reader.said[:3]] == ["Right.", "Not ye", "Not ye"]
+
+
 def open_page(browser, tmp_path, html):
     "A page with this HTML, and a list that fills with what goes wrong on it"
     (tmp_path/"page.html").write_text("<!doctype html><meta charset=utf-8>" + html, encoding="utf8")

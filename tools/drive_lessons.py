@@ -130,8 +130,9 @@ TROUBLE = """() => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')].
                                       '[data-mime-type="application/vnd.jupyter.stderr"]');
   return [...found].map(o => `cell ${i}: ${o.innerText.slice(0, 300)}`);
 })"""
+# JupyterLab itself gives the text "Image" to a picture in HTML that has none
 WITHOUT_ALT = """() => [...document.querySelectorAll('.jp-NotebookPanel .jp-OutputArea img')]
-  .filter(i => !(i.alt || '').trim() && !i.closest('[aria-hidden=true], [role=img]'))
+  .filter(i => ['', 'Image'].includes((i.alt || '').trim()) && !i.closest('[aria-hidden=true], [role=img]'))
   .map(i => i.outerHTML.slice(0, 80))"""
 WIDGETS = """() => [...document.querySelectorAll(
   '.jp-NotebookPanel .jp-OutputArea [class^=cd-][id^=cd-]')].map(w => w.id)"""
@@ -185,7 +186,7 @@ class Reader:
         self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
         self.page.wait_for_function(IS_READY, timeout=LONGEST)
         self.page.set_default_timeout(30_000)
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(2000)            # what came last is still being drawn
         self.trouble += self.page.evaluate(TROUBLE)
         self.trouble += [f"no alternative text: {image}" for image in self.page.evaluate(WITHOUT_ALT)]
         return time.perf_counter() - start
