@@ -108,7 +108,7 @@ def test_what_is_out_of_form_is_found():
         return spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[page])))
     assert "a picture has no alternative" in with_page("<img src=x>")
     assert "a picture has no alternative" in with_page('<img alt="" src=x>')
-    assert with_page('<img src=x alt="a cat">') == ""
+    assert "alternative" not in with_page('<img src=x alt="a cat">')
 
 
 def test_what_passes_a_limit_is_found():
