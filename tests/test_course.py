@@ -197,7 +197,8 @@ def test_a_lesson_on_opening(lab, browser):
 STUMBLING_BLOCKS = {
     "widget": """from IPython.display import HTML
 from catsdogs.lessons.checks import check_parameters
-HTML('<div class="cd-x" id="cd-x-1"><button>nothing</button></div><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">')""",
+HTML('<div class="cd-x" id="cd-x-1"><button>nothing</button></div>'
+     '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">')""",
     "console": """from IPython.display import Javascript
 Javascript("console.error('gone wrong')")""",
     "pink": "import sys; print('be warned', file=sys.stderr)",

@@ -76,7 +76,8 @@ const copies = document.querySelectorAll("#{name}:not([data-ready])");
 for (const root of copies) {{ root.dataset.ready = 1; start(root{given}); }} }})();</script>"""
 
 
-_BEFORE = """<div class="cd-still">{}<p>Run the cells from the first one on, and you can change what is shown here.</p></div>
+_BEFORE = """<div class="cd-still">{}
+<p>Run the cells from the first one on, and you can change what is shown here.</p></div>
 <div class="cd-moving" style="display: none">"""
 
 
@@ -87,7 +88,8 @@ def _still_pictures(style, css_class, body):
         said = re.search(r'aria-label="([^"]*)"', drawing)
         width = re.search(r'viewBox="0 0 (\d+)', drawing)
         named = drawing.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-        inside = named.replace(">", f'><style>{style}</style><g class="{css_class}">', 1).replace("</svg>", "</g></svg>")
+        inside = named.replace(">", f'><style>{style}</style><g class="{css_class}">', 1)
+        inside = inside.replace("</svg>", "</g></svg>")
         address = "data:image/svg+xml;base64," + base64.b64encode(inside.encode()).decode()
         pictures.append(f'<img alt="{said[1]}" width="{width[1]}" src="{address}">')
     return "\n".join(pictures)
