@@ -82,8 +82,8 @@ def jupyterlab(place):
 
 
 def wait_for(address):
-    "Until the server answers, for a minute"
-    for _ in range(240):
+    "Until the server answers, for some minutes on a machine that is busy"
+    for _ in range(960):
         try:
             urllib.request.urlopen(f"{address}/api", timeout=1)
             return

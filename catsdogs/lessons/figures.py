@@ -101,6 +101,7 @@ def _describe_bars(ax):
 
 # %% ../../nbs/library/lessons/figures.ipynb #2217795e
 _DOTS, _PIXELS = 144, 96    # of an inch of the figure: dots in the file, pixels on the page
+_MOST_BYTES = 140_000       # a figure with many pictures gets fewer dots, so that the notebook stays light
 
 def figure_html(
     figure,     # of matplotlib
@@ -108,14 +109,23 @@ def figure_html(
     alt:str=""  # "": what `describe_figure` says
 ) -> str: # HTML
     "A figure as a picture with an alternative text"
+    dpi = _DOTS
     if png is None:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DOTS, bbox_inches="tight", facecolor="white")
-        png = buffer.getvalue()
+        png = _drawn(figure, dpi)
+        while len(png) > _MOST_BYTES and dpi > 60:
+            dpi = round(.8 * dpi)
+            png = _drawn(figure, dpi)
     dots = int.from_bytes(png[16:20], "big")        # a PNG file's width stands there
     address = "data:image/png;base64," + base64.b64encode(png).decode()
     said = html.escape(alt or describe_figure(figure))
-    return f'<img alt="{said}" width="{round(dots * _PIXELS / _DOTS)}" src="{address}">'
+    return f'<img alt="{said}" width="{round(dots * _PIXELS / dpi)}" src="{address}">'
+
+
+def _drawn(figure, dpi):
+    "A PNG file with so many dots for an inch"
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+    return buffer.getvalue()
 
 
 def figures_with_alt() -> None:
