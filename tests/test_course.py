@@ -1,5 +1,6 @@
 """What one sees on opening a lesson, how long it may be, and the things to click, in a real browser."""
 import json
+import re
 import sys
 from types import SimpleNamespace
 
@@ -10,7 +11,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from conftest import root
 
 sys.path.insert(0, str(root/"tools"))
+import drive_lessons  # noqa: E402
 import lessons  # noqa: E402
+from lesson_answers import ANSWERS  # noqa: E402
 
 
 @pytest.mark.parametrize("path", lessons.lesson_files(), ids=lambda path: path.stem)
@@ -25,6 +28,43 @@ def test_teachers_table_is_of_today():
         lessons.source(lessons.read(path)["cells"][0]).splitlines()[0][2:]
         for path in lessons.lesson_files()]
     assert all(f"[{title}]" in lessons.table() for title in titles)
+
+
+CHECKS = {
+    check: path for path in lessons.lesson_files()
+    for check in drive_lessons.exercises(lessons.read(path))}
+
+def test_every_exercise_has_answers():
+    assert CHECKS.keys() == ANSWERS.keys()
+
+@pytest.fixture(scope="module")
+def kernel():
+    "What a lesson's kernel holds, with measurements that are made up"
+    import torch
+    from catsdogs.interpret.trait_swaps import TraitEffect
+    means = {"ears": .5, "nose": .1, "all of them": .9}
+    return {
+        "np": np, "torch": torch, "nn": torch.nn,
+        "effects": [TraitEffect(trait, mean, mean, mean) for trait, mean in means.items()],
+        "eyes": {0: .9, 1: .1, 2: float("nan")},
+        "leads": {"occlusion": .3, "grad_cam": -.1},
+        "needed": {"eyes": .7, "nose": .9}}
+
+@pytest.mark.parametrize("check", ANSWERS)
+def test_answers(check, kernel, capsys):
+    "Right, wrong and nonsense, without a browser; `tools/drive_lessons.py` does it in one"
+    text = "\n".join(map(lessons.source, lessons.read(CHECKS[check])["cells"]))
+    module = next(m for m, names in re.findall(r"from (catsdogs\.lessons\.\w+) import (.*)", text) if check in names)
+    exec(f"from {module} import {check}", kernel)
+    def said(code):
+        exec(code if check in code else f"{check}({code})", kernel)
+        return capsys.readouterr().out
+    answers = ANSWERS[check]
+    assert said(answers.right).startswith("Right. ")
+    wrong, nonsense = said(answers.wrong), said(answers.nonsense)
+    assert wrong.startswith("Not yet. ") and answers.complaint in wrong
+    assert nonsense.startswith("Not yet. ") and nonsense.count("\n") == 1
+    assert said(f"{check}.hint()") and said(f"{check}.solution()")
 
 
 def cell(kind, text, **more):
@@ -56,7 +96,19 @@ def test_what_is_out_of_form_is_found():
     assert "warning" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[stderr])))
     assert "no picture" in spoilt(
         lambda cells: cells.__setitem__(slice(3, 9), [cell("code", "x")] * 3))
+    def still(cells):
+        for c in cells:
+            if c["cell_type"] == "code": c["outputs"] = []
+    assert "nothing answers at once" in spoilt(still)
     assert "no title" in spoilt(lambda cells: lessons.set_source(cells[0], "words"))
+    png = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "abc"}}
+    assert "is no HTML" in spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[png])))
+    def with_page(html):
+        page = {"output_type": "display_data", "metadata": {}, "data": {"text/html": [html]}}
+        return spoilt(lambda cells: cells.insert(3, cell("code", "x", outputs=[page])))
+    assert "a picture has no alternative" in with_page("<img src=x>")
+    assert "a picture has no alternative" in with_page('<img alt="" src=x>')
+    assert "alternative" not in with_page('<img src=x alt="a cat">')
 
 
 def test_what_passes_a_limit_is_found():
@@ -113,15 +165,17 @@ def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in CLOUDS[where].items(): monkeypatch.setenv(name, value)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if missing else object())
-    asked = []
-    shell = SimpleNamespace(run_line_magic=lambda *line: asked.append(line))
+    asked, went = [], []
+    shell = SimpleNamespace(
+        run_line_magic=lambda *line: asked.append(line), system=lambda line: asked.append(line))
+    monkeypatch.setattr("os.path.isdir", lambda folder: True)
+    monkeypatch.setattr("os.chdir", went.append)
     code = TransformerManager().transform_cell(lessons.source(lessons.set_up_cell()))
     exec(code, {"get_ipython": lambda: shell})
-    wanted = (
-        [("pip", f"install --quiet git+{lessons.settings()['git_url']}")]
-        if missing and CLOUDS[where]
-        else [])
+    clone = f"git clone --quiet --depth 1 {lessons.settings()['git_url']} /tmp/catsdogs"
+    wanted = [clone, ("pip", "install --quiet /tmp/catsdogs")] if missing and CLOUDS[where] else []
     assert asked == wanted
+    assert went == (["/tmp/catsdogs/nbs/course"] if CLOUDS[where] else [])
 
 
 def test_a_lesson_on_opening(lab, browser):
@@ -138,6 +192,34 @@ def test_a_lesson_on_opening(lab, browser):
         panel.locator(".jp-mod-error, [data-mime-type='application/vnd.jupyter.stderr']").count()
         == 0)
     page.close()
+
+
+STUMBLING_BLOCKS = {
+    "widget": """from IPython.display import HTML
+from catsdogs.lessons.checks import check_parameters
+HTML('<div class="cd-x" id="cd-x-1"><button>nothing</button></div>'
+     '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">')""",
+    "console": """from IPython.display import Javascript
+Javascript("console.error('gone wrong')")""",
+    "pink": "import sys; print('be warned', file=sys.stderr)",
+    "stops": "1 / 0",
+    "exercise": "check_parameters(...)"}
+
+def test_a_reader_stumbles(browser, tmp_path):
+    "The driver of the lessons notices each thing that goes wrong, and answers the exercise"
+    cells = [cell("markdown", "# 99. Stumbling"), *[cell("code", text) for text in STUMBLING_BLOCKS.values()]]
+    for i, made in enumerate(cells): made["id"] = f"c{i}"
+    path = tmp_path/"nbs"/"course"/"99_stumbling.ipynb"
+    path.parent.mkdir(parents=True)
+    kernel = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    with drive_lessons.jupyterlab(tmp_path) as address:
+        reader = drive_lessons.drive(browser, address, path)
+    trouble = "\n".join(reader.trouble)
+    for word in ("ZeroDivisionError", "be warned", "no alternative text", "nothing changes in cd-x-1", "gone wrong"):
+        assert word in trouble, (word, trouble)
+    assert len(reader.trouble) == 5, trouble
+    assert [line.split(" -> ")[1][:6] for line in reader.said[:3]] == ["Right.", "Not ye", "Not ye"]
 
 
 def open_page(browser, tmp_path, html):

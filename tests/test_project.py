@@ -37,6 +37,9 @@ def test_notebook_is_light_and_was_run(path):
         "delete warnings and progress bars")
     for png in (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})):
         assert len(base64.b64decode(png)) < 150_000
+    pages = " ".join("".join(o.get("data", {}).get("text/html", "")) for o in outputs)
+    for png in re.findall(r'<img[^>]*src="data:image/png;base64,([^"]+)"', pages):
+        assert len(base64.b64decode(png)) < 150_000
 
 def test_submission_from_photos(photos, folder, catsdogs):
     run, out = folder/"photos", folder/"submission.csv"

@@ -127,3 +127,67 @@ def test_hooks(tmp_path, monkeypatch):
     written.write_text("#!/bin/sh\necho mine\n")
     hooks.install_post_merge()
     assert "mine" in written.read_text()        # a hook of one's own stays
+
+
+def as_saved_by_jupyterlab(text):
+    "A notebook as JupyterLab saves it after it was opened and run, with the outputs that it had"
+    nb = json.loads(text)
+    nb["metadata"]["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
+    nb["metadata"]["language_info"] = {"name": "python", "version": "3.12.1"}
+    for i, code in enumerate(c for c in nb["cells"] if c["cell_type"] == "code"):
+        code["execution_count"] = i + 1
+        code["metadata"]["execution"] = {"iopub.status.busy": "now"}
+        for output in code["outputs"]:
+            if output["output_type"] == "execute_result": output["execution_count"] = i + 1
+    return json.dumps(nb, indent=1, ensure_ascii=False) + "\n"
+
+
+NOTEBOOKS = sorted((root/"nbs").rglob("*.ipynb"))
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_clean_filter_is_nbdev_clean(path):
+    from nbdev.clean import clean_nb
+    text = path.read_text(encoding="utf8")
+    saved = as_saved_by_jupyterlab(text)
+    by_nbdev = json.loads(saved)
+    clean_nb(by_nbdev, allowed_cell_metadata_keys=["jupyter"])
+    assert load_tool("clean_filter").clean(saved) == text
+    assert json.loads(text) == by_nbdev
+
+
+def test_clean_filter_leaves_no_address():
+    cell = {"cell_type": "code", "metadata": {}, "execution_count": 3, "source": [], "outputs": [
+        {"output_type": "execute_result", "execution_count": 3, "metadata": {},
+         "data": {"text/plain": ["<f at 0x7f00ab>"], "image/png": "abc\n"}},
+        {"output_type": "stream", "name": "stdout", "text": "<g at 0x1>"}]}
+    nb = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    result, stream = json.loads(load_tool("clean_filter").clean(json.dumps(nb)))["cells"][0]["outputs"]
+    assert result["data"] == {"text/plain": ["<f>"], "image/png": "abc"}
+    assert (result["execution_count"], stream["text"]) == (None, "<g>")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine")
+def test_looking_leaves_git_status_clean(tmp_path, monkeypatch):
+    "A lesson that was opened, run and saved is unchanged, and one with another word in it is changed"
+    hooks = load_tool("install_hooks")
+    monkeypatch.setattr(hooks, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    def git(*words): return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
+    git("init", "--quiet")
+    for name in ("tools/clean_filter.py", "settings.ini", ".gitattributes"):
+        (tmp_path/name).parent.mkdir(exist_ok=True)
+        shutil.copy(root/name, tmp_path/name)
+    lesson = tmp_path/"lesson.ipynb"
+    text = (root/"nbs"/"course"/"02_convolution.ipynb").read_text(encoding="utf8")
+    lesson.write_text(text, encoding="utf8")
+    (tmp_path/"broken.ipynb").write_text("no notebook")
+    hooks.install_clean_filter()
+    git("add", "--all")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "all")
+    assert git("show", "HEAD:lesson.ipynb") == text and git("show", "HEAD:broken.ipynb") == "no notebook"
+    lesson.write_text(as_saved_by_jupyterlab(text), encoding="utf8")
+    assert git("diff") == ""
+    git("add", "--update")                      # git looks at a file of another size only when it is told to
+    assert git("status", "--porcelain") == ""
+    lesson.write_text(as_saved_by_jupyterlab(text).replace("One window", "One door"), encoding="utf8")
+    assert git("diff", "--numstat").startswith("1\t1\t")

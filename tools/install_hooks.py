@@ -1,4 +1,5 @@
-"""Teach this clone's git to merge notebooks cell by cell, and to trust them afterwards. `make install` calls this.
+"""Teach this clone's git to merge notebooks cell by cell, to trust them afterwards, and to see what JupyterLab adds
+on opening as no change. `make install` calls this.
 
 It does what `nbdev_install_hooks` does for git, but leaves the home folder and other hooks alone, finds the tools
 without an activated environment, works in a worktree, and has nothing to do where there is no git checkout.
@@ -33,6 +34,11 @@ def install_merge_driver():
     git("config", "--local", "merge.nbdev-merge.driver", f'"{PROGRAMS}/nbdev_merge" %O %A %B %P')
 
 
+def install_clean_filter():
+    "Metadata that JupyterLab adds is no change; .gitattributes names the filter, which git runs from the top folder"
+    git("config", "--local", "filter.nbdev-clean.clean", f'"{sys.executable}" tools/clean_filter.py')
+
+
 def install_post_merge():
     "Notebooks that a merge brought are trusted, so that Jupyter shows their outputs; another hook stays as it is"
     hook = ROOT/git("rev-parse", "--git-path", "hooks")/"post-merge"
@@ -47,6 +53,7 @@ def install_post_merge():
 if __name__ == "__main__":
     if is_checkout():
         install_merge_driver()
+        install_clean_filter()
         install_post_merge()
     else:
         print("no git checkout here: no hooks to install")

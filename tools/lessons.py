@@ -18,7 +18,8 @@ TEACHERS = COURSE/"teachers.ipynb"
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
 
 SET_UP = """#| hide
-# In Colab and on Kaggle this installs the package. Anywhere else it installs nothing.
+# In Colab and on Kaggle this fetches the package, and the recorded results that some lessons show.
+# Anywhere else it fetches nothing.
 import importlib.util
 import os
 import warnings
@@ -28,7 +29,13 @@ for harmless in (".*torch.jit.script", "IProgress not found"):      # of fastai 
 missing = importlib.util.find_spec("catsdogs") is None
 in_cloud = "COLAB_RELEASE_TAG" in os.environ or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 if missing and in_cloud:
-    %pip install --quiet git+{repository}"""
+    !git clone --quiet --depth 1 {repository} /tmp/catsdogs
+    %pip install --quiet /tmp/catsdogs
+if in_cloud and os.path.isdir("/tmp/catsdogs/nbs/course"):
+    os.chdir("/tmp/catsdogs/nbs/course")
+
+from catsdogs.lessons.figures import figures_with_alt
+figures_with_alt()"""
 
 
 def settings():
@@ -172,11 +179,31 @@ def out_of_form(nb, path):
     outputs = [output for cell in nb["cells"] for output in cell.get("outputs", [])]
     if any(output.get("name") == "stderr" for output in outputs):
         found.append("a cell printed a warning")
-    first = [output.get("data", {}) for cell in shown[:3] for output in cell["outputs"]]
-    if not any("image/png" in data or "text/html" in data for data in first):
+    found += unheard(outputs)
+    first = [page_of(output) for cell in shown[:3] for output in cell["outputs"]]
+    if not any("<img" in page or "<table" in page for page in first):
         found.append("no picture and no page within the first three cells")
+    if not any("<script>" in page_of(output) for output in outputs):
+        found.append("nothing answers at once: no slider and nothing to click")
     if not re.match(r"# \d+\. ", source(nb["cells"][0])) or "**You will be able to**" not in source(nb["cells"][0]):
         found.append("the first cell says no title or no promise")
+    return found
+
+
+def page_of(output):
+    "The HTML of an output"
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def unheard(outputs):
+    "Pictures that a screen reader cannot read aloud, in words"
+    found = []
+    if any(kind.startswith("image/") for output in outputs for kind in output.get("data", {})):
+        found.append("a figure is no HTML, so it has no alternative text: run the lesson from its first cell")
+    for output in outputs:
+        pictures = re.findall(r"<img\b[^>]*>", page_of(output))
+        if not all(re.search(r'\balt="[^"]+"', picture) for picture in pictures):
+            found.append("a picture has no alternative text")
     return found
 
 

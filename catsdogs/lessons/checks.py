@@ -43,7 +43,9 @@ class Exercise:
             return "There is no answer yet: put yours in place of the dots."
         try: return self.judge(answer, *measured)
         except Exception as error:
-            return f"Your answer cannot be read as one ({type(error).__name__}: {error})."
+            said = f"{type(error).__name__}: {error}"
+            if callable(answer): return f"Your function stops with {said}."
+            return f"This is not the kind of answer that the exercise asks for ({said})."
 
     def hint(self) -> None:
         "Print a hint"

@@ -6,13 +6,12 @@
 __all__ = ['sliding_window_html', 'conv_explorer_html', 'check_conv2d']
 
 # %% ../../nbs/library/lessons/convolution.ipynb #c0d00003
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..core import CatsDogsError
+from .checks import exercise
 from .widgets import static_text, widget_html
 from ..models.convolution import WINDOW_ERRORS, WINDOW_LEAST, conv2d, output_size, pad2d
 
@@ -180,18 +179,33 @@ def _what_is_wrong(given, x, w, s, p):
 
 def _random(shape, seed): return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
-def check_conv2d(
-    answer:Callable # takes x n×c×h×w, weight f×c×k×k, stride and padding; gives n×f×h'×w'
-) -> str: # begins with "right" or "wrong"
-    "Judge somebody's convolution, and name the mistake if it is one that is often made"
+@exercise(
+    praise="It agrees with PyTorch for all strides and paddings that were tried.",
+    hint="Begin with the two loops of `convolve` above. Put zeros around x with `nn.functional.pad`, "
+         "let the window move by the stride, and add up over channels as well. "
+         "Each filter makes a map of its own.",
+    solution="def my_convolution(x, weight, stride=1, padding=0):\n"
+             "    x = nn.functional.pad(x, (padding,) * 4)\n"
+             "    size = weight.shape[-1]\n"
+             "    rows = range(0, x.shape[2] - size + 1, stride)\n"
+             "    columns = range(0, x.shape[3] - size + 1, stride)\n"
+             "    out = torch.zeros(len(x), len(weight), len(rows), len(columns))\n"
+             "    for i, row in enumerate(rows):\n"
+             "        for j, column in enumerate(columns):\n"
+             "            window = x[:, None, :, row:row + size, column:column + size]\n"
+             "            out[:, :, i, j] = (window * weight).sum((2, 3, 4))\n"
+             "    return out")
+def check_conv2d(answer):
+    "A function of x n×c×h×w, weight f×c×k×k, stride and padding that gives n×f×h'×w'"
+    if not callable(answer): return "Give the function itself, without calling it."
     x, w = _random((2, 3, 9, 8), seed=0), _random((4, 3, 3, 3), seed=1)
     for stride, padding in ((1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (3, 2)):
-        wrong = f"wrong with stride {stride}, padding {padding}: "
+        where = f"With stride {stride} and padding {padding}, "
         try:
             given = np.asarray(answer(x.clone(), w.clone(), stride=stride, padding=padding))
             given = torch.as_tensor(given, dtype=torch.float32)
         except Exception as e:
-            return f"{wrong}it stops with {type(e).__name__}: {e}"
+            return f"{where}it stops with {type(e).__name__}: {e}."
         reason = _what_is_wrong(given, x, w, stride, padding)
-        if reason: return wrong + reason
-    return "right: it agrees with PyTorch for all strides and paddings that were tried"
+        if reason: return f"{where}{reason}."
+    return None

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['new_axes', 'as_array', 'GrowingPicture', 'plot_line', 'show_pictures', 'show_numbers', 'plot_descent', 'plot_paths',
-           'plot_descents', 'show_answers', 'LearnerAnswers']
+           'descent_frames', 'show_answers', 'LearnerAnswers']
 
 # %% ../../nbs/library/lessons/plots.ipynb #82ef4920
 from pathlib import Path
@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..data.photos import fit_photo
 from ..models.hooks import as_batch, run_model
+from .figures import figure_html
 from ..plotting import COLORS, figure_png, plot_style
 from ..runs.predict import class_probabilities
 
@@ -50,11 +51,11 @@ class GrowingPicture:
         row:dict # of a `History`
     ) -> None:
         "Add an epoch, and draw"
-        from IPython.display import display, Image as Shown
+        from IPython.display import HTML, display
         self.rows.append(row)
         figure = self.draw(self.rows)[0].figure
         alt = f"The curves after epoch {row['epoch'] + 1}. The accuracy is {row['accuracy']:.0%}."
-        picture = Shown(figure_png(figure), width=round(72 * figure.get_figwidth()), alt=alt)
+        picture = HTML(figure_html(figure, figure_png(figure), alt))
         if self.handle is None: self.handle = display(picture, display_id=True)
         else: self.handle.update(picture)
 
@@ -156,18 +157,20 @@ def plot_paths(
     return axes
 
 
-def plot_descents(
+def descent_frames(
     loss,       # weight → loss
     paths:dict, # learning rate → the weights after each step
     weights     # n weights at which the curve is drawn
-):
-    "Draw `plot_descent` for several learning rates side by side; returns the axes"
-    axes = new_axes(len(paths), (3., 2.5))
+) -> dict[str, bytes]: # learning rate → a PNG file
+    "A picture of `plot_descent` for each learning rate, for a slider"
     low, high = float(min(weights)), float(max(weights))
-    for ax, (rate, path) in zip(axes, paths.items()):
-        plot_descent(loss, path, weights, f"learning rate {rate}", ax)
-        ax.set(xlim=(low, high), ylim=(-.02, max(float(loss(low)), float(loss(high)))))
-    return axes
+    top = max(float(loss(low)), float(loss(high)))
+    frames = {}
+    for rate, path in paths.items():
+        ax = plot_descent(loss, path, weights, ax=new_axes(size=(6.2, 3.1))[0])
+        ax.set(xlim=(low, high), ylim=(-.02 * top, top))
+        frames[f"{rate}"] = figure_png(ax.figure, colors=32)
+    return frames
 
 # %% ../../nbs/library/lessons/plots.ipynb #aa00dd01
 def show_answers(

@@ -10,7 +10,7 @@ __all__ = ['show_feature_maps', 'show_top_images', 'plot_dead_units', 'show_attr
 import html
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import HTML
 from matplotlib import rc_context
 from PIL import Image
 
@@ -20,6 +20,7 @@ from ..interpret.attribution_scores import plot_scores
 from ..interpret.dissection import Dissection, plot_rivals
 from ..interpret.layers import plot_feature_maps, tile_pictures
 from ..interpret.top_images import plot_top_images, TopImages
+from .figures import figure_html
 from .plots import new_axes
 from .widgets import picture_url, widget_html
 from ..models.hooks import activations, as_batch
@@ -30,9 +31,8 @@ _DPI = 144      # two dots for a pixel of the page, as in all lessons
 
 def _shown(figure, alt):
     "A figure with many pixels of many colours as a picture that is sharp and light"
-    width, _ = figure.get_size_inches() * 72
     with rc_context({"savefig.dpi": _DPI}): png = figure_png(figure, colors=256)
-    return Shown(data=png, width=round(width), alt=alt)
+    return HTML(figure_html(figure, png, alt))
 
 def show_feature_maps(
     model,              # as in `as_module`

@@ -359,11 +359,13 @@ def frame_slider_html(
     return widget_html("frame_slider", "cd-frames", body, list(frames))
 
 
+_AWAY = ' hidden style="display: none"'     # also for JupyterLab before the cell is run
+
 def _frame(alt, png, shown):
     "One picture, as HTML"
     return (
         f'<img alt="{html.escape(alt)}" width="620" '
-        f'src="{picture_url(png)}"{"" if shown else " hidden"}>')
+        f'src="{picture_url(png)}"{"" if shown else _AWAY}>')
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #976dfebc
 def picture_axes(

@@ -265,7 +265,7 @@ def _frame(top, epochs):
     below = f'<text x="{_LEFT}" y="{_BOTTOM + 18}">1</text>'
     below += f'<text x="{_RIGHT}" y="{_BOTTOM + 18}" text-anchor="end">{epochs}</text>'
     words = f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 18}" text-anchor="middle">epoch</text>'
-    def word(y, side, text): return (f'<text x="{_RIGHT}" y="{y}" text-anchor="end" '
+    def word(y, side, text): return (f'<text x="{_LEFT + 12}" y="{y}" '
                                      f'style="fill:{COLORS[side]}">{text}</text>')
     key = word(_TOP + 10, "train", "training loss") + word(_TOP + 26, "valid", "validation loss")
     lines = f'<path class="cd-axis" d="M{_LEFT},{_TOP} {_LEFT},{_BOTTOM} {_RIGHT},{_BOTTOM}"/>'
@@ -371,7 +371,8 @@ def twin_code_html(
 ) -> str: # HTML with its own style and script
     "Two programs side by side, step by step; raises `CatsDogsError` if there is no step"
     if not pairs: raise CatsDogsError("no code to show: give at least one pair of lines")
-    def cell(i, code): return f'<td data-pair="{i}"><pre>{html.escape(code)}</pre></td>'
+    left = 'style="text-align: left; white-space: pre-wrap"'     # also where the page has no style
+    def cell(i, code): return f'<td data-pair="{i}" {left}><pre {left}>{html.escape(code)}</pre></td>'
     rows = "".join(
         f"<tr>{cell(i, ours)}{cell(i, theirs)}</tr>" for i, (ours, theirs, _) in enumerate(pairs))
     head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)

@@ -55,21 +55,46 @@ def widget_html(
     css_class:str,  # of the element
     body:str,       # HTML inside it
     *arguments,     # what the script's `start` gets besides the element; anything that JSON can say
-    shared_style:str|None=None  # a style that several widgets share, likewise; it comes first
+    shared_style:str|None=None, # a style that several widgets share, likewise; it comes first
+    still:str=""    # pictures of it, as HTML; "": those of the drawings in `body`, if there are any
 ) -> str: # HTML
     """A piece of a page with its own style and script.
 
-    Each copy on a page is started once, and its name is the same at every run.
+    Each copy on a page is started once, and its name is the same at every run. JupyterLab takes style, script and
+    drawings away until the reader has run the cell, and then shows the still pictures in its place.
     """
-    given = "".join(f", {_for_script(argument)}" for argument in arguments)
-    name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
     styles = (shared_style, files_name) if shared_style else (files_name,)
     style = "".join(static_text(f"{one}.css") for one in styles)
-    return f"""<style>{style}</style>
-<div class="{css_class}" id="{name}">{body}</div>
+    still = still or _still_pictures(style, css_class, body)
+    if still: style += " .cd-still { display: none; } .cd-moving { display: block !important; }"
+    before = _BEFORE.format(still) if still else ""
+    after = "</div>" if still else ""
+    given = "".join(f", {_for_script(argument)}" for argument in arguments)
+    name = f"{css_class}-{hashlib.blake2b((body + given).encode(), digest_size=6).hexdigest()}"
+    return f"""<style>{style}</style>{before}
+<div class="{css_class}" id="{name}">{body}</div>{after}
 <script>(() => {{ {static_text(files_name + ".js")}
 const copies = document.querySelectorAll("#{name}:not([data-ready])");
 for (const root of copies) {{ root.dataset.ready = 1; start(root{given}); }} }})();</script>"""
+
+
+_BEFORE = """<div class="cd-still">{}
+<p>Run the cells from the first one on, and you can change what is shown here.</p></div>
+<div class="cd-moving" style="display: none">"""
+
+
+def _still_pictures(style, css_class, body):
+    "The drawings of a widget as pictures, which need no style of the page"
+    pictures = []
+    for drawing in re.findall(r"<svg.*?</svg>", body, re.S):
+        said = re.search(r'aria-label="([^"]*)"', drawing)
+        width = re.search(r'viewBox="0 0 (\d+)', drawing)
+        named = drawing.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        inside = named.replace(">", f'><style>{style}</style><g class="{css_class}">', 1)
+        inside = inside.replace("</svg>", "</g></svg>")
+        address = "data:image/svg+xml;base64," + base64.b64encode(inside.encode()).decode()
+        pictures.append(f'<img alt="{said[1]}" width="{width[1]}" src="{address}">')
+    return "\n".join(pictures)
 
 
 def _for_script(value):
@@ -121,8 +146,26 @@ def kernel_editor_html(
         'type="checkbox"> ReLU</label>')
     middle = f"<div>{_weights_table(KERNELS[start])}{choice}</div>"
     body = f"<figure>{before}</figure>{middle}<figure>{after}</figure>"
+    still = "\n".join([
+        _still_picture(picture, "the picture"),
+        _still_picture(_result_of(KERNELS[start], picture), f"what the kernel for {start} makes of it")])
     data = dict(size=len(picture), pixels=picture.ravel().tolist(), kernels=KERNELS)
-    return widget_html("kernel_editor", "cd-kernel", body, data)
+    return widget_html("kernel_editor", "cd-kernel", body, data, still=still)
+
+
+def _result_of(kernel, picture):
+    "What a kernel makes of each colour, as bytes; zero is mid-grey where the weights add up to zero"
+    size = len(picture) - 2
+    windows = [picture[i // 3:i // 3 + size, i % 3:i % 3 + size] for i in range(9)]
+    total = sum(weight * window.astype(float) for weight, window in zip(kernel, windows, strict=True))
+    if abs(sum(kernel)) < 1e-6: total = 128 + total / 2
+    return total.clip(0, 255).astype(np.uint8)
+
+
+def _still_picture(pixels, alt):
+    "A picture with large pixels, for where the editor cannot run"
+    large = Image.fromarray(pixels).resize((208, 208), Image.Resampling.NEAREST)
+    return f'<img alt="{html.escape(alt)}" width="208" src="{picture_url(large)}">'
 
 
 def _check_picture(picture):

@@ -6,7 +6,7 @@ function start(root, labels) {
   const pictures = [...root.querySelectorAll("img")];
 
   function update() {
-    pictures.forEach((picture, i) => { picture.hidden = i !== Number(slider.value); });
+    pictures.forEach((picture, i) => { picture.hidden = i !== Number(slider.value); picture.style.display = ""; });
     shown.textContent = labels[slider.value];
   }
   slider.addEventListener("input", update);
