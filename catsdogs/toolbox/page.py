@@ -13,8 +13,10 @@ from pathlib import Path
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from ..drawing.dataset import draw_pet
 from ..runs.folder import Run
-from .bundle import Bundle, make_bundle, read_network
+from .backend import Backend
+from .bundle import Bundle, layer_table, make_bundle, python_bundle, read_network
 from .units import run_pictures, unit_facts
+from .widget import make_widget
 
 # %% ../../nbs/library/toolbox/page.ipynb #2b231ed4
 def _room(): return Path(str(files("catsdogs")))/"toolbox"
@@ -50,7 +52,7 @@ def to_base85(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel",
+    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel",
     "strip", "grid", "stage", "rate", "answer", "app")
 _WORKER = ("onnx", "engine")
 
@@ -66,13 +68,15 @@ def join_modules(
     return "\n".join(map(plain, sources))
 
 # %% ../../nbs/library/toolbox/page.ipynb #d3244c5b
-def _policy(script):
+def _policy(script, host):
     "What the browser may do for this page: run this script and workers that it makes, fetch nothing"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return "; ".join((
         "default-src 'none'",
         f"script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'",
         "worker-src blob:",
+        # the command that serves the page answers at the same address
+        *(["connect-src 'self'"] if host == "server" else []),
         "style-src 'unsafe-inline'",
         "img-src data: blob:",
         "media-src blob: mediastream:",
@@ -115,32 +119,37 @@ def join_ways(
     return b"".join(ways.values()), table
 
 def make_page(
-    bundle:Bundle,              # from `make_bundle`
-    engine:dict[str, bytes],    # from `read_engine`
-    facts:dict|None=None        # from `unit_facts`
+    bundle:Bundle,                  # from `make_bundle` or `python_bundle`
+    engine:dict[str, bytes]|None,   # from `read_engine`; None: Python has to compute
+    facts:dict|None=None,           # from `unit_facts`
+    host:str="none"                 # who answers when the page asks Python: none, server, notebook
 ) -> str: # HTML
     "A bundle, the program that runs it and the page's own code, as one page that fetches nothing"
     script = join_modules([_static(f"{name}.js") for name in _MODULES])
     worker = join_modules([_static(f"{name}.js") for name in _WORKER])
     ways, table = join_ways(bundle.ways)
     assets = [
-        _table("bundle", bundle.info | dict(ways=table)),
+        _table("bundle", bundle.info | dict(ways=table, host=host)),
         _table("drawings", example_pictures(bundle.info["size"])),
-        _bytes("engine", worker.encode()),
-        _bytes("script", engine["script"]),
-        _bytes("wasm", engine["wasm"]),
-        _bytes("graph", _compressed(bundle.graph)),
-        _bytes("ways", _compressed(ways)),
         _bytes("units", _compressed(json.dumps(facts).encode()))]
+    if engine and bundle.graph:
+        assets += [
+            _bytes("engine", worker.encode()),
+            _bytes("script", engine["script"]),
+            _bytes("wasm", engine["wasm"]),
+            _bytes("graph", _compressed(bundle.graph)),
+            _bytes("ways", _compressed(ways))]
     parts = dict(
-        policy=html.escape(_policy(script)), style=_static("toolbox.css"),
+        policy=html.escape(_policy(script, host)), style=_static("toolbox.css"),
         licence=_static("LICENSE.onnxruntime-web"), assets="\n".join(assets), script=script)
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _static("page.html"))
 
 def _compressed(data): return gzip.compress(data, 9, mtime=0)
 
 class Toolbox:
-    "A network with all its layers, to be looked into in a browser"
+    """A network with all its layers, to be looked into in a browser
+
+    The last value of a notebook's cell shows itself there."""
     def __init__(self,
         source,             # a run folder, a `Predictor`, a fastai `Learner` or an `nn.Module`
         size:int|None=None, # side of the pictures, pixels; only for an `nn.Module`
@@ -150,21 +159,37 @@ class Toolbox:
         self.source, self.network = source, read_network(source, size, classes)
         self.layers = layers
 
+    def _bundle(self, half, host):
+        "The network for the browser, or a table of what Python will compute, if there is a host"
+        try:
+            bundle = make_bundle(self.network, self.layers, half)
+            if half is None and len(bundle.graph) > _LARGE_GRAPH:
+                bundle = make_bundle(self.network, self.layers, True)
+            return bundle
+        except CatsDogsError as e:
+            if host == "none": raise
+            return python_bundle(self.network, self.layers, str(e))
+
     def page(self,
         half:bool|None=None,    # weights as float16? None: if it changes nothing or helps a lot
-        photos:bool=False       # may the page show photos of the run, as top images?
+        photos:bool=False,      # may the page show photos of the run, as top images?
+        host:str="none"         # who answers when the page asks Python: none, server, notebook
     ) -> str: # HTML
         """The page as text
 
-        Raises `CatsDogsError` if the engine has not been fetched, or the network does not export."""
-        engine = read_engine()
-        bundle = make_bundle(self.network, self.layers, half)
-        if half is None and len(bundle.graph) > _LARGE_GRAPH:
-            bundle = make_bundle(self.network, self.layers, True)
+        Without a host, raises `CatsDogsError` if the engine has not been fetched, or the network
+        does not export. With one, Python then computes."""
+        engine = None if host != "none" and not engine_is_there() else read_engine()
+        bundle = self._bundle(half, host)
         run = self.source if isinstance(self.source, Run) else None
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
         shown = run_pictures(run) if run and photos else None
-        return make_page(bundle, engine, unit_facts(self.network, bundle.info["layers"], shown))
+        facts = unit_facts(self.network, bundle.info["layers"], shown)
+        return make_page(bundle, engine, facts, host)
+
+    def backend(self) -> Backend:
+        "What answers the page when it asks Python"
+        return Backend(self.network, layer_table(self.network, self.layers))
 
     def save(self,
         path:str|Path,      # the file to write
@@ -173,5 +198,15 @@ class Toolbox:
         "Write one HTML file that stays live without Python, a server or a connection"
         page = self.page(half)
         with explain_os_errors(f"writing {path}"): return write_atomic(path, page)
+
+    def widget(self,
+        height:int=780      # of the widget, pixels
+    ): # an `anywidget.AnyWidget`
+        "The page in a notebook; raises `CatsDogsError` where anywidget is not installed"
+        return make_widget(self.page(host="notebook"), self.backend(), height)
+
+    def _repr_mimebundle_(self, **options):
+        "What a notebook shows"
+        return self.widget()._repr_mimebundle_(**options)
 
 _LARGE_GRAPH = 2_800_000        # with this many bytes a page has about 8 MB

@@ -1,6 +1,7 @@
 // The page: what is chosen, what is computed for it, what is drawn.
 import { readTable } from "./assets.js";
 import { probabilities, startNetwork } from "./network.js";
+import { findHost } from "./host.js";
 import { unitRanges } from "./color.js";
 import { drawMap } from "./draw.js";
 import { seenRectangle, strongestPlace } from "./geometry.js";
@@ -20,6 +21,9 @@ const info = readTable("bundle");
 const drawings = readTable("drawings");
 const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
+const host = findHost(info.host, (isLate) => {
+  part("late").textContent = isLate ? `${host.name} does not answer; it may be busy, or it has ended.` : "";
+});
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
 const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, view: "map", every: false, hiding: false };
@@ -619,6 +623,13 @@ async function layersNow(names) {
 /** What tests ask: the way back that is on the screen, and the choice that it was made for. */
 const shownWay = () => ({ numbers: work.numbers, logits: work.logits, back: chosenThing()?.back, place: chosenThing()?.place });
 
+/** Say so where Python computes, which is slower. */
+function showWhereItComputes(reason) {
+  part("computer").textContent = reason ? `Computed by ${host.name}, which is slower.` : "";
+  part("computer").title = reason ? `Not by the browser: ${reason}` : "";
+  document.documentElement.dataset.computer = reason ? "python" : "browser";
+}
+
 async function main() {
   part("title").textContent = info.title;
   document.title = `${info.title}: toolbox`;
@@ -634,11 +645,12 @@ async function main() {
   say("The network is being started.");
   try {
     const main = info.layers.filter((layer) => layer.main);
-    work.network = await startNetwork(info, main.map((layer) => layer.name));
+    work.network = await startNetwork(info, main.map((layer) => layer.name), host);
   } catch (error) {
     return say(`This browser could not start the network: ${error.message}`);
   }
   say("");
+  showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
   window.toolbox = { state, layersNow, shownWay };
   askKernels();

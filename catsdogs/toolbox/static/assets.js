@@ -25,6 +25,8 @@ export function decodeBase85(text) {
   return bytes.subarray(0, bytes.length - missing);
 }
 
+export const hasAsset = (name) => document.getElementById(`asset-${name}`) !== null;
+
 /** The bytes that the page carries under a name. */
 export function readBytes(name) {
   const holder = document.getElementById(`asset-${name}`);
