@@ -1,5 +1,5 @@
 """The toolbox in a real browser: the saved page from file://, the served page, the webcam, keys, and the numbers of every layer."""
-import base64, copy, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+import base64, copy, gzip, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, 
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
-from catsdogs.toolbox.page import engine_is_there, Toolbox
+from catsdogs.toolbox.page import _static, engine_is_there, Toolbox
 from catsdogs.toolbox.units import drawn_pictures
 from conftest import root
 
@@ -68,6 +68,10 @@ class Visit:
             lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.goto(address)
+        self.wait_until_ready()
+
+    def wait_until_ready(self):
+        "Wait for the first picture"
         self.page.wait_for_selector("html[data-ready=true]", state="attached", timeout=90_000)
         self.settle()
 
@@ -91,6 +95,8 @@ class Visit:
 
     def text(self, selector): return self.page.inner_text(selector)
 
+    def press(self, key): self.page.locator(":focus, body").last.press(key)
+
     def open_file(self, path):
         "Choose a file, and wait for its layers"
         self.page.set_input_files("#file", path)
@@ -110,6 +116,12 @@ class Visit:
             for u in self.asked
             if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
         self.page.close()
+
+class FrameVisit(Visit):
+    "A visit to a page that a notebook shows in a frame"
+    def __init__(self, frame):
+        self.page = frame                       # it can be asked like a page
+        self.wait_until_ready()
 
 _LAYERS = """async names => {
     const text = data => {
@@ -171,7 +183,7 @@ def same_changed_layers(visit, network):
     first, last = rows[0]["name"], rows[-1]["name"]
     choose_unit(visit, last, 0)
     before = visit.layers([])
-    visit.page.keyboard.press("0")
+    visit.press("0")
     assert visit.page.locator("#switch-off").get_attribute("aria-pressed") == "true"
     module = copy.deepcopy(network.module)
     by_name = list_layers(module)
@@ -197,8 +209,8 @@ def same_changed_layers(visit, network):
     for name in ("logits", *names):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     assert (found["logits"] != before["logits"]).any()
-    visit.page.keyboard.press("Escape")
-    visit.page.keyboard.press("r")
+    visit.press("Escape")
+    visit.press("r")
     visit.settle()
     assert np.abs(visit.layers([])["logits"] - before["logits"]).max() < 1e-6
     assert not visit.page.locator("#changes").is_visible()
@@ -369,24 +381,27 @@ _WAY = """() => {
     return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
 }"""
 
+def same_way_back(visit, network, layer, unit, rule):
+    "The way back from the strongest place of a unit must equal PyTorch's"
+    choose_unit(visit, layer, unit)
+    visit.page.locator("#view").select_option(rule)
+    visit.settle()
+    found = visit.page.evaluate(_WAY)
+    xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
+    target = Unit(layer, unit, tuple(found["place"]))
+    want = attribute(network.module, xb, rule, target, colors="keep").flatten().numpy()
+    difference = np.abs(np.array(found["back"]) - want).max()
+    assert difference <= 1e-4 * max(1, np.abs(want).max()), layer
+    silent = "silent" in visit.text("#view-note")
+    assert silent == (not want.any()), layer
+
 @pytest.mark.parametrize("rule", ["gradient", "guided_backprop", "deconvolution"])
 def test_way_back_to_the_pixels(visit, rule):
     "The way back from the chosen place equals PyTorch's to 1e-4, for an early, a middle and a late layer"
     network = Toolbox(shipped_run()).network
     layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]]
     for layer in (layers[0], layers[len(layers) // 2], layers[-1]):
-        visit.page.locator(f"[data-layer={layer}]").click()
-        visit.page.locator(".units button").nth(3).click()
-        visit.page.select_option("#view", rule)
-        visit.settle()
-        found = visit.page.evaluate(_WAY)
-        xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
-        unit = Unit(layer, 3, tuple(found["place"]))
-        want = attribute(network.module, xb, rule, unit, colors="keep").flatten().numpy()
-        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), (
-            layer)
-        silent = "silent" in visit.text("#view-note")
-        assert silent == (not want.any()), layer
+        same_way_back(visit, network, layer, 3, rule)
 
 def test_grad_cam(visit):
     "Grad-CAM of the answer equals PyTorch's; `b` goes from view to view; the view stays while the picture changes"
@@ -553,3 +568,118 @@ def test_command_saves(engine, folder, capsys):
     assert main(["toolbox", "--save", str(folder/"from the command.html")]) == 0
     assert capsys.readouterr().err == ""
     assert (folder/"from the command.html").stat().st_size < 8e6
+
+# what VS Code allows the frame in which it shows a notebook's outputs
+_LIKE_VS_CODE = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src https: http: data:; connect-src https:; child-src https: data: 'self'")
+
+# what anywidget gives to a module, as far as this one asks for it
+_MODEL = """
+const heard = {};
+const state = { page: Uint8Array.from(atob(PAGE), (c) => c.charCodeAt(0)), height: 780 };
+const model = {
+    get: (name) => state[name],
+    on: (name, callback) => (heard[name] = callback),
+    off: (name) => delete heard[name],
+    send: async (content, callbacks, buffers) => {
+        const asked = buffers.map((b) => btoa(Array.from(b, (c) => String.fromCharCode(c)).join("")));
+        const [reply, found] = await window.askPython(content, asked);
+        heard["msg:custom"](reply, found.map((b) => new DataView(Uint8Array.from(atob(b), (c) => c.charCodeAt(0)).buffer)));
+    },
+};
+widget.render({ model, el: document.body });
+window.model = model;
+window.endKernel = () => heard["comm_live_update"]();
+"""
+
+def test_where_the_browser_may_not_compute(browser, engine, folder):
+    "In a frame that forbids workers, as VS Code's, Python computes: every layer, changes, the way back, and it says so"
+    torch.manual_seed(3)
+    box = Toolbox(build_model("petnet", 48), 48, ["cat", "dog"])
+    backend, module = box.backend(), _static("notebook.js").replace("export default", "const widget =")
+    data = base64.b64encode(gzip.compress(box.page(host="notebook").encode())).decode()
+    page = browser.new_page(viewport=dict(width=1280, height=800))
+    def answer(content, buffers):
+        text, found = backend.answer(content["text"], [base64.b64decode(b) for b in buffers])
+        return dict(view=content["view"], text=text), [base64.b64encode(b).decode() for b in found]
+    page.expose_function("askPython", answer)
+    script = f"{module}\n{_MODEL.replace('PAGE', json.dumps(data))}"
+    (folder/"notebook.html").write_text(
+        f'<meta http-equiv="Content-Security-Policy" content="{_LIKE_VS_CODE}">'
+        f'<body><script type="module">{script}</script>', encoding="utf8")
+    page.goto((folder/"notebook.html").as_uri())
+    page.wait_for_selector("iframe")
+    v = FrameVisit(page.frames[1])
+    assert v.data("computer") == "python" and "slower" in v.text("#computer")
+    draw_pet("cat", 4, 48).save(folder/"small.png")
+    same_layers(v, box.network, folder/"small.png")
+    same_changed_layers(v, box.network)
+    layer = [row["name"] for row in v.bundle()["layers"] if row["main"] and row["maps"]][2]
+    choose_unit(v, layer, 3)
+    same_way_back(v, box.network, layer, 3, "guided_backprop")
+    # an answer that never comes would hold the page up for ever
+    page.evaluate("model.send = () => {}")
+    v.page.locator("#drawings button").nth(2).click()
+    page.wait_for_timeout(300)
+    page.evaluate("endKernel()")
+    v.wait("document.getElementById('message').textContent")
+    assert "kernel has ended; run the cell again" in v.text("#message")
+    v.page.locator("#drawings button").nth(3).click()               # now it knows, and does not wait
+    v.wait("document.getElementById('picture-name').textContent === 'drawn dog 2'")
+    v.wait("document.getElementById('message').textContent.includes('kernel has ended')", seconds=3)
+    page.close()
+
+_CELLS = (
+    "from catsdogs.models.zoo import build_model\nimport catsdogs.toolbox.page as page\n"
+    "box = page.Toolbox(build_model('classic', 32), 32, ['cat', 'dog'])\nbox",
+    # the same where the engine has not been fetched
+    "page.engine_is_there = lambda folder=None: False\nbox",
+    "import os\nos._exit(1)")
+
+def run_cell(page, number):
+    "Run one cell of a notebook in JupyterLab"
+    page.locator(".jp-CodeCell .jp-InputArea-editor").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+def test_in_jupyterlab(lab, browser, engine):
+    "In a notebook: by the browser, by the kernel where there is no engine; and what becomes of both when the kernel dies"
+    pytest.importorskip("anywidget")
+    address, place = lab
+    cells = [dict(cell_type="code", id=f"c{i}", execution_count=None, metadata={}, outputs=[], source=source)
+             for i, source in enumerate(_CELLS)]
+    kernel = dict(name="python3", display_name="Python 3", language="python")
+    (place/"toolbox.ipynb").write_text(json.dumps(dict(
+        cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+    page, errors = browser.new_page(viewport=dict(width=1400, height=1000)), []
+    page.goto(f"{address}/lab/tree/toolbox.ipynb")
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)
+    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    visits = []
+    for number, computer in enumerate(("browser", "python")):
+        run_cell(page, number)
+        page.locator("iframe[title=toolbox]").nth(number).wait_for(timeout=120_000)
+        frames = [frame for frame in page.frames if frame.parent_frame == page.main_frame]
+        v = FrameVisit(frames[number])
+        assert v.data("computer") == computer
+        visits.append(v)
+    by_browser, by_kernel = visits
+    names = [row["name"] for row in by_browser.bundle()["layers"]]
+    first, second = by_browser.layers(names), by_kernel.layers(names)
+    for name in ("numbers", "logits", *names):
+        assert np.abs(first[name] - second[name]).max() < 1e-4, name
+    # keys stay in the frame: in JupyterLab x would cut the cell
+    by_browser.page.locator("#stage").focus()
+    by_browser.press("x")
+    by_browser.settle()
+    assert page.locator(".jp-CodeCell").count() == 3 and errors == []
+    run_cell(page, 2)
+    page.locator(".jp-Dialog").wait_for(timeout=60_000)
+    page.keyboard.press("Escape")
+    for v in visits: v.page.locator("#drawings button").nth(1).click()
+    by_browser.wait_for_picture("drawn dog 1")
+    # at once where JupyterLab tells, and after a few seconds where it does not
+    by_kernel.wait(
+        "['message', 'late'].some(id => document.getElementById(id).textContent.includes('ended'))")
+    page.close()

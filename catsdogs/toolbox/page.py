@@ -132,7 +132,7 @@ def make_page(
         _table("bundle", bundle.info | dict(ways=table, host=host)),
         _table("drawings", example_pictures(bundle.info["size"])),
         _bytes("units", _compressed(json.dumps(facts).encode()))]
-    if engine and bundle.graph:
+    if engine:
         assets += [
             _bytes("engine", worker.encode()),
             _bytes("script", engine["script"]),
@@ -162,6 +162,7 @@ class Toolbox:
     def _bundle(self, half, host):
         "The network for the browser, or a table of what Python will compute, if there is a host"
         try:
+            if not engine_is_there(): read_engine()
             bundle = make_bundle(self.network, self.layers, half)
             if half is None and len(bundle.graph) > _LARGE_GRAPH:
                 bundle = make_bundle(self.network, self.layers, True)
@@ -179,8 +180,8 @@ class Toolbox:
 
         Without a host, raises `CatsDogsError` if the engine has not been fetched, or the network
         does not export. With one, Python then computes."""
-        engine = None if host != "none" and not engine_is_there() else read_engine()
         bundle = self._bundle(half, host)
+        engine = read_engine() if bundle.graph else None
         run = self.source if isinstance(self.source, Run) else None
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
         shown = run_pictures(run) if run and photos else None

@@ -22,7 +22,7 @@ const drawings = readTable("drawings");
 const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
 const host = findHost(info.host, (isLate) => {
-  part("late").textContent = isLate ? `${host.name} does not answer; it may be busy, or it has ended.` : "";
+  part("late").textContent = isLate ? `No answer from ${host.name} so far. It may be busy. If it has ended, start it again, and then the toolbox.` : "";
 });
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.

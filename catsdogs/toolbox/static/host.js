@@ -53,19 +53,22 @@ async function askServer(text, buffers) {
 /** The notebook around this page, which hands messages on to the kernel. */
 function kernelAsker() {
   const waiting = new Map();
+  let ended = null;
+  function end() {
+    ended = new Error("the kernel has ended; run the cell again");
+    for (const { reject } of waiting.values()) reject(ended);
+    waiting.clear();
+  }
   addEventListener("message", ({ source, data }) => {
     if (source !== parent || !data.catsdogs) return;
-    if (data.ended) {
-      const error = new Error("the kernel has ended; run the cell again");
-      for (const { reject } of waiting.values()) reject(error);
-      return waiting.clear();
-    }
+    if (data.ended) return end();
     const answer = unpack(data.text, data.buffers);
     waiting.get(answer.id)?.resolve(answer);
     waiting.delete(answer.id);
   });
   return (text, buffers, id) =>
     new Promise((resolve, reject) => {
+      if (ended) return reject(ended);
       waiting.set(id, { resolve, reject });
       parent.postMessage({ catsdogs: true, text, buffers: buffers.map((view) => asBytes(view).slice()) }, "*");
     });
