@@ -1,5 +1,5 @@
 // The page: what is chosen, what is computed for it, what is drawn.
-import { readTable } from "./assets.js";
+import { readTable, unpackTable } from "./assets.js";
 import { probabilities, startNetwork } from "./network.js";
 import { findHost } from "./host.js";
 import { unitRanges } from "./color.js";
@@ -14,6 +14,7 @@ import { makeAnswer } from "./answer.js";
 import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
+import { makeKnobs } from "./knobs.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const part = (id) => document.getElementById(id);
@@ -34,6 +35,8 @@ const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null };
 // What is known of the units beside this picture; null until it has been unpacked.
 let facts = null;
+// The sliders of drawings; null until their strips have been unpacked.
+let knobs = null;
 
 // The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
 // the screen belong to.
@@ -426,6 +429,11 @@ function toggleHiding() {
 }
 
 function showPicture(image, name) {
+  knobs?.show(null);
+  putPicture(image, name);
+}
+
+function putPicture(image, name) {
   stopCamera();
   takePicture(image, info.method);
   source.name = name;
@@ -445,10 +453,24 @@ async function showFile(file) {
 }
 
 async function showDrawing(index) {
+  const { name, address, traits } = drawings[index];
   const image = new Image();
-  image.src = drawings[index].address;
+  image.src = address;
   await image.decode();
-  showPicture(image, drawings[index].name);
+  source.drawing = index;
+  putPicture(image, name);
+  knobs?.show(index, traits);
+}
+
+/** A knob of the drawing has been moved; without a picture the drawing is as it was. */
+function showMoved(image, moved) {
+  if (!image) return showDrawing(source.drawing);
+  putPicture(image, `${drawings[source.drawing].name}, ${moved}`);
+}
+
+async function startKnobs() {
+  const strips = await unpackTable("strips");
+  knobs = makeKnobs(part("knobs"), { knobs: readTable("knobs"), host, strips, onPicture: showMoved, onError: say });
 }
 
 /** Take the webcam's newest frame, if there is one that has not been taken. */
@@ -469,6 +491,7 @@ function onFrame() {
 async function startCamera() {
   try {
     await openCamera(part("video"));
+    knobs?.show(null);
   } catch (error) {
     return say(error.message);
   }
@@ -637,6 +660,7 @@ async function main() {
   const rounded = info.half_cost ? `, which moves its logits by up to ${info.half_cost.toPrecision(2)}` : "";
   part("about-network").textContent = `${thousands} weights, kept as ${info.weights}${rounded}; pictures of ${size}×${size}.`;
   makeDrawings();
+  await startKnobs();
   const first = info.layers.filter((layer) => layer.main && layer.shape[1] > 1);
   chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
   listen();

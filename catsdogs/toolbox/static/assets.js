@@ -39,3 +39,9 @@ export function readBytes(name) {
 export function readTable(name) {
   return JSON.parse(document.getElementById(`asset-${name}`).textContent);
 }
+
+/** The table that the page carries in compressed form. */
+export async function unpackTable(name) {
+  const stream = new Blob([readBytes(name)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}

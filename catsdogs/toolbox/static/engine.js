@@ -26,6 +26,15 @@ async function unpack(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** The bytes that the page keeps in two piles, in their own order: those at even places, and those at odd ones. */
+function fromTwoPiles(piles) {
+  const bytes = new Uint8Array(piles.length);
+  const half = Math.ceil(piles.length / 2);
+  for (let i = 0; i < half; i++) bytes[2 * i] = piles[i];
+  for (let i = half; i < piles.length; i++) bytes[2 * (i - half) + 1] = piles[i];
+  return bytes;
+}
+
 /** The session kept under this name, or a new one; of those that were used longest ago, some are let go. */
 async function sessionCalled(name, makeBytes) {
   const known = sessions.get(name);
@@ -75,7 +84,7 @@ async function start({ script, wasm, graph, ways, table, names }) {
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = (await unpack(wasm)).buffer;
   ort.env.logLevel = "error";
-  [graphBytes, wayBytes] = [await unpack(graph), await unpack(ways)];
+  [graphBytes, wayBytes] = [fromTwoPiles(await unpack(graph)), await unpack(ways)];
   wayTable = table;
   startNames = new Set(["logits", ...names]);
   await forwardSession(names, { strengths: [], kernels: [] });
