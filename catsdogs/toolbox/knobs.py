@@ -28,11 +28,11 @@ class Knob:
     recorded: bool = False # does a page without Python have a strip for it?
 
 KNOBS = (
-    Knob("turn", "head turned", -1, 1, recorded=True),
-    Knob("ear_length", "length of the ears", .5, 1.5, recorded=True),
+    Knob("turn", "head turn", -1, 1, recorded=True),
+    Knob("ear_length", "ear length", .5, 1.5, recorded=True),
     Knob("muzzle", "muzzle", 0, 1, recorded=True),
     Knob("light", "light from", -90, 90, 1, recorded=True),
-    Knob("head_width", "width of the head", .7, 1.3),
+    Knob("head_width", "head width", .7, 1.3),
     Knob("nose", "nose", .05, .4),
     Knob("eyes", "eyes", .05, .35),
     Knob("pupil", "pupils", .1, 1),

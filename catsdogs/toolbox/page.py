@@ -62,9 +62,9 @@ def two_piles(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel", "knobs",
+    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel", "apart", "knobs",
     "strip", "grid", "stage", "rate", "answer", "app")
-_WORKER = ("onnx", "engine")
+_WORKER = ("onnx", "recipe", "engine")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")
 
@@ -160,7 +160,7 @@ def make_page(
     if engine:
         assets += [
             _bytes("engine", worker.encode()),
-            _bytes("script", engine["script"]),
+            _bytes("script", _compressed(engine["script"])),
             _bytes("wasm", engine["wasm"]),
             _bytes("graph", _compressed(two_piles(bundle.graph))),
             _bytes("ways", _compressed(ways))]

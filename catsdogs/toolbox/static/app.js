@@ -14,6 +14,7 @@ import { makeAnswer } from "./answer.js";
 import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
+import { showApart, takeApart } from "./apart.js";
 import { makeKnobs } from "./knobs.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
@@ -31,8 +32,8 @@ const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: fa
 // Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
 const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
-// `back` is the newest way back, with the choice that it was made for.
-const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null };
+// `back` is the newest way back, with the choice that it was made for, and `apart` the steps of the newest layer.
+const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null, apart: null };
 // What is known of the units beside this picture; null until it has been unpacked.
 let facts = null;
 // The sliders of drawings; null until their strips have been unpacked.
@@ -78,6 +79,7 @@ async function compute() {
     const result = await work.network.run(numbers, [...names], changes.list());
     accept(result);
     await goBack(numbers);
+    await askSteps(numbers);
     work.busy = false;
     takeFrame();
     compute();
@@ -97,6 +99,34 @@ async function goBack(numbers) {
   if (!chosen || !needsWay(chosen.view)) return;
   const data = await askWay(work.network, numbers, chosen.view, chosen, work.logits);
   work.back = { data, numbers, choice: choiceOf(chosen) };
+}
+
+/** Ask how the chosen layer's values are made, if that is to be seen. */
+async function askSteps(numbers) {
+  if (!part("apart").open || !canTakeApart()) return;
+  const name = state.layer;
+  const { steps, input } = await work.network.apart(numbers, name);
+  work.apart = { name, numbers, steps, input };
+}
+
+// Python is not asked for steps, and the steps in the graph are those of the network as it is.
+const canTakeApart = () => !work.network.reason && !changes.count();
+
+/** The chosen value step by step; null if that is not known. */
+function chosenSteps() {
+  const chosen = chosenThing();
+  const { apart } = work;
+  if (!chosen || !apart?.steps || apart.numbers !== work.numbers || apart.name !== chosen.layer.name || !canTakeApart()) return null;
+  return takeApart(apart, chosen.unit, chosen.place);
+}
+
+function showSteps() {
+  const steps = chosenSteps();
+  const isKnown = work.apart?.name === state.layer && work.apart.steps === null;
+  part("apart-note").textContent = changes.count() ? "Not while units are changed."
+    : isKnown ? "Another kind of step makes these values, such as the sum of two branches." : "";
+  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image");
+  else part("steps").replaceChildren();
 }
 
 /** What a way back depends on, beside the picture. */
@@ -177,7 +207,8 @@ function draw() {
 /** Draw what has been chosen, and compute the way back to it, if that is to be seen. */
 function update() {
   draw();
-  if (needsWay(chosenThing()?.view) && work.network) newPicture();
+  const isMissing = part("apart").open && work.apart?.name !== state.layer;
+  if ((needsWay(chosenThing()?.view) || isMissing) && work.network) newPicture();
 }
 
 function showUnit(chosen) {
@@ -201,6 +232,8 @@ function showUnit(chosen) {
   showView(chosen);
   showFacts(layer, unit);
   showStrength(layer, unit);
+  part("apart").hidden = Boolean(work.network?.reason);
+  if (part("apart").open) showSteps();
 }
 
 /** How strong the chosen unit has been made, and its kernel. */
@@ -615,6 +648,7 @@ function listen() {
   part("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
   part("switch-off").addEventListener("click", switchOff);
   part("undo-changes").addEventListener("click", undoChanges);
+  part("apart").addEventListener("toggle", () => part("apart").open && work.network && newPicture());
   part("let-go").addEventListener("click", letGo);
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
@@ -676,7 +710,7 @@ async function main() {
   say("");
   showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow, shownWay };
+  window.toolbox = { state, layersNow, shownWay, chosenSteps };
   askKernels();
   newPicture();
 }

@@ -22,7 +22,7 @@ async function askForDrawing(host, animal, traits) {
   return createImageBitmap(new Blob([picture], { type: "image/jpeg" }));
 }
 
-const sayValue = (value) => (typeof value === "number" ? String(Math.round(1000 * value) / 1000) : value);
+const sayValue = (value) => (typeof value === "number" ? String(Math.round(100 * value) / 100) : value);
 
 /** Fill `holder` with a slider or a choice for each knob. `host` is Python or null, `strips` what was recorded.
  * `onPicture` gets a picture and what was moved; `onError` gets a message. */
