@@ -1,5 +1,7 @@
 """The toolbox in a real browser: the saved page from file://, the served page, the webcam, keys, and the numbers of every layer."""
 import base64, copy, gzip, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -7,13 +9,16 @@ import torch
 from PIL import Image
 
 from catsdogs.cli import main
-from catsdogs.drawing.dataset import draw_pet
+from catsdogs.drawing.dataset import draw_pet, pet_spec
+from catsdogs.drawing.scenes import draw
 from catsdogs.interpret.attribution import attribute
 from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, list_layers
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
-from catsdogs.toolbox.page import _static, engine_is_there, Toolbox
+from catsdogs.toolbox.backend import Backend
+from catsdogs.toolbox.bundle import make_bundle, read_network
+from catsdogs.toolbox.page import _static, engine_is_there, make_page, read_engine, Toolbox
 from catsdogs.toolbox.units import drawn_pictures
 from conftest import root
 
@@ -24,8 +29,25 @@ def engine():
 
 @pytest.fixture(scope="module")
 def saved(folder, engine):
-    "The page of the network that comes with the package"
-    return Toolbox(shipped_run()).save(folder/"page.html")
+    "The page of the network that comes with the package, written by the command"
+    assert main(["toolbox", "--save", str(folder/"page.html")]) == 0
+    return folder/"page.html"
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_export():
+    "PyTorch makes its table of ONNX's operators anew for each export, which takes seconds; here it is made once"
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+    usual = ONNXRegistry.from_torchlib
+    ONNXRegistry.from_torchlib = cache(usual)
+    yield
+    ONNXRegistry.from_torchlib = usual
+
+@cache
+def small(name):
+    "A network of the library for pictures of 48×48, and its bundle"
+    torch.manual_seed(3)
+    network = read_network(build_model(name, 48), 48, ["cat", "dog"])
+    return network, make_bundle(network, half=False)
 
 @pytest.fixture(scope="module")
 def camera(folder, browser):
@@ -136,12 +158,47 @@ _LAYERS = """async names => {
     return found;
 }"""
 
+@pytest.fixture(scope="module")
+def opened(browser, saved):
+    "The saved page, opened from the disk; a list, so that a page that got stuck can be replaced"
+    visits = [Visit(browser, saved.as_uri())]
+    yield visits
+    visits[0].close()
+
 @pytest.fixture
-def visit(browser, saved):
-    "The saved page, opened from the disk"
-    v = Visit(browser, saved.as_uri())
+def visit(opened, browser, saved):
+    "The saved page as it is when it has just been opened; opening it once for all tests saves most of their time"
+    v = opened[0]
     yield v
-    v.close()
+    errors, v.errors = v.errors, []
+    try: reset(v)
+    except Exception:                               # a test has left it in the middle of something
+        v.page.close()
+        opened[0] = Visit(browser, saved.as_uri())
+    assert errors == []
+
+_RESET = """() => {
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    for (const id of ["hiding", "every", "perLayer"]) {
+        const button = document.getElementById(id);
+        if (button.getAttribute("aria-pressed") === "true") button.click();
+    }
+    if (!document.getElementById("changes").hidden) document.getElementById("undo-changes").click();
+    document.getElementById("apart").open = false;
+    document.activeElement.blur();
+}"""
+
+def reset(visit):
+    "Bring the page back to how it was at first"
+    visit.page.set_viewport_size(dict(width=1280, height=800))
+    visit.page.emulate_media(color_scheme="light")
+    visit.page.evaluate(_RESET)
+    main = [row for row in visit.bundle()["layers"] if row["main"] and row["shape"][1] > 1]
+    choose_unit(visit, main[len(main) // 3]["name"], 0)
+    visit.page.locator("#view").select_option("map")
+    visit.page.locator("#drawings button").first.click()
+    visit.wait_for_picture("drawn cat 1")
+    visit.page.evaluate("document.activeElement.blur()")
 
 def same_layers(visit, network, path):
     "Open a picture in the page; every layer must equal PyTorch's"
@@ -267,13 +324,13 @@ def test_layers_of_the_shipped_network(visit, folder):
 
 @pytest.mark.parametrize("name", [*MODELS, "timm:resnet10t", "timm:mobilenetv3_small_050"])
 def test_layers_of_every_model(name, browser, engine, folder):
-    torch.manual_seed(3)
-    box = Toolbox(build_model(name, 48), 48, ["cat", "dog"])
-    page = Toolbox(box.network).save(folder/f"{name.replace(':', ' ')}.html", half=False)
+    network, bundle = small(name)
+    page = folder/f"{name.replace(':', ' ')}.html"
+    page.write_text(make_page(bundle, read_engine()), encoding="utf8")
     draw_pet("cat", 4, 48).save(folder/"small.png")
     v = Visit(browser, page.as_uri())
-    same_layers(v, box.network, folder/"small.png")
-    same_changed_layers(v, box.network)
+    same_layers(v, network, folder/"small.png")
+    same_changed_layers(v, network)
     v.close()
 
 def test_keys(visit):
@@ -511,24 +568,107 @@ def test_webcam(camera, saved):
         "document.getElementById('video').srcObject === null")
     v.close()
 
-def test_no_camera(browser, saved):
+def test_no_camera(visit):
     "A camera that is refused or missing: one line that says what to do"
-    v = Visit(browser, saved.as_uri())
-    v.page.keyboard.press("w")
-    v.wait("document.getElementById('message').textContent.includes('camera')")
-    assert "choose a file" in v.text("#message") and v.data("live") in (None, "false")
-    v.close()
+    visit.press("w")
+    visit.wait("document.getElementById('message').textContent.includes('camera')")
+    assert "choose a file" in visit.text("#message") and visit.data("live") in (None, "false")
 
 @pytest.mark.parametrize("width, scheme", [(1280, "dark"), (390, "light")])
-def test_dark_and_narrow(browser, saved, width, scheme):
-    v = Visit(browser, saved.as_uri(), viewport=dict(width=width, height=850), color_scheme=scheme)
-    assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    ground = [
-        int(n)
-        for n in re.findall(
-            r"\d+", v.page.evaluate("getComputedStyle(document.body).backgroundColor"))]
+def test_dark_and_narrow(visit, width, scheme):
+    visit.page.set_viewport_size(dict(width=width, height=850))
+    visit.page.emulate_media(color_scheme=scheme)
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    color = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ground = [int(n) for n in re.findall(r"\d+", color)]
     assert max(ground) < 60 if scheme == "dark" else min(ground) > 200
-    v.close()
+
+def pixels_of(visit):
+    "The picture on the screen as the network sees it: size×size×3, 0 to 255"
+    size = visit.bundle()["size"]
+    return 255 * visit.layers([])["numbers"].reshape(3, size, size).transpose(1, 2, 0)
+
+def test_sliders_of_a_drawing(visit):
+    "A recorded slider shows the picture that Python draws at its value, and only that trait has moved"
+    size, spec = visit.bundle()["size"], pet_spec(0, 2)
+    assert visit.page.locator("#knobs input:visible").count() == 4
+    for trait, value in (("turn", .75), ("turn", -1), ("muzzle", 1)):
+        visit.page.locator(f"[data-trait={trait}]").fill(str(value))
+        visit.wait(f"document.getElementById('picture-name').textContent.endsWith(' {value}')")
+        visit.settle()
+        shown = pixels_of(visit)
+        traits = [dict(turn=.75), dict(turn=-1), dict(turn=0), dict(muzzle=1), dict(turn=-1, muzzle=1), {}]
+        drawn = [np.asarray(draw(replace(spec, **change), size).image) for change in traits]
+        distances = [np.abs(shown - picture).mean() for picture in drawn]
+        assert traits[int(np.argmin(distances))] == {trait: value} and min(distances) < 4, distances
+    visit.page.locator("#knobs button").click()
+    visit.wait_for_picture("drawn cat 1")
+    assert float(visit.page.input_value("[data-trait=muzzle]")) == pytest.approx(spec.muzzle, abs=.006)
+    visit.page.locator("#drawings button").nth(1).click()           # for this one nothing is recorded
+    visit.wait_for_picture("drawn dog 1")
+    assert not visit.page.locator("#knobs").is_visible()
+
+def test_value_step_by_step(visit):
+    "The steps of a value end at the layer's own value, and on their way they meet those of PyTorch"
+    network = Toolbox(shipped_run()).network
+    rows = [row for row in visit.bundle()["layers"] if row["maps"]]
+    numbers = visit.layers([])["numbers"]
+    xb = torch.tensor(numbers).view(1, 3, network.size, network.size)
+    want = activations(network.module, xb, [row["name"] for row in rows])
+    visit.page.locator("#every").click()
+    visit.page.locator("#apart summary").click()
+    kinds, places = set(), [(0, 0), (1, 2), (-1, -1)]               # at the edges a window reaches beyond
+    for row in rows:
+        name, (units, height, width) = row["name"], row["shape"]
+        choose_unit(visit, name, units // 2)
+        for y, x in places:
+            place = dict(row=y % height, column=x % width)
+            visit.page.evaluate("place => (toolbox.state.place = place)", place)
+            steps = visit.page.evaluate("toolbox.chosenSteps()")
+            if not steps: continue
+            kinds |= {steps["kind"], *[s["kind"].split(":")[0] for s in steps["after"]]}
+            value = want[name][0, units // 2, place["row"], place["column"]].item()
+            assert steps["value"] == pytest.approx(value, abs=1e-4), (name, place)
+            if name == "relu1": assert len(steps["parts"]) == 3 and same_steps(steps, want, units // 2, place)
+    assert {"Conv", "AveragePool", "ReLU", "batch norm"} <= kinds
+    choose_unit(visit, "relu1", 1)
+    assert "sum of all channels" in visit.text("#steps") and "blue" in visit.text("#steps")
+    visit.page.locator("#switch-off").click()
+    visit.settle()
+    assert visit.text("#steps") == "" and "Not while" in visit.text("#apart-note")
+
+def same_steps(steps, want, unit, place):
+    "The sums and the batch norm on the way are those of PyTorch's layers"
+    def at(name): return want[name][0, unit, place["row"], place["column"]].item()
+    return (abs(steps["sum"] + steps["bias"] - at("conv1")) < 1e-4
+            and abs(steps["after"][0]["value"] - at("batchnorm1")) < 1e-4)
+
+def test_save_and_python(visit, folder, monkeypatch):
+    "What is on the screen as a PNG, and Python that makes the same map"
+    draw_pet("dog", 6, visit.bundle()["size"]).save(folder/"a \"dog\".png")
+    visit.open_file(folder/"a \"dog\".png")
+    choose_unit(visit, "relu4", 9)
+    with visit.page.expect_download() as saving: visit.press("d")
+    saving.value.save_as(folder/"screen.png")
+    picture = Image.open(folder/"screen.png").convert("RGB")
+    assert picture.width > 900 and picture.height > 500 and len(set(picture.getdata())) > 500
+    visit.press("p")
+    code = visit.page.input_value("#code")
+    visit.page.locator("#close-python").click()
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(plt, "show", lambda: None)
+    found = {}
+    exec(code, found)
+    plt.close("all")
+    shown = visit.layers(["relu4"])["relu4"].reshape(128, -1)[9]
+    assert shown.any() and np.abs(found["values"].ravel() - shown).max() < 1e-4
+    visit.page.locator("#drawings button").first.click()
+    visit.wait_for_picture("drawn cat 1")
+    visit.page.locator("[data-trait=turn]").fill("1")
+    visit.wait_for_picture("drawn cat 1, head turn 1")
+    visit.press("p")
+    assert "replace(pet_spec(0, seed=2), turn=1)" in visit.page.input_value("#code")
 
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
@@ -536,6 +676,17 @@ def test_everything_has_a_name(visit):
         .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 90))""")
     assert nameless == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
+
+def same_drawing_by_python(visit):
+    "Behind a served page Python draws; several sliders and choices count together"
+    visit.page.locator("#drawings button").nth(3).click()
+    visit.wait_for_picture("drawn dog 2")
+    visit.page.locator("[data-trait=light]").fill("80")
+    visit.page.locator("[data-trait=ears]").select_option("pricked")
+    visit.wait_for_picture("drawn dog 2, ears pricked")
+    size = visit.bundle()["size"]
+    drawn = np.asarray(draw(replace(pet_spec(3, 2), light=80, ears="pricked"), size).image)
+    assert np.abs(pixels_of(visit) - drawn).mean() < 1              # two programs read the JPEG file
 
 def test_command_serves(engine, browser):
     "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
@@ -559,15 +710,11 @@ def test_command_serves(engine, browser):
             urllib.request.urlopen(address.split("?")[0])
         v = Visit(browser, address)
         assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
+        same_drawing_by_python(v)
         v.close()
     finally: process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
-
-def test_command_saves(engine, folder, capsys):
-    assert main(["toolbox", "--save", str(folder/"from the command.html")]) == 0
-    assert capsys.readouterr().err == ""
-    assert (folder/"from the command.html").stat().st_size < 8e6
 
 # what VS Code allows the frame in which it shows a notebook's outputs
 _LIKE_VS_CODE = (
@@ -595,10 +742,11 @@ window.endKernel = () => heard["comm_live_update"]();
 
 def test_where_the_browser_may_not_compute(browser, engine, folder):
     "In a frame that forbids workers, as VS Code's, Python computes: every layer, changes, the way back, and it says so"
-    torch.manual_seed(3)
-    box = Toolbox(build_model("petnet", 48), 48, ["cat", "dog"])
-    backend, module = box.backend(), _static("notebook.js").replace("export default", "const widget =")
-    data = base64.b64encode(gzip.compress(box.page(host="notebook").encode())).decode()
+    network, bundle = small("petnet")
+    backend, module = Backend(network, bundle.info["layers"]), _static("notebook.js")
+    module = module.replace("export default", "const widget =")
+    html = make_page(bundle, read_engine(), host="notebook")
+    data = base64.b64encode(gzip.compress(html.encode())).decode()
     page = browser.new_page(viewport=dict(width=1280, height=800))
     def answer(content, buffers):
         text, found = backend.answer(content["text"], [base64.b64decode(b) for b in buffers])
@@ -613,11 +761,11 @@ def test_where_the_browser_may_not_compute(browser, engine, folder):
     v = FrameVisit(page.frames[1])
     assert v.data("computer") == "python" and "slower" in v.text("#computer")
     draw_pet("cat", 4, 48).save(folder/"small.png")
-    same_layers(v, box.network, folder/"small.png")
-    same_changed_layers(v, box.network)
+    same_layers(v, network, folder/"small.png")
+    same_changed_layers(v, network)
     layer = [row["name"] for row in v.bundle()["layers"] if row["main"] and row["maps"]][2]
     choose_unit(v, layer, 3)
-    same_way_back(v, box.network, layer, 3, "guided_backprop")
+    same_way_back(v, network, layer, 3, "guided_backprop")
     # an answer that never comes would hold the page up for ever
     page.evaluate("model.send = () => {}")
     v.page.locator("#drawings button").nth(2).click()

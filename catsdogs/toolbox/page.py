@@ -8,13 +8,21 @@ __all__ = ['engine_is_there', 'read_engine', 'to_base85', 'two_piles', 'join_mod
 
 # %% ../../nbs/library/toolbox/page.ipynb #d3d2d1de
 import base64, gzip, hashlib, html, io, json, re
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from PIL import Image
+from torch import nn
+import numpy as np
+
 from ..core import CatsDogsError, explain_os_errors, write_atomic
+from ..data.photos import fit_photo, open_photo
 from ..drawing.dataset import pet_spec
 from ..drawing.scenes import draw
-from ..runs.folder import Run
+from ..models.hooks import activations, as_batch
+from ..models.layers import Standardize
+from ..runs.folder import Run, shipped_run
 from .backend import Backend
 from .bundle import Bundle, layer_table, make_bundle, python_bundle, read_network
 from .knobs import knob_table, record_strips, traits_of
@@ -62,7 +70,7 @@ def two_piles(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel", "apart", "knobs",
+    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel", "apart", "knobs", "share",
     "strip", "grid", "stage", "rate", "answer", "app")
 _WORKER = ("onnx", "recipe", "engine")
 
@@ -119,6 +127,7 @@ def example_pictures(
         pictures.append(dict(name=name, address=address, traits=traits_of(spec)))
     return pictures
 
+@lru_cache(maxsize=2)
 def example_strips(
     size:int    # side of the pictures that the network sees, pixels
 ) -> dict: # as `record_strips`
@@ -211,7 +220,31 @@ class Toolbox:
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
         shown = run_pictures(run) if run and photos else None
         facts = unit_facts(self.network, bundle.info["layers"], shown)
+        bundle.info["python"] = self._in_python()
         return make_page(bundle, engine, facts, host)
+
+    def maps(self,
+        picture,    # a file, or a PIL image
+        layer:str   # name as in `list_layers`
+    ) -> np.ndarray: # units×height×width, or one number for each unit
+        "What a layer puts out for a picture, which is made square as the network wants it"
+        network = self.network
+        if not isinstance(picture, Image.Image): picture = open_photo(picture, network.size)
+        pixels = fit_photo(picture.convert("RGB"), network.size, network.method)
+        module = nn.Sequential(Standardize(network.mean, network.std), network.module)
+        return activations(module, as_batch(pixels), layer)[layer][0].numpy()
+
+    def _in_python(self):
+        "How somebody writes this toolbox in Python; of a run's folder only the name is told"
+        source, network = self.source, self.network
+        if isinstance(source, Run) and source.path == shipped_run().path:
+            return dict(imports=["from catsdogs.runs.folder import shipped_run"],
+                        toolbox="Toolbox(shipped_run())")
+        if isinstance(source, (Run, str, Path)): text = json.dumps(network.title)
+        elif isinstance(source, nn.Module):
+            text = f"model, size={network.size}, classes={network.classes!r}"
+        else: text = "learn" if hasattr(source, "dls") else type(source).__name__.lower()
+        return dict(imports=[], toolbox=f"Toolbox({text})")
 
     def backend(self) -> Backend:
         "What answers the page when it asks Python"

@@ -15,6 +15,7 @@ import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
 import { showApart, takeApart } from "./apart.js";
+import { copyText, drawScreen, pythonCode, saveCanvas } from "./share.js";
 import { makeKnobs } from "./knobs.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
@@ -573,6 +574,38 @@ function makeDrawings() {
   });
 }
 
+// ---- to take away
+
+/** Save what is on the screen: the picture, the layer, the unit, and the answer. */
+function saveScreen() {
+  const styles = getComputedStyle(document.body);
+  const chosen = chosenThing();
+  const grid = document.querySelector("#grid canvas");
+  const shown = [
+    { title: source.name, canvas: part("stage"), width: 512, isSmooth: true },
+    { title: `${info.title}: ${state.layer}`, canvas: grid, width: grid.width },
+  ];
+  if (chosen) shown.push({ title: part("unit-name").textContent, canvas: part("map"), width: 320 });
+  const style = { ground: styles.backgroundColor, ink: styles.color };
+  saveCanvas(drawScreen(shown, part("spoken").textContent, style), `${info.title} ${state.layer}.png`);
+}
+
+function pythonOfScreen() {
+  const chosen = chosenThing();
+  if (!chosen) return "";
+  const moved = knobs.moved();
+  const drawing = moved && { animal: source.drawing, traits: moved };
+  const isChanged = changes.count() > 0 || state.hiding;
+  return pythonCode(info, chosen, { name: source.name, live: source.live, drawing }, isChanged);
+}
+
+function showPython() {
+  if (!chosenThing()) chooseUnit(chosenUnit());
+  part("code").value = pythonOfScreen();
+  part("copied").textContent = "";
+  part("python").showModal();
+}
+
 // ---- keys
 
 const KEYS = {
@@ -590,6 +623,8 @@ const KEYS = {
   0: switchOff,
   r: undoChanges,
   f: () => part("file").click(),
+  d: saveScreen,
+  p: showPython,
   Escape: letGo,
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -602,7 +637,7 @@ function belongsToSetting(key, focused) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const focused = document.activeElement;
   if (event.key === " " && focused instanceof HTMLButtonElement) return;
   if (belongsToSetting(event.key, focused)) return;
@@ -650,6 +685,10 @@ function listen() {
   part("undo-changes").addEventListener("click", undoChanges);
   part("apart").addEventListener("toggle", () => part("apart").open && work.network && newPicture());
   part("let-go").addEventListener("click", letGo);
+  part("save").addEventListener("click", saveScreen);
+  part("open-python").addEventListener("click", showPython);
+  part("close-python").addEventListener("click", () => part("python").close());
+  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
   part("strip").addEventListener("sight", () => !isLive() && work.network && newPicture());

@@ -5,6 +5,8 @@ function nearest(values, wanted) {
   return values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
 }
 
+const recordedValue = ({ values }, wanted) => values[nearest(values, wanted)];
+
 /** One picture of a strip, on a canvas of its own. */
 async function cutOutOfStrip({ sheet, side, values }, wanted) {
   const image = new Image();
@@ -94,9 +96,9 @@ export function makeKnobs(holder, { knobs, host, strips, onPicture, onError }) {
   }
 
   function move(knob, value) {
-    if (!host) Object.assign(traits, own); // a strip moves one trait only
-    traits[knob.trait] = value;
-    wanted = { knob, value };
+    if (host) traits[knob.trait] = value;
+    else traits = { ...own, [knob.trait]: recordedValue(strips[animal][knob.trait], value) }; // a strip moves one trait
+    wanted = { knob, value: traits[knob.trait] };
     showValues();
     drawNewest();
   }
@@ -107,15 +109,17 @@ export function makeKnobs(holder, { knobs, host, strips, onPicture, onError }) {
   });
 
   return {
+    /** The traits that have been moved, by name; null if no drawing is on the screen. */
+    moved: () => animal !== null && Object.fromEntries(Object.entries(traits).filter(([name, value]) => value !== own[name])),
     /** The drawing on the screen; null if another picture is. */
     show(number, itsTraits) {
       animal = number;
       wanted = null;
+      own = itsTraits ?? {};
+      traits = { ...own };
       const recorded = strips[number] ?? {};
       holder.hidden = number === null || !(host || strips[number]);
       if (holder.hidden) return;
-      own = itsTraits;
-      traits = { ...itsTraits };
       for (const { knob, label } of rows) label.hidden = !host && !recorded[knob.trait];
       showValues();
     },
