@@ -2,11 +2,12 @@
 
 const orElse = (numbers, fallback) => (numbers?.length ? numbers : fallback);
 
-/** The values of one channel in the window of a place; null stands for what lies outside. */
+/** The values of one channel in the window of a place; null stands for the padding around the maps, and undefined for
+ * what lies beyond it, where the last window of a pooling may reach. */
 function readWindow({ data, dims }, channel, place, { kernel_shape, strides, pads, dilations }) {
   const [, , height, width] = dims;
   const [down, across] = orElse(strides, [1, 1]);
-  const [above, left] = orElse(pads, [0, 0]);
+  const [above, left, below, right] = orElse(pads, [0, 0, 0, 0]);
   const [stepDown, stepAcross] = orElse(dilations, [1, 1]);
   const values = [];
   for (let i = 0; i < kernel_shape[0]; i++) {
@@ -14,7 +15,8 @@ function readWindow({ data, dims }, channel, place, { kernel_shape, strides, pad
     for (let k = 0; k < kernel_shape[1]; k++) {
       const column = place.column * across - left + k * stepAcross;
       const isInside = row >= 0 && row < height && column >= 0 && column < width;
-      values.push(isInside ? data[(channel * height + row) * width + column] : null);
+      const outside = row < height + below && column < width + right ? null : undefined;
+      values.push(isInside ? data[(channel * height + row) * width + column] : outside);
     }
   }
   return values;
@@ -42,8 +44,8 @@ function convolve(step, input, unit, place) {
 
 function pool(step, input, unit, place) {
   const window = readWindow(input, unit, place, step.options);
-  const inside = window.filter((value) => value !== null);
-  const counted = step.options.count_include_pad ? window.length : inside.length;
+  const inside = window.filter((value) => Number.isFinite(value));
+  const counted = step.options.count_include_pad ? window.filter((value) => value !== undefined).length : inside.length;
   const value = step.kind === "MaxPool" ? Math.max(...inside) : sumOf(inside) / counted;
   return { window, columns: step.options.kernel_shape[1], pooled: value, value };
 }
@@ -82,10 +84,10 @@ function numberTable(values, columns, most) {
     const line = table.insertRow();
     for (const value of values.slice(at, at + columns)) {
       const cell = line.insertCell();
-      const text = value === null ? "·" : value.toFixed(1);
+      const text = !Number.isFinite(value) ? "·" : value.toFixed(1);
       const strength = Math.round((70 * Math.abs(value ?? 0)) / most);
       cell.textContent = columns > 3 ? "" : text;
-      cell.title = value === null ? "outside: counts as 0" : short(value);
+      cell.title = !Number.isFinite(value) ? "outside: counts as 0" : short(value);
       cell.style.backgroundColor = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#d6604d"} ${strength}%, var(--panel))`;
     }
   }

@@ -61,6 +61,7 @@ export function makeKnobs(holder, { knobs, host, strips, onPicture, onError }) {
     const value = document.createElement("output");
     const input = knob.options ? makeChoice(knob) : makeSlider(knob);
     input.dataset.trait = knob.trait;
+    input.setAttribute("aria-label", knob.label);
     label.append(knob.label, input, value);
     table.append(label);
     return { knob, label, input, value };
