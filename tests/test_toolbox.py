@@ -651,7 +651,8 @@ def test_save_and_python(visit, folder, monkeypatch):
     with visit.page.expect_download() as saving: visit.press("d")
     saving.value.save_as(folder/"screen.png")
     picture = Image.open(folder/"screen.png").convert("RGB")
-    assert picture.width > 900 and picture.height > 500 and len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 500
+    assert picture.width > 900 and picture.height > 500
+    assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 500         # colours
     visit.press("p")
     code = visit.page.input_value("#code")
     visit.page.locator("#close-python").click()
@@ -732,7 +733,8 @@ const model = {
     send: async (content, callbacks, buffers) => {
         const asked = buffers.map((b) => btoa(Array.from(b, (c) => String.fromCharCode(c)).join("")));
         const [reply, found] = await window.askPython(content, asked);
-        heard["msg:custom"](reply, found.map((b) => new DataView(Uint8Array.from(atob(b), (c) => c.charCodeAt(0)).buffer)));
+        const bytes = found.map((b) => Uint8Array.from(atob(b), (c) => c.charCodeAt(0)));
+        heard["msg:custom"](reply, bytes.map((b) => new DataView(b.buffer)));
     },
 };
 widget.render({ model, el: document.body });
@@ -741,7 +743,7 @@ window.endKernel = () => heard["comm_live_update"]();
 """
 
 def test_where_the_browser_may_not_compute(browser, engine, folder):
-    "In a frame that forbids workers, as VS Code's, Python computes: every layer, changes, the way back, and it says so"
+    "In a frame that forbids workers, as VS Code's, Python computes: layers, changes, the way back; and it says so"
     network, bundle = small("petnet")
     backend, module = Backend(network, bundle.info["layers"]), _static("notebook.js")
     module = module.replace("export default", "const widget =")
@@ -791,11 +793,11 @@ def run_cell(page, number):
     page.keyboard.press("Control+Enter")
 
 def test_in_jupyterlab(lab, browser, engine):
-    "In a notebook: by the browser, by the kernel where there is no engine; and what becomes of both when the kernel dies"
+    "In a notebook: by the browser; by the kernel where there is no engine; both when the kernel dies"
     pytest.importorskip("anywidget")
     address, place = lab
-    cells = [dict(cell_type="code", id=f"c{i}", execution_count=None, metadata={}, outputs=[], source=source)
-             for i, source in enumerate(_CELLS)]
+    empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
+    cells = [empty | dict(id=f"c{i}", source=source) for i, source in enumerate(_CELLS)]
     kernel = dict(name="python3", display_name="Python 3", language="python")
     (place/"toolbox.ipynb").write_text(json.dumps(dict(
         cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))

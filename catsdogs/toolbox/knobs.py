@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from PIL import Image
 import numpy as np
 
-from ..drawing.dataset import pet_spec
 from ..drawing.pets import COATS, EARS, OCCLUDERS, PetSpec, PLACES, POSES
 from ..drawing.scenes import draw
 

@@ -70,8 +70,8 @@ def two_piles(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes", "kernel", "apart", "knobs", "share",
-    "strip", "grid", "stage", "rate", "answer", "app")
+    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes",
+    "kernel", "apart", "knobs", "share", "strip", "grid", "stage", "rate", "answer", "app")
 _WORKER = ("onnx", "recipe", "engine")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")
