@@ -809,7 +809,7 @@ def toolbox(
         if view and _has_screen():
             import webbrowser
             webbrowser.open(address)
-    serve_page(box.page(photos=True), tell)
+    serve_page(box.page(photos=True, host="server"), tell, box.backend().answer)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #e0a7c911

@@ -2,7 +2,9 @@
 
 The saved page from file://, the served page, the webcam, keys, and the numbers of every layer.
 """
-import base64, copy, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+import base64, copy, gzip, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,13 +12,16 @@ import torch
 from PIL import Image
 
 from catsdogs.cli import main
-from catsdogs.drawing.dataset import draw_pet
+from catsdogs.drawing.dataset import draw_pet, pet_spec
+from catsdogs.drawing.scenes import draw
 from catsdogs.interpret.attribution import attribute
 from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, list_layers
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
-from catsdogs.toolbox.page import engine_is_there, Toolbox
+from catsdogs.toolbox.backend import Backend
+from catsdogs.toolbox.bundle import make_bundle, read_network
+from catsdogs.toolbox.page import _static, engine_is_there, make_page, read_engine, Toolbox
 from catsdogs.toolbox.units import drawn_pictures
 from conftest import root
 
@@ -27,8 +32,25 @@ def engine():
 
 @pytest.fixture(scope="module")
 def saved(folder, engine):
-    "The page of the network that comes with the package"
-    return Toolbox(shipped_run()).save(folder/"page.html")
+    "The page of the network that comes with the package, written by the command"
+    assert main(["toolbox", "--save", str(folder/"page.html")]) == 0
+    return folder/"page.html"
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_export():
+    "PyTorch makes its table of ONNX's operators anew for each export, which takes seconds; here it is made once"
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+    usual = ONNXRegistry.__dict__["from_torchlib"]
+    ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))
+    yield
+    ONNXRegistry.from_torchlib = usual
+
+@cache
+def small(name):
+    "A network of the library for pictures of 48×48, and its bundle"
+    torch.manual_seed(3)
+    network = read_network(build_model(name, 48), 48, ["cat", "dog"])
+    return network, make_bundle(network, half=False)
 
 @pytest.fixture(scope="module")
 def camera(folder, browser):
@@ -71,6 +93,10 @@ class Visit:
             lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.goto(address)
+        self.wait_until_ready()
+
+    def wait_until_ready(self):
+        "Wait for the first picture"
         self.page.wait_for_selector("html[data-ready=true]", state="attached", timeout=90_000)
         self.settle()
 
@@ -94,6 +120,8 @@ class Visit:
 
     def text(self, selector): return self.page.inner_text(selector)
 
+    def press(self, key): self.page.locator(":focus, body").last.press(key)
+
     def open_file(self, path):
         "Choose a file, and wait for its layers"
         self.page.set_input_files("#file", path)
@@ -114,6 +142,12 @@ class Visit:
             if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
         self.page.close()
 
+class FrameVisit(Visit):
+    "A visit to a page that a notebook shows in a frame"
+    def __init__(self, frame):
+        self.page = frame                       # it can be asked like a page
+        self.wait_until_ready()
+
 _LAYERS = """async names => {
     const text = data => {
         const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -127,12 +161,47 @@ _LAYERS = """async names => {
     return found;
 }"""
 
+@pytest.fixture(scope="module")
+def opened(browser, saved):
+    "The saved page, opened from the disk; a list, so that a page that got stuck can be replaced"
+    visits = [Visit(browser, saved.as_uri())]
+    yield visits
+    visits[0].close()
+
 @pytest.fixture
-def visit(browser, saved):
-    "The saved page, opened from the disk"
-    v = Visit(browser, saved.as_uri())
+def visit(opened, browser, saved):
+    "The saved page as it is when it has just been opened; opening it once for all tests saves most of their time"
+    v = opened[0]
     yield v
-    v.close()
+    errors, v.errors = v.errors, []
+    try: reset(v)
+    except Exception:                               # a test has left it in the middle of something
+        v.page.close()
+        opened[0] = Visit(browser, saved.as_uri())
+    assert errors == []
+
+_RESET = """() => {
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+    for (const id of ["hiding", "every", "perLayer"]) {
+        const button = document.getElementById(id);
+        if (button.getAttribute("aria-pressed") === "true") button.click();
+    }
+    if (!document.getElementById("changes").hidden) document.getElementById("undo-changes").click();
+    document.getElementById("apart").open = false;
+    document.activeElement.blur();
+}"""
+
+def reset(visit):
+    "Bring the page back to how it was at first"
+    visit.page.set_viewport_size(dict(width=1280, height=800))
+    visit.page.emulate_media(color_scheme="light")
+    visit.page.evaluate(_RESET)
+    main = [row for row in visit.bundle()["layers"] if row["main"] and row["shape"][1] > 1]
+    choose_unit(visit, main[len(main) // 3]["name"], 0)
+    visit.page.locator("#view").select_option("map")
+    visit.page.locator("#drawings button").first.click()
+    visit.wait_for_picture("drawn cat 1")
+    visit.page.evaluate("document.activeElement.blur()")
 
 def same_layers(visit, network, path):
     "Open a picture in the page; every layer must equal PyTorch's"
@@ -174,7 +243,7 @@ def same_changed_layers(visit, network):
     first, last = rows[0]["name"], rows[-1]["name"]
     choose_unit(visit, last, 0)
     before = visit.layers([])
-    visit.page.keyboard.press("0")
+    visit.press("0")
     assert visit.page.locator("#switch-off").get_attribute("aria-pressed") == "true"
     module = copy.deepcopy(network.module)
     by_name = list_layers(module)
@@ -200,8 +269,8 @@ def same_changed_layers(visit, network):
     for name in ("logits", *names):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     assert (found["logits"] != before["logits"]).any()
-    visit.page.keyboard.press("Escape")
-    visit.page.keyboard.press("r")
+    visit.press("Escape")
+    visit.press("r")
     visit.settle()
     assert np.abs(visit.layers([])["logits"] - before["logits"]).max() < 1e-6
     assert not visit.page.locator("#changes").is_visible()
@@ -258,13 +327,13 @@ def test_layers_of_the_shipped_network(visit, folder):
 
 @pytest.mark.parametrize("name", [*MODELS, "timm:resnet10t", "timm:mobilenetv3_small_050"])
 def test_layers_of_every_model(name, browser, engine, folder):
-    torch.manual_seed(3)
-    box = Toolbox(build_model(name, 48), 48, ["cat", "dog"])
-    page = Toolbox(box.network).save(folder/f"{name.replace(':', ' ')}.html", half=False)
+    network, bundle = small(name)
+    page = folder/f"{name.replace(':', ' ')}.html"
+    page.write_text(make_page(bundle, read_engine()), encoding="utf8")
     draw_pet("cat", 4, 48).save(folder/"small.png")
     v = Visit(browser, page.as_uri())
-    same_layers(v, box.network, folder/"small.png")
-    same_changed_layers(v, box.network)
+    same_layers(v, network, folder/"small.png")
+    same_changed_layers(v, network)
     v.close()
 
 def test_keys(visit):
@@ -372,24 +441,27 @@ _WAY = """() => {
     return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
 }"""
 
+def same_way_back(visit, network, layer, unit, rule):
+    "The way back from the strongest place of a unit must equal PyTorch's"
+    choose_unit(visit, layer, unit)
+    visit.page.locator("#view").select_option(rule)
+    visit.settle()
+    found = visit.page.evaluate(_WAY)
+    xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
+    target = Unit(layer, unit, tuple(found["place"]))
+    want = attribute(network.module, xb, rule, target, colors="keep").flatten().numpy()
+    difference = np.abs(np.array(found["back"]) - want).max()
+    assert difference <= 1e-4 * max(1, np.abs(want).max()), layer
+    silent = "silent" in visit.text("#view-note")
+    assert silent == (not want.any()), layer
+
 @pytest.mark.parametrize("rule", ["gradient", "guided_backprop", "deconvolution"])
 def test_way_back_to_the_pixels(visit, rule):
     "The way back from the chosen place equals PyTorch's to 1e-4, for an early, a middle and a late layer"
     network = Toolbox(shipped_run()).network
     layers = [row["name"] for row in visit.bundle()["layers"] if row["main"] and row["maps"]]
     for layer in (layers[0], layers[len(layers) // 2], layers[-1]):
-        visit.page.locator(f"[data-layer={layer}]").click()
-        visit.page.locator(".units button").nth(3).click()
-        visit.page.select_option("#view", rule)
-        visit.settle()
-        found = visit.page.evaluate(_WAY)
-        xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
-        unit = Unit(layer, 3, tuple(found["place"]))
-        want = attribute(network.module, xb, rule, unit, colors="keep").flatten().numpy()
-        assert np.abs(np.array(found["back"]) - want).max() <= 1e-4 * max(1, np.abs(want).max()), (
-            layer)
-        silent = "silent" in visit.text("#view-note")
-        assert silent == (not want.any()), layer
+        same_way_back(visit, network, layer, 3, rule)
 
 def test_grad_cam(visit):
     "Grad-CAM of the answer equals PyTorch's; `b` goes from view to view; the view stays while the picture changes"
@@ -500,24 +572,108 @@ def test_webcam(camera, saved):
         "document.getElementById('video').srcObject === null")
     v.close()
 
-def test_no_camera(browser, saved):
+def test_no_camera(visit):
     "A camera that is refused or missing: one line that says what to do"
-    v = Visit(browser, saved.as_uri())
-    v.page.keyboard.press("w")
-    v.wait("document.getElementById('message').textContent.includes('camera')")
-    assert "choose a file" in v.text("#message") and v.data("live") in (None, "false")
-    v.close()
+    visit.press("w")
+    visit.wait("document.getElementById('message').textContent.includes('camera')")
+    assert "choose a file" in visit.text("#message") and visit.data("live") in (None, "false")
 
 @pytest.mark.parametrize("width, scheme", [(1280, "dark"), (390, "light")])
-def test_dark_and_narrow(browser, saved, width, scheme):
-    v = Visit(browser, saved.as_uri(), viewport=dict(width=width, height=850), color_scheme=scheme)
-    assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    ground = [
-        int(n)
-        for n in re.findall(
-            r"\d+", v.page.evaluate("getComputedStyle(document.body).backgroundColor"))]
+def test_dark_and_narrow(visit, width, scheme):
+    visit.page.set_viewport_size(dict(width=width, height=850))
+    visit.page.emulate_media(color_scheme=scheme)
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    color = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ground = [int(n) for n in re.findall(r"\d+", color)]
     assert max(ground) < 60 if scheme == "dark" else min(ground) > 200
-    v.close()
+
+def pixels_of(visit):
+    "The picture on the screen as the network sees it: size×size×3, 0 to 255"
+    size = visit.bundle()["size"]
+    return 255 * visit.layers([])["numbers"].reshape(3, size, size).transpose(1, 2, 0)
+
+def test_sliders_of_a_drawing(visit):
+    "A recorded slider shows the picture that Python draws at its value, and only that trait has moved"
+    size, spec = visit.bundle()["size"], pet_spec(0, 2)
+    assert visit.page.locator("#knobs input:visible").count() == 4
+    for trait, value in (("turn", .75), ("turn", -1), ("muzzle", 1)):
+        visit.page.locator(f"[data-trait={trait}]").fill(str(value))
+        visit.wait(f"document.getElementById('picture-name').textContent.endsWith(' {value}')")
+        visit.settle()
+        shown = pixels_of(visit)
+        traits = [dict(turn=.75), dict(turn=-1), dict(turn=0), dict(muzzle=1), dict(turn=-1, muzzle=1), {}]
+        drawn = [np.asarray(draw(replace(spec, **change), size).image) for change in traits]
+        distances = [np.abs(shown - picture).mean() for picture in drawn]
+        assert traits[int(np.argmin(distances))] == {trait: value} and min(distances) < 4, distances
+    visit.page.locator("#knobs button").click()
+    visit.wait_for_picture("drawn cat 1")
+    assert float(visit.page.input_value("[data-trait=muzzle]")) == pytest.approx(spec.muzzle, abs=.006)
+    visit.page.locator("#drawings button").nth(1).click()           # for this one nothing is recorded
+    visit.wait_for_picture("drawn dog 1")
+    assert not visit.page.locator("#knobs").is_visible()
+
+def test_value_step_by_step(visit):
+    "The steps of a value end at the layer's own value, and on their way they meet those of PyTorch"
+    network = Toolbox(shipped_run()).network
+    rows = [row for row in visit.bundle()["layers"] if row["maps"]]
+    numbers = visit.layers([])["numbers"]
+    xb = torch.tensor(numbers).view(1, 3, network.size, network.size)
+    want = activations(network.module, xb, [row["name"] for row in rows])
+    visit.page.locator("#every").click()
+    visit.page.locator("#apart summary").click()
+    kinds, places = set(), [(0, 0), (1, 2), (-1, -1)]               # at the edges a window reaches beyond
+    for row in rows:
+        name, (units, height, width) = row["name"], row["shape"]
+        choose_unit(visit, name, units // 2)
+        for y, x in places:
+            place = dict(row=y % height, column=x % width)
+            visit.page.evaluate("place => (toolbox.state.place = place)", place)
+            steps = visit.page.evaluate("toolbox.chosenSteps()")
+            if not steps: continue
+            kinds |= {steps["kind"], *[s["kind"].split(":")[0] for s in steps["after"]]}
+            value = want[name][0, units // 2, place["row"], place["column"]].item()
+            assert steps["value"] == pytest.approx(value, abs=1e-4), (name, place)
+            if name == "relu1": assert len(steps["parts"]) == 3 and same_steps(steps, want, units // 2, place)
+    assert {"Conv", "AveragePool", "ReLU", "batch norm"} <= kinds
+    choose_unit(visit, "relu1", 1)
+    assert "sum of all channels" in visit.text("#steps") and "blue" in visit.text("#steps")
+    visit.page.locator("#switch-off").click()
+    visit.settle()
+    assert visit.text("#steps") == "" and "Not while" in visit.text("#apart-note")
+
+def same_steps(steps, want, unit, place):
+    "The sums and the batch norm on the way are those of PyTorch's layers"
+    def at(name): return want[name][0, unit, place["row"], place["column"]].item()
+    return (abs(steps["sum"] + steps["bias"] - at("conv1")) < 1e-4
+            and abs(steps["after"][0]["value"] - at("batchnorm1")) < 1e-4)
+
+def test_save_and_python(visit, folder, monkeypatch):
+    "What is on the screen as a PNG, and Python that makes the same map"
+    draw_pet("dog", 6, visit.bundle()["size"]).save(folder/"a \"dog\".png")
+    visit.open_file(folder/"a \"dog\".png")
+    choose_unit(visit, "relu4", 9)
+    with visit.page.expect_download() as saving: visit.press("d")
+    saving.value.save_as(folder/"screen.png")
+    picture = Image.open(folder/"screen.png").convert("RGB")
+    assert picture.width > 900 and picture.height > 500
+    assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 500         # colours
+    visit.press("p")
+    code = visit.page.input_value("#code")
+    visit.page.locator("#close-python").click()
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(plt, "show", lambda: None)
+    found = {}
+    exec(code, found)
+    plt.close("all")
+    shown = visit.layers(["relu4"])["relu4"].reshape(128, -1)[9]
+    assert shown.any() and np.abs(found["values"].ravel() - shown).max() < 1e-4
+    visit.page.locator("#drawings button").first.click()
+    visit.wait_for_picture("drawn cat 1")
+    visit.page.locator("[data-trait=turn]").fill("1")
+    visit.wait_for_picture("drawn cat 1, head turn 1")
+    visit.press("p")
+    assert "replace(pet_spec(0, seed=2), turn=1)" in visit.page.input_value("#code")
 
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
@@ -528,6 +684,17 @@ def test_everything_has_a_name(visit):
         .map(e => e.outerHTML.slice(0, 90))""")
     assert nameless == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
+
+def same_drawing_by_python(visit):
+    "Behind a served page Python draws; several sliders and choices count together"
+    visit.page.locator("#drawings button").nth(3).click()
+    visit.wait_for_picture("drawn dog 2")
+    visit.page.locator("[data-trait=light]").fill("80")
+    visit.page.locator("[data-trait=ears]").select_option("pricked")
+    visit.wait_for_picture("drawn dog 2, ears pricked")
+    size = visit.bundle()["size"]
+    drawn = np.asarray(draw(replace(pet_spec(3, 2), light=80, ears="pricked"), size).image)
+    assert np.abs(pixels_of(visit) - drawn).mean() < 1              # two programs read the JPEG file
 
 def test_command_serves(engine, browser):
     "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
@@ -551,12 +718,125 @@ def test_command_serves(engine, browser):
             urllib.request.urlopen(address.split("?")[0])
         v = Visit(browser, address)
         assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
+        same_drawing_by_python(v)
         v.close()
     finally: process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
 
-def test_command_saves(engine, folder, capsys):
-    assert main(["toolbox", "--save", str(folder/"from the command.html")]) == 0
-    assert capsys.readouterr().err == ""
-    assert (folder/"from the command.html").stat().st_size < 8e6
+# what VS Code allows the frame in which it shows a notebook's outputs
+_LIKE_VS_CODE = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src https: http: data:; connect-src https:; child-src https: data: 'self'")
+
+# what anywidget gives to a module, as far as this one asks for it
+_MODEL = """
+const heard = {};
+const state = { page: Uint8Array.from(atob(PAGE), (c) => c.charCodeAt(0)), height: 780 };
+const model = {
+    get: (name) => state[name],
+    on: (name, callback) => (heard[name] = callback),
+    off: (name) => delete heard[name],
+    send: async (content, callbacks, buffers) => {
+        const asked = buffers.map((b) => btoa(Array.from(b, (c) => String.fromCharCode(c)).join("")));
+        const [reply, found] = await window.askPython(content, asked);
+        const bytes = found.map((b) => Uint8Array.from(atob(b), (c) => c.charCodeAt(0)));
+        heard["msg:custom"](reply, bytes.map((b) => new DataView(b.buffer)));
+    },
+};
+widget.render({ model, el: document.body });
+window.model = model;
+window.endKernel = () => heard["comm_live_update"]();
+"""
+
+def test_where_the_browser_may_not_compute(browser, engine, folder):
+    "In a frame that forbids workers, as VS Code's, Python computes: layers, changes, the way back; and it says so"
+    network, bundle = small("petnet")
+    backend, module = Backend(network, bundle.info["layers"]), _static("notebook.js")
+    module = module.replace("export default", "const widget =")
+    html = make_page(bundle, read_engine(), host="notebook")
+    data = base64.b64encode(gzip.compress(html.encode())).decode()
+    page = browser.new_page(viewport=dict(width=1280, height=800))
+    def answer(content, buffers):
+        text, found = backend.answer(content["text"], [base64.b64decode(b) for b in buffers])
+        return dict(view=content["view"], text=text), [base64.b64encode(b).decode() for b in found]
+    page.expose_function("askPython", answer)
+    script = f"{module}\n{_MODEL.replace('PAGE', json.dumps(data))}"
+    (folder/"notebook.html").write_text(
+        f'<meta http-equiv="Content-Security-Policy" content="{_LIKE_VS_CODE}">'
+        f'<body><script type="module">{script}</script>', encoding="utf8")
+    page.goto((folder/"notebook.html").as_uri())
+    page.wait_for_selector("iframe")
+    v = FrameVisit(page.frames[1])
+    assert v.data("computer") == "python" and "slower" in v.text("#computer")
+    draw_pet("cat", 4, 48).save(folder/"small.png")
+    same_layers(v, network, folder/"small.png")
+    same_changed_layers(v, network)
+    layer = [row["name"] for row in v.bundle()["layers"] if row["main"] and row["maps"]][2]
+    choose_unit(v, layer, 3)
+    same_way_back(v, network, layer, 3, "guided_backprop")
+    # an answer that never comes would hold the page up for ever
+    page.evaluate("model.send = () => {}")
+    v.page.locator("#drawings button").nth(2).click()
+    page.wait_for_timeout(300)
+    page.evaluate("endKernel()")
+    v.wait("document.getElementById('message').textContent")
+    assert "kernel has ended; run the cell again" in v.text("#message")
+    v.page.locator("#drawings button").nth(3).click()               # now it knows, and does not wait
+    v.wait("document.getElementById('picture-name').textContent === 'drawn dog 2'")
+    v.wait("document.getElementById('message').textContent.includes('kernel has ended')", seconds=3)
+    page.close()
+
+_CELLS = (
+    "from catsdogs.models.zoo import build_model\nimport catsdogs.toolbox.page as page\n"
+    "box = page.Toolbox(build_model('classic', 32), 32, ['cat', 'dog'])\nbox",
+    # the same where the engine has not been fetched
+    "page.engine_is_there = lambda folder=None: False\nbox",
+    "import os\nos._exit(1)")
+
+def run_cell(page, number):
+    "Run one cell of a notebook in JupyterLab"
+    page.locator(".jp-CodeCell .jp-InputArea-editor").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+def test_in_jupyterlab(lab, browser, engine):
+    "In a notebook: by the browser; by the kernel where there is no engine; both when the kernel dies"
+    pytest.importorskip("anywidget")
+    address, place = lab
+    empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
+    cells = [empty | dict(id=f"c{i}", source=source) for i, source in enumerate(_CELLS)]
+    kernel = dict(name="python3", display_name="Python 3", language="python")
+    (place/"toolbox.ipynb").write_text(json.dumps(dict(
+        cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+    page, errors = browser.new_page(viewport=dict(width=1400, height=1000)), []
+    page.goto(f"{address}/lab/tree/toolbox.ipynb")
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)
+    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    visits = []
+    for number, computer in enumerate(("browser", "python")):
+        run_cell(page, number)
+        page.locator("iframe[title=toolbox]").nth(number).wait_for(timeout=120_000)
+        frames = [frame for frame in page.frames if frame.parent_frame == page.main_frame]
+        v = FrameVisit(frames[number])
+        assert v.data("computer") == computer
+        visits.append(v)
+    by_browser, by_kernel = visits
+    names = [row["name"] for row in by_browser.bundle()["layers"]]
+    first, second = by_browser.layers(names), by_kernel.layers(names)
+    for name in ("numbers", "logits", *names):
+        assert np.abs(first[name] - second[name]).max() < 1e-4, name
+    # keys stay in the frame: in JupyterLab x would cut the cell
+    by_browser.page.locator("#stage").focus()
+    by_browser.press("x")
+    by_browser.settle()
+    assert page.locator(".jp-CodeCell").count() == 3 and errors == []
+    run_cell(page, 2)
+    page.locator(".jp-Dialog").wait_for(timeout=60_000)
+    page.keyboard.press("Escape")
+    for v in visits: v.page.locator("#drawings button").nth(1).click()
+    by_browser.wait_for_picture("drawn dog 1")
+    # at once where JupyterLab tells, and after a few seconds where it does not
+    by_kernel.wait(
+        "['message', 'late'].some(id => document.getElementById(id).textContent.includes('ended'))")
+    page.close()

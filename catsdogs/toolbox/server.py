@@ -11,6 +11,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from .backend import join_pieces, split_pieces
+
 # %% ../../nbs/library/toolbox/server.ipynb #368b36b0
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -23,20 +25,36 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+_LONGEST = 64_000_000   # bytes of a message; a picture of 1024×1024 has 12.6 million
+
 class _Handler(BaseHTTPRequestHandler):
     "Answers with the server's one page, or refuses"
     timeout = 30            # seconds that a silent visitor may keep a thread
 
     def do_GET(self):
         "The page, if the request may have it"
-        if not self._is_allowed():
-            self.send_error(403, "Forbidden")
-            return
+        if not self._is_allowed(): return self.send_error(403, "Forbidden")
+        self._send(self.server.page, _HEADERS)
+
+    def do_POST(self):
+        "The answer to a message of the page"
+        if not self._is_allowed(): return self.send_error(403, "Forbidden")
+        length = self.headers.get("Content-Length", "")
+        if self.server.answer is None or not length.isdecimal() or int(length) > _LONGEST:
+            return self.send_error(400, "Bad Request")
+        try: text, *buffers = split_pieces(self.rfile.read(int(length)))
+        except ValueError: return self.send_error(400, "Bad Request")
+        text, buffers = self.server.answer(text.decode(errors="replace"), buffers)
+        headers = _HEADERS | {"Content-Type": "application/octet-stream"}
+        self._send(join_pieces([text.encode(), *buffers]), headers)
+
+    def _send(self, body, headers):
+        "Send an answer that is as it should be"
         self.send_response(200)
-        for name, value in _HEADERS.items(): self.send_header(name, value)
-        self.send_header("Content-Length", str(len(self.server.page)))
+        for name, value in headers.items(): self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.server.page)
+        self.wfile.write(body)
 
     def _is_allowed(self):
         "Does the request name this machine, ask for `/` and bring the token?"
@@ -59,11 +77,13 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self,
-        page:str,   # HTML
-        port:int=0  # 0: any that is free
+        page:str,                   # HTML
+        answer:Callable|None=None,  # (text, buffers) → the same, as `Backend.answer`; None: no messages
+        port:int=0                  # 0: any that is free
     ):
         super().__init__(("127.0.0.1", port), _Handler)
         self.page, self.token = page.encode(), secrets.token_urlsafe(24)
+        self.answer = answer
 
     @property
     def address(self) -> str:
@@ -75,10 +95,11 @@ class PageServer(ThreadingHTTPServer):
 
 def serve_page(
     page:str,                               # HTML
-    on_ready:Callable=lambda address: None  # called with the address once the server listens
+    on_ready:Callable=lambda address: None, # called with the address once the server listens
+    answer:Callable|None=None               # as in `PageServer`
 ) -> None:
     "Serve a page on the loopback address until Ctrl-C"
-    with PageServer(page) as server:
+    with PageServer(page, answer) as server:
         on_ready(server.address)
         try: server.serve_forever()
         except KeyboardInterrupt: pass

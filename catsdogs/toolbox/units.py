@@ -78,7 +78,7 @@ def part_names(
     return {name: list(map(short, found.names(name))) for name in found.layers}
 
 def _sheet(pixels, most=160):
-    "All pictures side by side as one JPEG, with what is needed to cut them out again"
+    "All pictures side by side in one file, with what is needed to cut them out again"
     side = min(pixels.shape[1], most)
     columns = math.ceil(len(pixels)**.5)
     rows = math.ceil(len(pixels) / columns)
@@ -87,8 +87,8 @@ def _sheet(pixels, most=160):
         row, column = divmod(i, columns)
         sheet.paste(Image.fromarray(picture).resize((side, side)), (column * side, row * side))
     file = io.BytesIO()
-    sheet.save(file, "JPEG", quality=85)
-    address = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    sheet.save(file, "WEBP", quality=82)
+    address = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
     return dict(sheet=address, side=side, columns=columns)
 
 def unit_facts(

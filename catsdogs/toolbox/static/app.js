@@ -1,6 +1,7 @@
 // The page: what is chosen, what is computed for it, what is drawn.
-import { readTable } from "./assets.js";
+import { readTable, unpackTable } from "./assets.js";
 import { probabilities, startNetwork } from "./network.js";
+import { findHost } from "./host.js";
 import { unitRanges } from "./color.js";
 import { drawMap } from "./draw.js";
 import { seenRectangle, strongestPlace } from "./geometry.js";
@@ -13,6 +14,9 @@ import { makeAnswer } from "./answer.js";
 import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
+import { showApart, takeApart } from "./apart.js";
+import { copyText, drawScreen, pythonCode, saveCanvas } from "./share.js";
+import { makeKnobs } from "./knobs.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const part = (id) => document.getElementById(id);
@@ -20,16 +24,21 @@ const info = readTable("bundle");
 const drawings = readTable("drawings");
 const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
+const host = findHost(info.host, (isLate) => {
+  part("late").textContent = isLate ? `No answer from ${host.name} so far. It may be busy. If it has ended, start it again, and then the toolbox.` : "";
+});
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
 const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, view: "map", every: false, hiding: false };
 // Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
 const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
-// `back` is the newest way back, with the choice that it was made for.
-const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null };
+// `back` is the newest way back, with the choice that it was made for, and `apart` the steps of the newest layer.
+const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null, apart: null };
 // What is known of the units beside this picture; null until it has been unpacked.
 let facts = null;
+// The sliders of drawings; null until their strips have been unpacked.
+let knobs = null;
 
 // The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
 // the screen belong to.
@@ -71,6 +80,7 @@ async function compute() {
     const result = await work.network.run(numbers, [...names], changes.list());
     accept(result);
     await goBack(numbers);
+    await askSteps(numbers);
     work.busy = false;
     takeFrame();
     compute();
@@ -90,6 +100,34 @@ async function goBack(numbers) {
   if (!chosen || !needsWay(chosen.view)) return;
   const data = await askWay(work.network, numbers, chosen.view, chosen, work.logits);
   work.back = { data, numbers, choice: choiceOf(chosen) };
+}
+
+/** Ask how the chosen layer's values are made, if that is to be seen. */
+async function askSteps(numbers) {
+  if (!part("apart").open || !canTakeApart()) return;
+  const name = state.layer;
+  const { steps, input } = await work.network.apart(numbers, name);
+  work.apart = { name, numbers, steps, input };
+}
+
+// Python is not asked for steps, and the steps in the graph are those of the network as it is.
+const canTakeApart = () => !work.network.reason && !changes.count();
+
+/** The chosen value step by step; null if that is not known. */
+function chosenSteps() {
+  const chosen = chosenThing();
+  const { apart } = work;
+  if (!chosen || !apart?.steps || apart.numbers !== work.numbers || apart.name !== chosen.layer.name || !canTakeApart()) return null;
+  return takeApart(apart, chosen.unit, chosen.place);
+}
+
+function showSteps() {
+  const steps = chosenSteps();
+  const isKnown = work.apart?.name === state.layer && work.apart.steps === null;
+  part("apart-note").textContent = changes.count() ? "Not while units are changed."
+    : isKnown ? "Another kind of step makes these values, such as the sum of two branches." : "";
+  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image");
+  else part("steps").replaceChildren();
 }
 
 /** What a way back depends on, beside the picture. */
@@ -170,7 +208,8 @@ function draw() {
 /** Draw what has been chosen, and compute the way back to it, if that is to be seen. */
 function update() {
   draw();
-  if (needsWay(chosenThing()?.view) && work.network) newPicture();
+  const isMissing = part("apart").open && work.apart?.name !== state.layer;
+  if ((needsWay(chosenThing()?.view) || isMissing) && work.network) newPicture();
 }
 
 function showUnit(chosen) {
@@ -194,6 +233,8 @@ function showUnit(chosen) {
   showView(chosen);
   showFacts(layer, unit);
   showStrength(layer, unit);
+  part("apart").hidden = Boolean(work.network?.reason);
+  if (part("apart").open) showSteps();
 }
 
 /** How strong the chosen unit has been made, and its kernel. */
@@ -422,6 +463,11 @@ function toggleHiding() {
 }
 
 function showPicture(image, name) {
+  knobs?.show(null);
+  putPicture(image, name);
+}
+
+function putPicture(image, name) {
   stopCamera();
   takePicture(image, info.method);
   source.name = name;
@@ -441,10 +487,24 @@ async function showFile(file) {
 }
 
 async function showDrawing(index) {
+  const { name, address, traits } = drawings[index];
   const image = new Image();
-  image.src = drawings[index].address;
+  image.src = address;
   await image.decode();
-  showPicture(image, drawings[index].name);
+  source.drawing = index;
+  putPicture(image, name);
+  knobs?.show(index, traits);
+}
+
+/** A knob of the drawing has been moved; without a picture the drawing is as it was. */
+function showMoved(image, moved) {
+  if (!image) return showDrawing(source.drawing);
+  putPicture(image, `${drawings[source.drawing].name}, ${moved}`);
+}
+
+async function startKnobs() {
+  const strips = await unpackTable("strips");
+  knobs = makeKnobs(part("knobs"), { knobs: readTable("knobs"), host, strips, onPicture: showMoved, onError: say });
 }
 
 /** Take the webcam's newest frame, if there is one that has not been taken. */
@@ -465,6 +525,7 @@ function onFrame() {
 async function startCamera() {
   try {
     await openCamera(part("video"));
+    knobs?.show(null);
   } catch (error) {
     return say(error.message);
   }
@@ -513,6 +574,38 @@ function makeDrawings() {
   });
 }
 
+// ---- to take away
+
+/** Save what is on the screen: the picture, the layer, the unit, and the answer. */
+function saveScreen() {
+  const styles = getComputedStyle(document.body);
+  const chosen = chosenThing();
+  const grid = document.querySelector("#grid canvas");
+  const shown = [
+    { title: source.name, canvas: part("stage"), width: 512, isSmooth: true },
+    { title: `${info.title}: ${state.layer}`, canvas: grid, width: grid.width },
+  ];
+  if (chosen) shown.push({ title: part("unit-name").textContent, canvas: part("map"), width: 320 });
+  const style = { ground: styles.backgroundColor, ink: styles.color };
+  saveCanvas(drawScreen(shown, part("spoken").textContent, style), `${info.title} ${state.layer}.png`);
+}
+
+function pythonOfScreen() {
+  const chosen = chosenThing();
+  if (!chosen) return "";
+  const moved = knobs.moved();
+  const drawing = moved && { animal: source.drawing, traits: moved };
+  const isChanged = changes.count() > 0 || state.hiding;
+  return pythonCode(info, chosen, { name: source.name, live: source.live, drawing }, isChanged);
+}
+
+function showPython() {
+  if (!chosenThing()) chooseUnit(chosenUnit());
+  part("code").value = pythonOfScreen();
+  part("copied").textContent = "";
+  part("python").showModal();
+}
+
 // ---- keys
 
 const KEYS = {
@@ -530,6 +623,8 @@ const KEYS = {
   0: switchOff,
   r: undoChanges,
   f: () => part("file").click(),
+  d: saveScreen,
+  p: showPython,
   Escape: letGo,
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -542,7 +637,7 @@ function belongsToSetting(key, focused) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const focused = document.activeElement;
   if (event.key === " " && focused instanceof HTMLButtonElement) return;
   if (belongsToSetting(event.key, focused)) return;
@@ -588,7 +683,12 @@ function listen() {
   part("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
   part("switch-off").addEventListener("click", switchOff);
   part("undo-changes").addEventListener("click", undoChanges);
+  part("apart").addEventListener("toggle", () => part("apart").open && work.network && newPicture());
   part("let-go").addEventListener("click", letGo);
+  part("save").addEventListener("click", saveScreen);
+  part("open-python").addEventListener("click", showPython);
+  part("close-python").addEventListener("click", () => part("python").close());
+  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
   part("strip").addEventListener("sight", () => !isLive() && work.network && newPicture());
@@ -619,6 +719,13 @@ async function layersNow(names) {
 /** What tests ask: the way back that is on the screen, and the choice that it was made for. */
 const shownWay = () => ({ numbers: work.numbers, logits: work.logits, back: chosenThing()?.back, place: chosenThing()?.place });
 
+/** Say so where Python computes, which is slower. */
+function showWhereItComputes(reason) {
+  part("computer").textContent = reason ? `Computed by ${host.name}, which is slower.` : "";
+  part("computer").title = reason ? `Not by the browser: ${reason}` : "";
+  document.documentElement.dataset.computer = reason ? "python" : "browser";
+}
+
 async function main() {
   part("title").textContent = info.title;
   document.title = `${info.title}: toolbox`;
@@ -626,6 +733,7 @@ async function main() {
   const rounded = info.half_cost ? `, which moves its logits by up to ${info.half_cost.toPrecision(2)}` : "";
   part("about-network").textContent = `${thousands} weights, kept as ${info.weights}${rounded}; pictures of ${size}×${size}.`;
   makeDrawings();
+  await startKnobs();
   const first = info.layers.filter((layer) => layer.main && layer.shape[1] > 1);
   chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
   listen();
@@ -634,13 +742,14 @@ async function main() {
   say("The network is being started.");
   try {
     const main = info.layers.filter((layer) => layer.main);
-    work.network = await startNetwork(info, main.map((layer) => layer.name));
+    work.network = await startNetwork(info, main.map((layer) => layer.name), host);
   } catch (error) {
     return say(`This browser could not start the network: ${error.message}`);
   }
   say("");
+  showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow, shownWay };
+  window.toolbox = { state, layersNow, shownWay, chosenSteps };
   askKernels();
   newPicture();
 }

@@ -25,6 +25,8 @@ export function decodeBase85(text) {
   return bytes.subarray(0, bytes.length - missing);
 }
 
+export const hasAsset = (name) => document.getElementById(`asset-${name}`) !== null;
+
 /** The bytes that the page carries under a name. */
 export function readBytes(name) {
   const holder = document.getElementById(`asset-${name}`);
@@ -36,4 +38,10 @@ export function readBytes(name) {
 /** The table that the page carries under a name. */
 export function readTable(name) {
   return JSON.parse(document.getElementById(`asset-${name}`).textContent);
+}
+
+/** The table that the page carries in compressed form. */
+export async function unpackTable(name) {
+  const stream = new Blob([readBytes(name)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
 }

@@ -1,7 +1,8 @@
 // The worker: it holds the network and runs it on one picture at a time.
-// Messages in:  start {script, wasm, graph, ways, table, names}, the first four as bytes, all but the script compressed;
+// Messages in:  start {script, wasm, graph, ways, table, names}, the first four as compressed bytes;
 //               run {id, image, size, names, changes}: some layers of the network as the reader has changed it;
 //               kernels {id, name}: the kernels of a layer's units;
+//               apart {id, image, size, name}: the steps that make a layer's values, and what the first of them takes;
 //               back {id, image, size, start, seed, rule, outputs}: the way back from a layer
 // Messages out: ready; failed {id, message}; result {id, logits, outputs, milliseconds}
 //
@@ -9,6 +10,7 @@
 // slower. So there are several: one that returns the layers named at the start, one that returns every layer, each of
 // the two again for every choice of layers and weights that are changed, and one for each way back that somebody asks for.
 import { changeInput, findKernels, selectOutputs, withChanges } from "./onnx.js";
+import { findRecipe, withOutputs } from "./recipe.js";
 
 let ort = null;
 let graphBytes = null;
@@ -24,6 +26,15 @@ const RULES = { gradient: [-3.4e38, 0], guided_backprop: [0, 0], deconvolution: 
 async function unpack(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** The bytes that the page keeps in two piles, in their own order: those at even places, and those at odd ones. */
+function fromTwoPiles(piles) {
+  const bytes = new Uint8Array(piles.length);
+  const half = Math.ceil(piles.length / 2);
+  for (let i = 0; i < half; i++) bytes[2 * i] = piles[i];
+  for (let i = half; i < piles.length; i++) bytes[2 * (i - half) + 1] = piles[i];
+  return bytes;
 }
 
 /** The session kept under this name, or a new one; of those that were used longest ago, some are let go. */
@@ -69,13 +80,13 @@ async function answer(id, session, feeds, outputs) {
 // ---- messages
 
 async function start({ script, wasm, graph, ways, table, names }) {
-  const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const address = URL.createObjectURL(new Blob([await unpack(script)], { type: "text/javascript" }));
   ort = await import(address);
   URL.revokeObjectURL(address);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = (await unpack(wasm)).buffer;
   ort.env.logLevel = "error";
-  [graphBytes, wayBytes] = [await unpack(graph), await unpack(ways)];
+  [graphBytes, wayBytes] = [fromTwoPiles(await unpack(graph)), await unpack(ways)];
   wayTable = table;
   startNames = new Set(["logits", ...names]);
   await forwardSession(names, { strengths: [], kernels: [] });
@@ -111,7 +122,19 @@ function kernels({ id, name }) {
   self.postMessage({ type: "result", id, weight: findKernels(graphBytes, name) });
 }
 
-const TASKS = { start, run, kernels, back };
+async function apart({ id, image, size, name }) {
+  const steps = findRecipe(graphBytes, name);
+  if (!steps) return self.postMessage({ type: "result", id, steps });
+  const [from] = steps[0].inputs;
+  if (from === "image") return self.postMessage({ type: "result", id, steps, input: { data: image, dims: [1, 3, size, size] } });
+  const file = () => selectOutputs(withOutputs(graphBytes, [from]), new Uint8Array(), [from]);
+  const session = await sessionCalled(`input ${from}`, file);
+  const results = await session.run({ image: new ort.Tensor("float32", image, [1, 3, size, size]) });
+  const { data, dims } = results[from];
+  self.postMessage({ type: "result", id, steps, input: { data, dims } });
+}
+
+const TASKS = { start, run, kernels, back, apart };
 
 self.onmessage = async ({ data }) => {
   try {

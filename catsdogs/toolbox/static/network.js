@@ -1,8 +1,32 @@
 // The network as the page sees it: ask about a picture, get logits and layers.
-import { readBytes } from "./assets.js";
+import { hasAsset, readBytes } from "./assets.js";
+
+/** The network, as it answers through `ask(message)`. */
+const networkThrough = (ask, size) => ({
+  /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted, `changes` come from a table of changes. */
+  run: (image, names, changes = { strengths: [], kernels: [] }) => ask({ type: "run", image, size, names, changes }),
+  /** The weight that holds the kernels of a layer's units: name, shape, numbers; null if there is none. */
+  kernels: async (name) => (await ask({ type: "kernels", name })).weight,
+  /** The steps that make a layer's values (null if they are of other kinds), and what the first of them takes. */
+  apart: (image, name) => ask({ type: "apart", image, size, name }),
+  /** Go back from a layer (`start`): `seed` says how much of each of its numbers, `rule` what to do at a ReLU. */
+  back: (image, start, seed, rule, outputs) => ask({ type: "back", image, size, start, seed, rule, outputs }),
+});
+
+/** Start the network in the browser; where that cannot be, Python computes it, and `reason` says why. */
+export async function startNetwork(info, names, host) {
+  try {
+    return await startWorker(info, names);
+  } catch (error) {
+    if (!host) throw error;
+    return { ...networkThrough(host.ask, info.size), reason: error.message };
+  }
+}
 
 /** Start the worker with what the page carries; `names` are the layers that are asked for most. */
-export async function startNetwork({ size, ways }, names) {
+async function startWorker({ size, ways, in_python: why }, names) {
+  if (why) throw new Error(why);
+  if (!hasAsset("wasm")) throw new Error("the page came without the program that runs networks");
   const code = readBytes("engine");
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   // A page that is opened as a file may start a worker from a blob, but not one that is a module.
@@ -34,17 +58,10 @@ export async function startNetwork({ size, ways }, names) {
     const id = ++last;
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, size, ...message });
+      worker.postMessage({ id, ...message });
     });
   }
-  return {
-    /** Run the network on 3×size×size numbers from 0 to 1; `names` are the layers wanted, `changes` come from a table of changes. */
-    run: (image, names, changes = { strengths: [], kernels: [] }) => ask({ type: "run", image, names, changes }),
-    /** The weight that holds the kernels of a layer's units: name, shape, numbers; null if there is none. */
-    kernels: async (name) => (await ask({ type: "kernels", name })).weight,
-    /** Go back from a layer (`start`): `seed` says how much of each of its numbers, `rule` what to do at a ReLU. */
-    back: (image, start, seed, rule, outputs) => ask({ type: "back", image, start, seed, rule, outputs }),
-  };
+  return networkThrough(ask, size);
 }
 
 /** Logits → a probability for each class; one logit z counts as the pair (0, z). */

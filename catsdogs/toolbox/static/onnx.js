@@ -4,15 +4,15 @@
 // joined by writing one behind the other.
 
 const GRAPH = 7; // in a model
-const NODE = 1; // in a graph
+export const NODE = 1; // in a graph
 const WEIGHT = 5;
 const INPUT = 11;
 const OUTPUT = 12;
 const NAME_OF = { [WEIGHT]: 8, [INPUT]: 1, [OUTPUT]: 1 }; // which field of theirs is the name
-const [STEP_INPUT, STEP_OUTPUT, STEP_KIND] = [1, 2, 4]; // in a step
+export const [STEP_INPUT, STEP_OUTPUT, STEP_KIND] = [1, 2, 4]; // in a step
 const FIXED_LENGTHS = { 1: 8, 5: 4 };
 
-function readNumber(bytes, at) {
+export function readNumber(bytes, at) {
   let value = 0;
   for (let factor = 1; ; factor *= 128) {
     const byte = bytes[at++];
@@ -42,7 +42,7 @@ const field = (number, content) => join([writeNumber(number * 8 + 2), writeNumbe
 const textField = (number, text) => field(number, new TextEncoder().encode(text));
 
 /** The fields of a message: number, all bytes of the field, bytes of its content. */
-function* readFields(bytes) {
+export function* readFields(bytes) {
   for (let at = 0; at < bytes.length; ) {
     const tag = readNumber(bytes, at);
     const kind = tag.value % 8;
@@ -60,7 +60,7 @@ function* readFields(bytes) {
 }
 
 /** The texts that a message holds in fields of this number. */
-function readTexts(bytes, number) {
+export function readTexts(bytes, number) {
   const found = [...readFields(bytes)].filter((field) => field.number === number);
   return found.map((field) => new TextDecoder().decode(field.content));
 }
@@ -79,12 +79,12 @@ function neededSteps(fields, outputs) {
 }
 
 /** An ONNX file with another graph's fields in place of its own. */
-function withGraph(file, fields) {
+export function withGraph(file, fields) {
   const others = [...readFields(file)].filter((part) => part.number !== GRAPH).map((part) => part.whole);
   return join([...others, field(GRAPH, join(fields))]);
 }
 
-const graphFields = (file) => [...readFields([...readFields(file)].find((part) => part.number === GRAPH).content)];
+export const graphFields = (file) => [...readFields([...readFields(file)].find((part) => part.number === GRAPH).content)];
 
 /** An ONNX file with some more steps behind its own, that returns only these outputs and computes nothing else. */
 export function selectOutputs(file, more, outputs) {
@@ -116,6 +116,12 @@ function numbersInput(name, shape) {
   const lengths = shape.map((length) => field(1, numberField(1, length)));
   const type = field(1, join([numberField(1, 1), field(2, join(lengths))]));
   return field(INPUT, join([textField(1, name), field(2, type)]));
+}
+
+/** An output of float32 numbers, of whatever shape. */
+export function makeOutput(name) {
+  const type = field(1, numberField(1, 1));
+  return field(OUTPUT, join([textField(1, name), field(2, type)]));
 }
 
 /** The name of the input that changes a layer or a weight. */
@@ -178,7 +184,7 @@ function readDimensions(content) {
   return found;
 }
 
-function readWeight(fields, name) {
+export function readWeight(fields, name) {
   const names = [name, `${name}.half`];
   const weight = fields.find((field) => field.number === WEIGHT && names.includes(readTexts(field.content, NAME_OF[WEIGHT])[0]));
   if (!weight) return null; // it is computed

@@ -1,13 +1,12 @@
 // What is known of units beside the picture on the screen: their top images, and the part that they mark.
-import { readBytes } from "./assets.js";
+import { unpackTable } from "./assets.js";
 import { seenRectangle } from "./geometry.js";
 
 const SIDE = 104; // pixels of a patch on the screen, twice as many as in the style sheet
 
 /** Unpack the facts that the page carries; null if there are none. */
 export async function readFacts() {
-  const stream = new Blob([readBytes("units")]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const facts = await new Response(stream).json();
+  const facts = await unpackTable("units");
   if (!facts) return null;
   const sheet = new Image();
   sheet.src = facts.sheet;
