@@ -91,13 +91,14 @@ and its logits are divided by {temperature:.2f}.
 | --- | --- | --- |
 {others}
 
-{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit was set. \
-Of the other animals kept aside it takes {missed:.0%} for a cat or a dog. Photos that are much \
+{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit \
+was set. Of the other animals kept aside it takes {missed:.0%} for a cat or a dog. Photos that are much \
 wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet_gpu.py PHOTOS OUT --others FOLDER` trains such a network on \
-a GPU (with a teacher: `--teacher FILE`), and `python benchmarks/petnet.py PHOTOS OUT --others FOLDER --originals FOLDER` judges it \
-and writes this folder. The learning rate follows the clock, so another GPU makes other weights.
+a GPU (with a teacher: `--teacher FILE`), and `python benchmarks/petnet.py PHOTOS OUT \
+--others FOLDER --originals FOLDER` judges it and writes this folder. The learning rate follows \
+the clock, so another GPU makes other weights.
 """
 
 TEACHER = (

@@ -195,8 +195,10 @@ def _random(shape, seed): return torch.randn(shape, generator=torch.Generator().
              "            window = x[:, None, :, row:row + size, column:column + size]\n"
              "            out[:, :, i, j] = (window * weight).sum((2, 3, 4))\n"
              "    return out")
-def check_conv2d(answer):
-    "A function of x n×c×h×w, weight f×c×k×k, stride and padding that gives n×f×h'×w'"
+def check_conv2d(
+    answer # a function of x n×c×h×w, weight f×c×k×k, stride and padding that gives n×f×h'×w'
+):
+    "Convolution as a function of its own, compared with PyTorch's"
     if not callable(answer): return "Give the function itself, without calling it."
     x, w = _random((2, 3, 9, 8), seed=0), _random((4, 3, 3, 3), seed=1)
     for stride, padding in ((1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (3, 2)):
