@@ -315,9 +315,11 @@ def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):
 
 # The cleaner
 
-def test_cleaner(pets, folder):
+def test_cleaner(pets, folder, monkeypatch):
     widgets = pytest.importorskip("fastai.vision.widgets")
     pytest.importorskip("ipywidgets")
+    display = pytest.importorskip("IPython.display").display
+    monkeypatch.setattr(widgets, "display", display, raising=False)     # a notebook has it
     copy = shutil.copytree(pets, folder/"to-clean")
     learn = photo_learner(
         photo_dataloaders(copy, DataSettings(SIZE), bs=16), "classic", "one_cycle")

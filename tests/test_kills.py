@@ -30,6 +30,7 @@ def test_stopped_in_one_line(number, status, tmp_path, monkeypatch, capsys):
     "Every command says so when it is stopped, and the process has its own handlers again"
     from catsdogs.cli import main
     monkeypatch.setattr("catsdogs.drawing.dataset.draw_pets", lambda *arguments: signal.raise_signal(number))
+    if number == signal.SIGINT: signal.signal(number, signal.default_int_handler)   # a shell may have it ignored
     before = signal.getsignal(number)
     assert main(["data", "drawn", str(tmp_path/"pets")]) == status
     assert capsys.readouterr().err == "catsdogs: stopped\n"

@@ -160,8 +160,9 @@ def draw_annotated(
 # %% ../../nbs/library/interpret/annotations.ipynb #kept0001
 def drawn_annotated(
     specs:Iterable[PetSpec], # what to draw
-    size:int                 # side of the pictures, pixels
-) -> AnnotatedPictures: # n×size×size, with planes
+    size:int,                # side of the pictures, pixels
+    planes:bool=True         # keep the share of each pixel that shows each part
+) -> AnnotatedPictures: # n×size×size
     "As `draw_annotated`, from the cache; drawn now if they are not there yet"
     specs = tuple(specs)
     file = _place("annotated", specs, size)
@@ -173,10 +174,15 @@ def drawn_annotated(
               shares=data.planes[seen])
     with np.load(file) as kept:
         pixels, labels = kept["pixels"], kept["labels"]
-        planes = np.zeros((len(specs), len(PARTS), size, size), np.float32)
-        seen = np.unpackbits(kept["seen"], count=planes.size).astype(bool)
-        planes[seen.reshape(planes.shape)] = kept["shares"]
-    return AnnotatedPictures(pixels, labels, _numbered(CONCEPTS), planes, specs)
+        shares = _unpack(kept, (len(specs), len(PARTS), size, size)) if planes else None
+    return AnnotatedPictures(pixels, labels, _numbered(CONCEPTS), shares, specs)
+
+def _unpack(kept, shape):
+    "The share of each pixel that shows each part, from what was kept"
+    shares = np.zeros(shape, np.float32)
+    seen = np.unpackbits(kept["seen"], count=shares.size).astype(bool)
+    shares[seen.reshape(shape)] = kept["shares"]
+    return shares
 
 def drawn_pixels(
     specs:Iterable[PetSpec], # what to draw

@@ -31,7 +31,7 @@ def drawn_pictures(
     n:int=36 # how many, half of them cats
 ) -> AnnotatedPictures:
     "Drawings with what their pixels show"
-    return drawn_annotated([pet_spec(i, _SEED) for i in range(n)], size)
+    return drawn_annotated([pet_spec(i, _SEED) for i in range(n)], size, planes=False)
 
 def run_pictures(
     run:Run,    # whose validation photos
