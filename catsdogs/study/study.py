@@ -290,7 +290,10 @@ def run_study(
             bar.n = epochs_done()
             bar.refresh()
         bar.close()
-    return study_rows(folder)
+        rows = study_rows(folder)
+        # also where a process was killed between a run and the table
+        if rows: write_results(folder)
+    return rows
 
 def study_rows(
     folder:str|Path # a study's folder

@@ -135,6 +135,7 @@ def train_run(
         run = old or Run.create(out, info)
         run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
         if learn: _fit_run(learn, run, on_epoch)
+        _forget_fit(run)
         return finish_run(run, list(dls.valid.dataset.items), dls.cache, chapters)
 
 # %% ../../nbs/library/training/train.ipynb #fe35caeb
@@ -249,6 +250,9 @@ def _fit_run(learn, run, on_epoch):
     epoch = rows[-1]["epoch"] if best.kept is None else best.kept
     diverged = learn.terminate_on_divergence.diverged
     run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=diverged)
+
+def _forget_fit(run):
+    "Remove what only the fit needed, also where a killed process had no time for it"
     for name in (CHECKPOINT_FILE, "best.pth"): (run.path/name).unlink(missing_ok=True)
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
