@@ -49,7 +49,8 @@ def _describe_table(ax, title):
     rows = {}
     for text in ax.texts: rows.setdefault(round(text.get_position()[1]), []).append(text)
     ordered = [sorted(rows[row], key=lambda text: text.get_position()[0]) for row in sorted(rows)]
-    said = "; ".join(", ".join(" ".join(text.get_text().split()) for text in row) for row in ordered)
+    def words(row): return ", ".join(" ".join(text.get_text().split()) for text in row)
+    said = "; ".join(map(words, ordered))
     return f"A table of numbers{_named(title)}: {said}."
 
 

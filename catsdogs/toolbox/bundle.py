@@ -300,5 +300,6 @@ def python_bundle(
     rows = layer_table(network, layers)
     # the last layer is the answer itself
     for row in rows: row["leads_on"] = row is not rows[-1]
-    ways = {name: b"" for name in ("logits", *[row["name"] for row in rows])}
+    names = ["logits", *(row["name"] for row in rows)]
+    ways = dict.fromkeys(names, b"")
     return Bundle(b"", _info(network, rows, in_python=why), ways)

@@ -89,5 +89,5 @@ def record_strips(
 ) -> dict: # number → trait → as `record_strip`
     "The strips of some drawings"
     knobs = [knob for knob in KNOBS if knob.recorded]
-    return {number: {knob.trait: record_strip(spec, knob, size) for knob in knobs}
-            for number, spec in animals.items()}
+    def strips(spec): return {knob.trait: record_strip(spec, knob, size) for knob in knobs}
+    return {number: strips(spec) for number, spec in animals.items()}
