@@ -297,6 +297,7 @@ def test_changes(visit):
     assert not visit.page.locator("#changes").is_visible()
     choose_unit(visit, layers[2], 5)
     visit.page.select_option("#view", "gradient")
+    visit.settle()
     before = visit.page.locator(".bar output").first.inner_text()
     visit.page.locator("#switch-off").click()
     visit.settle()
