@@ -294,7 +294,7 @@ def loss_of(student, batch, teacher=None):
     return loss + .3 * bce(strange, torch.full_like(strange, .5)) if n_strange else loss
 
 def standardize(features):
-    "Mean 0 and deviation 1 in the batch, for each feature"
+    "Mean 0 and deviation 1 in the batch (`catsdogs.training.distillation` does it with fastai)"
     return (features - features.mean(0)) / (features.std(0) + 1e-3)
 
 class Student(torch.nn.Module):

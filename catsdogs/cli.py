@@ -18,7 +18,8 @@ import typer
 from typer.core import TyperCommand
 
 from . import __version__
-from .core import CatsDogsError, registered_names, remove_lock, unknown_name
+from .core import (
+    CatsDogsError, printable, registered_names, remove_lock, unknown_name)
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
@@ -102,8 +103,7 @@ def _tidy_ends():
 
 def _fail(message):
     # one line, whatever names and files have brought into it
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(message))
-    print(f"catsdogs: error: {text}", file=sys.stderr)
+    print(f"catsdogs: error: {printable(message)}", file=sys.stderr)
     return 2
 
 def main(
@@ -456,7 +456,6 @@ def _print_json(findings):
 def _print_findings(findings, most=10):
     "The findings, at most ten of each problem, and a table of all"
     from catsdogs.data.doctor import PROBLEMS
-    from catsdogs.data.photos import printable
     by_problem = {name: [f for f in findings if f.problem == name] for name in PROBLEMS}
     for name, some in by_problem.items():
         shown = [] if PROBLEMS[name].kind == "note" else some[:most]
@@ -657,7 +656,6 @@ def _photos_to_predict(paths, as_json):
 
 def _print_answer(a, predictor, as_json):
     "One line for one photo"
-    from catsdogs.data.photos import printable
     if as_json:
         answer = dict(file=str(a.photo), label=a.label, probabilities=a.probabilities)
         if predictor.familiar: answer["neither"] = a.neither

@@ -24,9 +24,10 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dct
 
-from ..core import CatsDogsError, explain_os_errors, progress, Registry, write_atomic
+from ..core import (
+    CatsDogsError, explain_os_errors, printable, progress, Registry, write_atomic)
 from .layouts import class_key
-from .photos import identify_photo, map_photos, NO_PHOTOS, open_photo, Photo, printable
+from .photos import identify_photo, map_photos, NO_PHOTOS, open_photo, Photo
 from .photos import UnreadablePhoto, upright_rgb
 
 # %% ../../nbs/library/data/doctor.ipynb #68b826e8

@@ -16,10 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Callable
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from ..core import (
-    CatsDogsError, explain_os_errors, progress, remove_partial, write_atomic)
+    CatsDogsError, explain_os_errors, progress, remove_partial, staging_folder, write_atomic)
 from .kaggle_client import (
     Competition, connect, explain_kaggle_errors, find_competition)
 from .photos import SUFFIXES, is_web_page
@@ -344,25 +342,14 @@ def _check_complete(dest, recorded):
         f"{dest}: holds {here:,} of its {once:,} photos; if you moved some away it can "
         "be used as it is, else move the folder away and type the same command again")
 
-@contextmanager
-def _alone(staging, dest):
-    "Only one process fills a folder"
-    try:
-        with FileLock(staging/"lock", timeout=0): yield
-    except Timeout as e:
-        raise CatsDogsError(
-            f"{dest}: another process is making it right now; wait for that one") from e
-
 def _arrive(dest, name, source, get_archive):
     "Make the folder `dest` from the archive that `get_archive(staging)` brings"
     dest = Path(os.path.abspath(dest))
     if there := _already_there(dest, name, source.title, source.photos):
         remove_partial(dest)
         return there
-    staging = dest.with_name(f".{dest.name}.partial")
     with explain_os_errors(f"making {dest}"):
-        staging.mkdir(parents=True, exist_ok=True)
-        with _alone(staging, dest):
+        with staging_folder(dest) as staging:
             try: counts = _fill(staging, name, source, get_archive)
             except BaseException:
                 _tidy(staging)

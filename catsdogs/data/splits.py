@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import partial
 
-from ..core import CatsDogsError, registered_names, Registry
-from .photos import RESIZE_METHODS, Photo, printable
+from ..core import CatsDogsError, printable, registered_names, Registry
+from .photos import RESIZE_METHODS, Photo
 from ..settings import check_settings, setting
 
 # %% ../../nbs/library/data/splits.ipynb #4e5b3716

@@ -211,7 +211,7 @@ _PALETTE = bytes.fromhex(
     "202020 a06020 d09050 f0c890 e04050 4080e0 f0e070 f0a0b0 902040 301010 40c060 ffffff")
 
 # %% ../../nbs/library/drawing/dataset.ipynb #375513e4
-def _check_wishes(n, size):
+def _check_number_and_size(n, size):
     if n < 2:
         raise CatsDogsError(f"cannot draw {n} pictures: ask for at least 2, one of each class")
     if not 16 <= size <= 1024: raise CatsDogsError(f"size {size} is outside 16 to 1024 pixels")
@@ -235,7 +235,7 @@ def draw_pets(
     Raises `CatsDogsError` rather than overwrite anything.
     """
     dest = Path(dest)
-    _check_wishes(n, size)
+    _check_number_and_size(n, size)
     with explain_os_errors(f"writing drawings to {dest}"), atomic_folder(dest) as folder:
         for name in (*SPECIES, "masks"): (folder/name).mkdir()
         (folder/"masks"/".nomedia").touch()

@@ -12,9 +12,9 @@ from typing import Callable
 
 import numpy as np
 
-from ..core import explain_os_errors, write_atomic
+from ..core import explain_os_errors, printable, write_atomic
 from ..data.cache import PhotoCache
-from ..data.photos import open_photo, printable
+from ..data.photos import open_photo
 from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
 from .evaluate import Evaluation, judge_photos
 from ..plotting import COLORS, Figure, figure_png, html_page, plot_style

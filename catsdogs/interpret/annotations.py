@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import (atomic_path, cache_dir, CatsDogsError, explain_os_errors, progress,
-                           source_digest)
+from ..core import (
+    atomic_path, cache_dir, CatsDogsError, explain_os_errors, progress, source_digest)
 from ..drawing.dataset import draw_pixels
 from ..drawing.pets import PetSpec
 from ..drawing.scenes import draw, Drawing, HEAD

@@ -342,7 +342,10 @@ def write_results(
     writer.writeheader()
     def short(value): return f"{value:.6g}" if isinstance(value, float) else value
     for row in rows: writer.writerow({column: short(value) for column, value in row.items()})
-    return write_atomic(Path(folder)/"results.csv", out.getvalue())
+    table, text = Path(folder)/"results.csv", out.getvalue()
+    # a table that is complete already stays as it is
+    if table.exists() and table.read_bytes() == text.encode("utf8"): return table
+    return write_atomic(table, text)
 
 def read_results(
     file:str|Path # written by `write_results`

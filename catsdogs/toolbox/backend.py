@@ -22,6 +22,7 @@ from ..interpret.attribution import attribute
 from ..models.hooks import capture_outputs, list_layers, Unit
 from ..models.layers import Standardize
 from .bundle import Network
+from .knobs import EXAMPLES
 
 # %% ../../nbs/library/toolbox/backend.ipynb #7696fd2b
 def join_pieces(
@@ -205,7 +206,7 @@ def _back_from_answer(backend, message, buffers, reply):
 
 def _draw(backend, message, buffers, reply):
     "A drawn animal, some of whose traits are given"
-    spec = pet_spec(int(message["animal"]), 2)
+    spec = pet_spec(int(message["animal"]), EXAMPLES)
     known = asdict(spec)
     for name, value in message["traits"].items():
         if name not in known: raise CatsDogsError(f"a drawing has no {name!r}")

@@ -25,7 +25,7 @@ from ..models.layers import Standardize
 from ..runs.folder import Run, shipped_run
 from .backend import Backend
 from .bundle import Bundle, layer_table, make_bundle, python_bundle, read_network
-from .knobs import knob_table, record_strips, traits_of
+from .knobs import EXAMPLES, knob_table, record_strips, traits_of
 from .units import run_pictures, unit_facts
 from .widget import make_widget
 
@@ -110,8 +110,6 @@ def _bytes(name, data):
     return f'<script type="text/plain" id="asset-{name}">{to_base85(data)}</script>'
 
 # %% ../../nbs/library/toolbox/page.ipynb #de41a7a5
-_EXAMPLES = 2               # the set that these drawings are from
-
 def example_pictures(
     size:int,   # side of the pictures that the network sees, pixels
     n:int=5     # how many of each species
@@ -120,7 +118,7 @@ def example_pictures(
     side = min(max(size, 64), 256)
     pictures = []
     for i in range(2 * n):
-        spec, file = pet_spec(i, _EXAMPLES), io.BytesIO()
+        spec, file = pet_spec(i, EXAMPLES), io.BytesIO()
         draw(spec, side).image.save(file, "WEBP", quality=90)
         address = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
         name = f"drawn {spec.species} {i // 2 + 1}"
@@ -133,7 +131,7 @@ def example_strips(
 ) -> dict: # as `record_strips`
     "Strips of the first cat and the first dog whose faces are large"
     if not 16 <= size <= 1024: return {}
-    specs = {i: pet_spec(i, _EXAMPLES) for i in range(10)}
+    specs = {i: pet_spec(i, EXAMPLES) for i in range(10)}
     faces = [i for i, spec in specs.items() if spec.pose == "face"]
     chosen = {specs[i].species: i for i in reversed(faces)}
     return record_strips({i: specs[i] for i in chosen.values()}, size)
@@ -220,7 +218,7 @@ class Toolbox:
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
         shown = run_pictures(run) if run and photos else None
         facts = unit_facts(self.network, bundle.info["layers"], shown)
-        bundle.info["python"] = self._in_python()
+        bundle.info["python"] = self._in_python() | dict(examples=EXAMPLES)
         return make_page(bundle, engine, facts, host)
 
     def maps(self,

@@ -19,10 +19,11 @@ from fastai.learner import Learner
 from filelock import FileLock, Timeout
 import torch
 
-from ..core import cache_dir, CatsDogsError, explain_os_errors, remove_lock, source_digest
+from ..core import (
+    cache_dir, CatsDogsError, explain_os_errors, printable, remove_lock, source_digest)
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
-from ..data.photos import list_photos, Photo, printable
+from ..data.photos import list_photos, Photo
 from ..data.splits import DataSettings, split_photos
 from ..drawing.dataset import Variation
 from ..evaluation.report import finish_run

@@ -6,10 +6,10 @@ const text = (value) => JSON.stringify(value); // a JSON text is a Python text, 
 const asPython = (value) => (Array.isArray(value) ? `[${value.map(asPython).join(", ")}]` : text(value));
 
 /** Lines that make the picture. A `drawing` is {animal, traits}, with the traits that have been moved. */
-function pictureLines({ name, drawing, live }, size) {
+function pictureLines({ name, drawing, live }, { size, python }) {
   if (!drawing) return { imports: ["from PIL import Image"], lines: [`picture = Image.open(${text(live ? "frame.png" : name)})`] };
   const moved = Object.entries(drawing.traits).map(([trait, value]) => `, ${trait}=${asPython(value)}`);
-  const spec = `pet_spec(${drawing.animal}, seed=2)`;
+  const spec = `pet_spec(${drawing.animal}, seed=${python.examples})`;
   const whole = moved.length ? `replace(${spec}${moved.join("")})` : spec;
   const imports = ["from catsdogs.drawing.dataset import pet_spec", "from catsdogs.drawing.scenes import draw"];
   if (moved.length) imports.unshift("from dataclasses import replace");
@@ -18,7 +18,7 @@ function pictureLines({ name, drawing, live }, size) {
 
 /** Python that shows the map of a unit. `isChanged` says that the page shows more than the code makes. */
 export function pythonCode(info, { layer, unit }, source, isChanged) {
-  const { imports, lines } = pictureLines(source, info.size);
+  const { imports, lines } = pictureLines(source, info);
   const colors = layer.signed ? 'cmap="RdBu_r", vmin=-most, vmax=most' : 'cmap="magma", vmin=0';
   return [
     ...imports,
