@@ -17,6 +17,12 @@ def words(key):
     return cfg.get(key, "").split()
 
 
+def extras():
+    "Sets of packages that are asked for by name, as in catsdogs[toolbox]"
+    ending = "_requirements"
+    return {key.removesuffix(ending): words(key) for key in cfg if key.endswith(ending)}
+
+
 def package_page(readme):
     "README.md with addresses that hold outside the repository: pictures as files, everything else as pages"
     repository = cfg["git_url"].replace("https://github.com/", "")
@@ -44,7 +50,7 @@ setup(
     package_data={package: ["py.typed", "petnet/*", "lessons/static/*", "toolbox/static/*", "toolbox/engine/*"]},
     zip_safe=False,
     install_requires=words("requirements"),
-    extras_require={extra: words(f"{extra}_requirements") for extra in ("dev", "bench", "toolbox", "doctor", "heic")},
+    extras_require=extras(),
     entry_points={
         "console_scripts": words("console_scripts"),
         "nbdev": [f"{cfg['lib_name']}={package}._modidx:d"],

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES', 'main', 'demo', 'data', 'check', 'train',
-           'evaluate', 'predict', 'study', 'show', 'toolbox', 'export', 'submit']
+           'evaluate', 'predict', 'study', 'show', 'toolbox', 'export', 'serve', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
@@ -824,6 +824,28 @@ def export(
     from catsdogs.runs.export import export_onnx
     file = export_onnx(run, onnx)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
+    return 0
+
+# %% ../nbs/library/app/cli.ipynb #serve-cmd
+@_command("answer photos over HTTP", "catsdogs serve runs/codelab --port 8000")
+def serve(
+    run: Optional[Path] = typer.Argument(
+        None, help="A run folder.  [default: the PetNet that comes with the package]"),
+    port: int = typer.Option(8000, help="0: any that is free."),
+    host: str = typer.Option(
+        "127.0.0.1", help="The address to listen on; 0.0.0.0 lets other machines ask, too."),
+    device: Optional[str] = DEVICE,
+) -> int:
+    """Answer photos over HTTP, for programs in any language: they post a photo to /predict.
+    Ctrl-C ends it."""
+    if run: _need_run(run)
+    _use_device(device)
+    from catsdogs.runs.predict import Predictor
+    from catsdogs.serve import is_loopback, serve as answer_requests
+    if not is_loopback(host): _say(f"every machine that reaches {host} may ask, without a password")
+    def tell(address):
+        print(f"{address}/predict answers, {address}/docs explains    (Ctrl-C ends it)", flush=True)
+    answer_requests(Predictor(run, fast=True), host, port, on_ready=tell)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #dd02a2e5
