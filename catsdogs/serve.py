@@ -68,7 +68,7 @@ class Batcher:
 class ServeLimits:
     "What a visitor may ask for"
     photo_bytes: int = 20_000_000   # of a photo's file; more: 413
-    seconds: float = 30.            # from the first byte of a request to its answer; more: 408 or 503
+    seconds: float = 30.            # for the photo to arrive (more: 408), and again for its answer (503)
     requests: int = 256             # at the same time; more: 503
     batch: int = 64                 # pictures that the network answers together
 
@@ -116,16 +116,28 @@ class PhotoService:
         if self.at_work >= self.limits.requests:
             raise Refused(503, "too many requests at once: try again in a second")
         self.at_work += 1
-        try: return await asyncio.wait_for(self._answer(request), self.limits.seconds)
-        except (TimeoutError, asyncio.TimeoutError):
-            raise Refused(408, f"no answer within {self.limits.seconds:g} seconds") from None
+        try:
+            late = Refused(408, f"the photo did not arrive within {self.limits.seconds:g} seconds")
+            data = await self._in_time(self._photo_of(request), late)
+            busy = Refused(503, f"no answer within {self.limits.seconds:g} seconds: try again later")
+            return await self._in_time(self._look(data), busy)
         finally: self.at_work -= 1
 
-    async def _answer(self, request):
+    async def _in_time(self, work, otherwise):
+        "What `work` returns, if it does so in time"
+        try: return await asyncio.wait_for(work, self.limits.seconds)
+        except asyncio.TimeoutError: raise otherwise from None
+
+    async def _photo_of(self, request):
+        "The bytes of a request's photo"
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise Refused(415, "send the photo's bytes alone, as curl --data-binary @photo.jpg does")
         data = await read_body(request, self.limits.photo_bytes)
         if not data: raise Refused(400, "the request brings no photo: send its bytes as the body")
+        return data
+
+    async def _look(self, data):
+        "Decode a photo and answer it"
         loop = asyncio.get_running_loop()
         try: pixels = await loop.run_in_executor(self.decoding, self.predictor.pixels, data)
         except UnreadablePhoto as e: raise Refused(400, str(e)) from e
