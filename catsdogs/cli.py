@@ -23,6 +23,7 @@ from .core import (
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
+from .training.processes import first_to_say, launched, Lost
 from .training.recipes import find_recipe, Recipe
 
 # %% ../nbs/library/app/cli.ipynb #a9b3fc47
@@ -41,7 +42,7 @@ class _Command(TyperCommand):
         # typer would end without a word
         try: return super().invoke(ctx)
         except KeyboardInterrupt:
-            print("catsdogs: stopped", file=sys.stderr)
+            _say_once("catsdogs: stopped", follows=True)
             return 130
 
     def collect_usage_pieces(self, ctx):
@@ -71,7 +72,7 @@ def _say(*words):
 @contextmanager
 def _habits(argv):
     "What holds for one command: --quiet, a device that it asks for, output that takes any name"
-    quiet = bool({"--quiet", "-q"} & set(argv))
+    quiet = bool({"--quiet", "-q"} & set(argv)) or not _leads()
     before = {name: os.environ.get(name) for name in ("CATSDOGS_DEVICE", "TQDM_DISABLE")}
     _talk["quiet"] = quiet
     if quiet: os.environ["TQDM_DISABLE"] = "1"
@@ -101,9 +102,18 @@ def _tidy_ends():
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
 
+def _leads():
+    "Is this the process that prints, of those that a launcher has started?"
+    try: return launched()[0] == 0
+    except CatsDogsError: return True
+
+def _say_once(message, follows=False):
+    "Print a line about an error, unless another process of the same training has printed it"
+    if first_to_say(message, follows): print(message, file=sys.stderr)
+
 def _fail(message):
     # one line, whatever names and files have brought into it
-    print(f"catsdogs: error: {printable(message)}", file=sys.stderr)
+    _say_once(f"catsdogs: error: {printable(message)}", follows=isinstance(message, Lost))
     return 2
 
 def main(
@@ -113,13 +123,14 @@ def main(
     argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in argv
     # their authors' concern, not the user's
-    warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|PIL|tqdm)\b.*")
+    warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|accelerate|PIL|tqdm)\b.*")
     came = []
     try:
         with _habits(argv) as args, _tidy_ends() as came:
+            _check_launched(args)
             status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
-        print("catsdogs: stopped", file=sys.stderr)
+        _say_once("catsdogs: stopped", follows=True)
         status = 130
     except BrokenPipeError:                             # `catsdogs … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -130,6 +141,16 @@ def main(
         return _fail(_usage(e, argv) if usage and e.format_message() else e)
     if came: return 128 + came[0]
     return status if isinstance(status, int) else 0
+
+def _check_launched(argv):
+    "Raise `CatsDogsError` if a launcher has started a command that is no work for several processes"
+    if launched()[1] == 1: return
+    # PyTorch's warnings about connections, which are told in one line instead; read as it is imported
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
+    if argv[:1] != ["train"]:
+        raise CatsDogsError(
+            "only `catsdogs train` shares its work between processes: start others without "
+            "torchrun or accelerate")
 
 def _usage(error, argv):
     "A slip on the command line, and where help is"
@@ -538,10 +559,12 @@ def train(
     try:
         with _told(): run = train_run(path, out, run_settings, resume, _Epochs(epochs))
     except KeyboardInterrupt:
-        print(
-            f"\ncatsdogs: stopped; go on with the same command and --resume (--out {out})",
-            file=sys.stderr)
+        others = ", as all processes of a training are when one of them is stopped or killed"
+        _say_once(
+            f"\ncatsdogs: stopped{others if launched()[1] > 1 else ''}; go on with the same "
+            f"command and --resume (--out {out})", follows=True)
         return 130
+    if not _leads(): return 0
     scores, report = run.info.scores, run.path/"report.html"
     if as_json:
         print(
