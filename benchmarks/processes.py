@@ -1,6 +1,6 @@
 """What a second process is worth in training, and how far the curve of two processes is from the curve of one.
 
-python benchmarks/processes.py [--save]
+python benchmarks/processes.py [codelab] [petnet] [--photos N] [--repeats N] [--save]
 
 On drawings. The first process notes its seconds and its CPU seconds at the end of each epoch; the first epoch, in which
 memory is found and buffers are made, does not count. On a shared machine the wall clock says more about the others than
@@ -26,9 +26,10 @@ from catsdogs.training.recipes import RECIPES
 from catsdogs.training.train import RunSettings, train_run
 
 RESULTS = Path(__file__).resolve().parent/"results"/"processes.json"
-REPEATS, EPOCHS, PHOTOS = 3, 3, 480
-CODELAB = replace(RECIPES["one_cycle"], size=128, epochs=EPOCHS, bs=64, augment="standard", keep="last")
-PETNET = replace(RECIPES["petnet"], size=64, epochs=EPOCHS, bs=64, keep="last")
+EPOCHS = 3
+NETWORKS = dict(
+    codelab=replace(RECIPES["one_cycle"], size=128, epochs=EPOCHS, bs=64, augment="standard", keep="last"),
+    petnet=replace(RECIPES["petnet"], size=64, epochs=EPOCHS, bs=64, keep="last"))
 FORK = multiprocessing.get_context("fork")
 
 
@@ -81,12 +82,12 @@ def together(work, size, threads, job):
     if any(process.exitcode for process in processes): raise SystemExit("a process has failed")
 
 
-def measure(folder, name, recipe, size, threads):
+def measure(folder, args, name, size, threads):
     "Seconds of an epoch by the wall and by the CPUs of all processes; the last run"
-    walls, cpus = [], []
-    for repeat in range(REPEATS):
+    walls, cpus, recipe = [], [], NETWORKS[name]
+    for repeat in range(args.repeats):
         out = folder/f"{name}-{size}-{threads}-{repeat}"
-        together(train, size, threads, (drawn_folder(PHOTOS, recipe.size), out, recipe, True))
+        together(train, size, threads, (drawn_folder(args.photos, recipe.size), out, recipe, True))
         (start, cpu), *_, (end, cpu_end) = json.loads(out.with_suffix(".json").read_text())
         walls.append((end - start) / (EPOCHS - 1))
         cpus.append(size * (cpu_end - cpu) / (EPOCHS - 1))
@@ -103,28 +104,33 @@ def distance(one, two):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=list(NETWORKS), help="which to measure")
+    parser.add_argument("--photos", type=int, default=480)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--save", action="store_true", help=f"write {RESULTS.name}")
-    save, result = parser.parse_args().save, {}
+    args = parser.parse_args()
+    result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        for name, recipe in {"codelab": CODELAB, "petnet": PETNET}.items():
+        for name in args.networks:
+            recipe = NETWORKS[name]
             weights = sum(p.numel() for p in build_model(recipe.model, recipe.size).parameters())
-            rows = {}
-            runs = {}
+            rows, runs = {}, {}
             for size, threads in ((1, 1), (1, 2), (2, 1)):
                 key = f"{size}x{threads}"
-                rows[key], runs[key] = measure(folder, name, recipe, size, threads)
+                rows[key], runs[key] = measure(folder, args, name, size, threads)
             file = folder/f"{name}-sum.json"
             together(add_up, 2, 1, ([weights], file))
             steps = -(-Run.open(runs["1x1"]).info.data.train // recipe.bs)
             result[name] = dict(
-                weights=weights, steps=steps, size=recipe.size, bs=recipe.bs, epochs=rows,
+                weights=weights, steps=steps, size=recipe.size, bs=recipe.bs,
+                repeats=args.repeats, load=round(os.getloadavg()[0], 1), epochs=rows,
                 sum_seconds=round(json.loads(file.read_text())[str(weights)], 4),
                 distance=distance(runs["1x1"], runs["2x1"]))
 
             print(json.dumps(result[name]), flush=True)
-    result["machine"] = dict(cores=os.cpu_count(), load=round(os.getloadavg()[0], 1), repeats=REPEATS)
-    if save: RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    result["cores"] = os.cpu_count()
+    if args.save: RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
 
 
 if __name__ == "__main__": main()
