@@ -765,6 +765,10 @@ def study(
         None, help="Which folders or names are the classes, as in train."),
     valid: float = typer.Option(0.2, help="Share of validation photos."),
     keep_models: bool = typer.Option(False, "--keep-models", help="Keep the weights of every run."),
+    storage: Optional[str] = typer.Option(
+        None,
+        help="Where the study is kept, for workers on several machines: a journal (study.log), an "
+             "SQLite file (study.db) or a database (postgresql://USER@HOST/NAME).  [default: in --out]"),
     as_json: bool = typer.Option(
         False, "--json", help="Print one JSON object for each run, nothing else."),
 ) -> int:
@@ -789,7 +793,7 @@ def study(
             recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
         source, base = path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
     settings = StudySettings(designs[design](), base, seeds, keep_models)
-    try: rows = run_study(source, out, settings, None if as_json else _study_line)
+    try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
     except KeyboardInterrupt:
         print(
             f"\ncatsdogs: stopped; the same command goes on from here (--out {out})",
