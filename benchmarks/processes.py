@@ -1,4 +1,4 @@
-"""What a second process is worth in training, and how far the curve of two processes is from the curve of one.
+"""What a second process is worth in training, and how far the curve of two is from the curve of one.
 
 python benchmarks/processes.py [codelab] [petnet] [--photos N] [--repeats N] [--save]
 
@@ -49,10 +49,10 @@ def place(rank, size, port, threads):
 def train(rank, size, port, threads, job):
     "One process of a training; the first one writes its clocks beside the run"
     place(rank, size, port, threads)
-    photos, out, recipe, fast = job
+    photos, out, recipe, seed = job
     clocks = []
     def note(row): clocks.append((time.perf_counter(), time.process_time()))
-    train_run(photos, out, RunSettings(recipe, seed=7, fast=fast), on_epoch=note)
+    train_run(photos, out, RunSettings(recipe, seed=seed), on_epoch=note)
     if rank == 0: out.with_suffix(".json").write_text(json.dumps(clocks))
 
 
@@ -87,12 +87,20 @@ def measure(folder, args, name, size, threads):
     walls, cpus, recipe = [], [], NETWORKS[name]
     for repeat in range(args.repeats):
         out = folder/f"{name}-{size}-{threads}-{repeat}"
-        together(train, size, threads, (drawn_folder(args.photos, recipe.size), out, recipe, True))
+        together(train, size, threads, (drawn_folder(args.photos, recipe.size), out, recipe, 7))
         (start, cpu), *_, (end, cpu_end) = json.loads(out.with_suffix(".json").read_text())
         walls.append((end - start) / (EPOCHS - 1))
         cpus.append(size * (cpu_end - cpu) / (EPOCHS - 1))
-        print(f"{name}: {size} processes of {threads} threads: {walls[-1]:.2f} s an epoch, {cpus[-1]:.2f} CPU s", flush=True)
+        took = f"{walls[-1]:.2f} s an epoch, {cpus[-1]:.2f} CPU s"
+        print(f"{name}: {size} processes of {threads} threads: {took}", flush=True)
     return dict(seconds=round(min(walls), 3), slowest=round(max(walls), 3), cpu_seconds=round(min(cpus), 3)), out
+
+
+def other_seed(folder, args, name):
+    "The same training in one process from another seed, to compare distances with"
+    recipe, out = NETWORKS[name], folder/f"{name}-seed"
+    together(train, 1, 1, (drawn_folder(args.photos, recipe.size), out, recipe, 8))
+    return out
 
 
 def distance(one, two):
@@ -126,7 +134,8 @@ def main():
                 weights=weights, steps=steps, size=recipe.size, bs=recipe.bs,
                 repeats=args.repeats, load=round(os.getloadavg()[0], 1), epochs=rows,
                 sum_seconds=round(json.loads(file.read_text())[str(weights)], 4),
-                distance=distance(runs["1x1"], runs["2x1"]))
+                distance=distance(runs["1x1"], runs["2x1"]),
+                distance_of_seeds=distance(runs["1x1"], other_seed(folder, args, name)))
 
             print(json.dumps(result[name]), flush=True)
     result["cores"] = os.cpu_count()

@@ -40,9 +40,10 @@ def test_killed_shards(suffix, folder, many, drawn, catsdogs):
     assert done.returncode == 0 and done.stdout == f"{N:,} photos answered\ntable: {whole}\n", done.stderr
     kills = 0
     for shard in ("2/2", "1/2"):
-        for _ in range(3): kills += kill_at_random(dice, folder, *ask, "--out", table, "--shard", shard) == -signal.SIGKILL
+        part = (*ask, "--out", table, "--shard", shard)
+        for _ in range(3): kills += kill_at_random(dice, folder, *part) == -signal.SIGKILL
         if table.exists(): break
-        done = catsdogs(*ask, "--out", table, "--shard", shard)
+        done = catsdogs(*part)
         assert done.returncode == 0, done.stderr
         if shard == "2/2": assert "1 of 2 shards are missing" in done.stdout or table.exists()
     assert kills, "nothing was killed"

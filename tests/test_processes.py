@@ -170,7 +170,8 @@ def test_what_cannot_be_the_same_curve(folder, pets, tmp_path):
     save_file(timm.create_model("test_resnet", num_classes=10).state_dict(), tmp_path/"tiny.safetensors")
     for name, args in {
         "dropout": (*TINY, "--dropout", "0.3", "--mixup", "0.2", "--augment", "strong", "--epochs", "2"),
-        "petnet": ("--recipe", "race_small", "--size", "32", "--resize-from", "32", "--resize-to", "32", "--epochs", "2"),
+        "petnet": ("--recipe", "race_small", "--size", "32", "--resize-from", "32", "--resize-to", "32",
+                   "--epochs", "2"),
         "thaw": ("--model", "timm:test_resnet", "--weights", tmp_path/"tiny.safetensors", "--size", "32",
                  "--bs", "16", "--epochs", "3"),
     }.items():

@@ -62,9 +62,21 @@ def test_killed_at_random(name, folder, pets):
     assert sorted((row["dropout"], row["seed"]) for row in rows) == [(p, s) for p in (0, .5) for s in range(SEEDS)]
     assert len({row["run"] for row in rows}) == 2 * SEEDS
     alone = run_study(pets, place/"alone", settings())
-    def scores(rows): return sorted((row["dropout"], row["seed"], row["train_losses"], row["accuracies"]) for row in rows)
+    compared = ("dropout", "seed", "train_losses", "accuracies")
+    def scores(rows): return sorted([row[name] for name in compared] for row in rows)
     assert scores(rows) == scores(alone)
     # what is finished is not done again
     done = {f: f.stat().st_mtime_ns for m in machines for f in m.glob("runs/*/history.csv")}
     for machine in machines: assert run_study(pets, machine, settings(), storage=storage) == rows
     assert {f: f.stat().st_mtime_ns for m in machines for f in m.glob("runs/*/history.csv")} == done
+
+
+def test_slips(folder, pets, catsdogs):
+    "A storage that cannot be used is one line, and no password is shown"
+    def line(storage):
+        done = catsdogs("study", pets, "--size", "16", "--epochs", "1", "--out", folder/"slips", "--storage", storage)
+        assert done.returncode == 2
+        return done.stderr
+    assert "give a journal, as study.log" in line("study.txt")
+    told = line("mysql9://me:secret@nowhere/x")
+    assert "cannot be used" in told and "secret" not in told and len(told.splitlines()) == 1

@@ -241,7 +241,7 @@ def read_answers(
         with open(table, newline="", encoding="utf8", errors="surrogateescape") as file:
             rows = list(csv.DictReader(file))
         if [row["file"] for row in rows] == [str(photo) for photo in photos]:
-            return [prediction(photo, row) for photo, row in zip(photos, rows)]
+            return [prediction(photo, row) for photo, row in zip(photos, rows, strict=True)]
     except (csv.Error, KeyError, ValueError) as e:
         raise CatsDogsError(f"{table}: not a table of answers ({e}); delete it") from e
     raise CatsDogsError(f"{table}: holds the answers to other photos; delete it")

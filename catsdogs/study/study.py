@@ -298,7 +298,8 @@ def _give_up_stale(study, folder):
     from optuna.trial import TrialState
     def beats():
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return {t.number: t.user_attrs.get("beat", 0) for t in running if t.user_attrs.get("place") != _place(folder)}
+        elsewhere = [t for t in running if t.user_attrs.get("place") != _place(folder)]
+        return {t.number: t.user_attrs.get("beat", 0) for t in elsewhere}
     silent, end = beats(), time.monotonic() + STALE
     while silent and time.monotonic() < end:
         time.sleep(min(1., STALE / 10))
@@ -426,8 +427,9 @@ def _rows_of(study, where):
     for trial in _trials(study):
         row = trial.user_attrs.get("row")
         if row is None: continue
-        if not isinstance(row, dict): raise CatsDogsError(f"{where}: run {trial.number} has no row; study in another folder")
-        _check_row(row, rows[0] if rows else row, f"{_without_password(where)}, run {trial.number}")
+        place = f"{_without_password(where)}, run {trial.number}"
+        if not isinstance(row, dict): raise CatsDogsError(f"{place}: has no row; study in another folder")
+        _check_row(row, rows[0] if rows else row, place)
         rows.append(row)
     return rows
 
