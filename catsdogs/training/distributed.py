@@ -59,7 +59,9 @@ class PieceDL(DistributedDL):
     @property
     def rng(self): return self.dl.rng
     @rng.setter
-    def rng(self, value): self.dl.rng = value
+    def rng(self,
+        value # a `random.Random`, which shuffles
+    ): self.dl.rng = value
 
     def _batches(self, n):
         "The sizes of the whole batches"
@@ -79,7 +81,9 @@ class PieceDL(DistributedDL):
             if piece.length: self.pieces.append(piece)
         return own
 
-    def after_batch(self, b):
+    def after_batch(self,
+        b # pictures and classes of this process's piece
+    ):
         "The loader's transforms, with the random numbers that all processes have in common"
         self.piece = self.pieces[self.done]
         self.done += 1
@@ -104,7 +108,11 @@ class PieceDL(DistributedDL):
         self.common = torch.get_rng_state()
         torch.set_rng_state(self.own)
 
-    def to_detach(self, b, cpu=True, gather=True):
+    def to_detach(self,
+        b,          # tensors
+        cpu=True,   # to the CPU?
+        gather=True # nothing is gathered here
+    ):
         "What this process has; `InPieces` adds it up once, at the end"
         return to_detach(b, cpu, gather=False)
 
