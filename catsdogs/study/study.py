@@ -8,7 +8,7 @@ __all__ = ['JOURNAL', 'BEAT', 'STALE', 'StudySettings', 'configure', 'settings_o
 
 # %% ../../nbs/library/study/study.ipynb #53407a1c
 import csv, hashlib, io, itertools, json, re, socket, threading, time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Callable
@@ -282,7 +282,10 @@ def _alive(study, number):
     ended = threading.Event()
     def beat():
         for count in itertools.count(1):
-            if ended.wait(BEAT) or not _note(study, number, "beat", count): return
+            if ended.wait(BEAT): return
+            # a storage that is gone for good is told when the run has ended
+            with suppress(Exception):
+                if not _note(study, number, "beat", count): return
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try: yield
