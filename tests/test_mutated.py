@@ -107,14 +107,13 @@ def test_tables(tmp_path):
         assert "line 2" in refused(read_results, tmp_path/"results.csv")
 
 
-NO_ROWS = ["[]", "{", '{"run": 0}', '{"run": 0, "seed": 0, "outcome": "finished", "accuracy": NaN}']
+NO_ROWS = [[], 1, dict(run=0), dict(run=0, seed=0, outcome="finished", accuracy=float("nan"))]
 
 
-@pytest.mark.parametrize("text", NO_ROWS)
-def test_rows_of_a_study(text, tmp_path):
-    (tmp_path/"runs"/"0000").mkdir(parents=True)
-    (tmp_path/"runs"/"0000"/"row.json").write_text(text)
-    assert "row.json" in refused(study_rows, tmp_path)
+@pytest.mark.parametrize("row", NO_ROWS, ids=str)
+def test_rows_of_a_study(row, tmp_path):
+    mutate_inputs.write_study(tmp_path/"journal.log", [row])
+    assert "journal.log" in refused(study_rows, tmp_path)
 
 
 def test_record_of_a_download(tmp_path):

@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+# the command sets this itself, but here PyTorch, which reads it once, is imported before the command
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["catsdogs.cli", "catsdogs.training.train", "catsdogs.demo", "matplotlib.pyplot", "requests"])

@@ -44,6 +44,18 @@ ODD_CELLS = (
     "", " ", "nan", "inf", "-inf", "-1", "1e999", "٣", "²", "0x10", "1_0", "9" * 400, '"', "\0", "\r", ",", "é", "x\ny")
 
 
+def write_study(file, rows):
+    "A study's journal, with a trial that holds each of the rows"
+    import optuna
+    from optuna.trial import create_trial, TrialState
+    from catsdogs.study.study import _storage
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(storage=_storage(file), study_name="catsdogs", direction="maximize")
+    for i, row in enumerate(rows):
+        about = dict(configuration=dict(dropout=i % 2), seed=i // 2, row=row)
+        study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=about))
+
+
 # Spoiling
 
 def spoil(data, dice):
@@ -195,7 +207,7 @@ class Readers:
             "drawings": ([(self.pets/"drawings.csv").read_bytes()], spoil_table, self.read_drawings),
             "submission": ([self._submission()], spoil_table, self.read_submission),
             "sample": ([self._submission()], spoil_table, self.read_sample),
-            "study rows": ([self._row()], spoil_json, self.read_study),
+            "study": ([self._study()], spoil, self.read_study),
             "study table": ([self._results()], spoil_table, self.read_results),
             "quarantine": ([self._moves()], spoil_table, self.read_moves),
             "record": ([self._record()], spoil_json, self.read_record),
@@ -328,11 +340,18 @@ class Readers:
             run=0, dropout=.5, seed=0, outcome="finished", accuracy=.5, train_accuracy=.6, valid_loss=.7, seconds=1.,
             train_losses="1 .5", valid_losses="1 .6", accuracies=".4 .5", cpu="x", threads=1)).encode()
 
+    def _study(self):
+        row = json.loads(self._row())
+        file = self.folder/"sample"/"journal.log"
+        file.parent.mkdir(exist_ok=True)
+        file.unlink(missing_ok=True)
+        write_study(file, [{**row, "run": i, "dropout": i % 2} for i in range(2)])
+        return file.read_bytes()
+
     def read_study(self, data):
         from catsdogs.study.effects import format_answers
         from catsdogs.study.study import study_rows
-        self.write("study/runs/0000/row.json", self._row())
-        self.write("study/runs/0001/row.json", data)
+        self.write("study/journal.log", data)
         format_answers(study_rows(self.folder/"study"))
 
     def _results(self):

@@ -163,7 +163,9 @@ def erase_(
 ) -> Tensor: # x
     "Put noise in place of rectangles"
     for i, top, left, h, w in boxes:
-        x[i, :, top : top + h, left : left + w] = torch.rand(x.shape[1], h, w).to(x)
+        noise = torch.rand(x.shape[1], h, w).to(x)
+        # a box may belong to a photo that another process has
+        if 0 <= i < len(x): x[i, :, top : top + h, left : left + w] = noise
     return x
 
 # %% ../../nbs/library/data/augment.ipynb #b3414fca
@@ -273,6 +275,7 @@ def sample_light(
 class Augment(Transform):
     "A policy as a fastai batch transform, for training batches only"
     order, split_idx = 30, 0  # after `IntToFloatTensor`, before `Normalize`
+    piece = None # the `Piece` of a batch that processes share (training/distributed); None: all
     def __init__(self,
         policy:Policy # what to do, and how often
     ):
@@ -283,15 +286,20 @@ class Augment(Transform):
         x:TensorImage # n×3×h×w, numbers from 0 to 1
     ) -> TensorImage:
         "A new batch: light first, so that what `fill` adds is not relit, then places, then erasing"
-        p, n = self.policy, len(x)
+        p = self.policy
+        start, own, n = self.piece or (0, len(x), len(x))
         size = tuple(x.shape[-2:])
         if not x.is_floating_point():
             raise CatsDogsError(
                 "augmentation needs numbers from 0 to 1, not "
                 f"{x.dtype}: put fastai's IntToFloatTensor before it")
-        x = relight(x.as_subclass(Tensor), *sample_light(p, n))
-        x = resample_(x, sample_matrices(p, n, size), p.fill, p.interpolation)
-        return TensorImage(erase_(x, sample_boxes(n, p.erase, p.erase_area, size)))
+        # drawn for the whole batch, so that each photo is changed the same in any number of processes
+        light = (v if v is None else v[start : start + own] for v in sample_light(p, n))
+        matrices = sample_matrices(p, n, size)[start : start + own]
+        boxes = sample_boxes(n, p.erase, p.erase_area, size)
+        x = relight(x.as_subclass(Tensor), *light)
+        x = resample_(x, matrices, p.fill, p.interpolation)
+        return TensorImage(erase_(x, [box._replace(picture=box.picture - start) for box in boxes]))
 
 AUGMENTATIONS = Registry(
     "augmentation",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'DecisionRule', 'clipped_loss', 'fit_decision_rule', 'Submission', 'decision_rule_for_run', 'submit',
-           'check_submission']
+           'submit_shard', 'check_submission']
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #40a553ee
 import csv, io
@@ -17,6 +17,7 @@ import numpy as np
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from .evaluate import evaluate_run
 from ..data.photos import list_photos
+from ..runs.bulk import answer_in_bulk, Bulk, read_answers, Shard
 from ..runs.folder import as_run, Run
 from ..runs.predict import predict_photos
 
@@ -132,21 +133,22 @@ def submit(
     metric:str="logloss",   # "logloss" writes P(dog), "accuracy" writes 0 or 1
     clip:float|None=None,   # P(dog) stays within `clip` and 1-`clip`, for "logloss"; None: measured
     threshold:float|None=None, # P(dog) above which the answer is 1, for "accuracy"; None: measured
-    device=None             # a `torch.device`; the default is `pick_device()`
+    device=None,            # a `torch.device`; the default is `pick_device()`
+    table:str|Path|None=None # answers that are there already, from `submit_shard`; None: made now
 ) -> Submission:
     """Write Kaggle's submission file, a row for each photo, sorted by id
 
     Raises `CatsDogsError` before anything is written."""
     _check_choices(metric, clip, threshold)
     run = as_run(run)
-    predictor = run.predictor(device)
-    dog = _dog_class(predictor.classes)
+    dog = _dog_class(run.info.classes)
     photos = _numbered(_test_photos(list_photos(source, part="test")))
     given = clip if metric == "logloss" else threshold
     choice = decision_rule_for_run(run, device) if given is None else DecisionRule()
     if clip is not None: choice = replace(choice, clip=clip)
     if threshold is not None: choice = replace(choice, threshold=threshold)
-    answers = list(predict_photos(predictor, photos.values()))
+    if table: answers = read_answers(table, list(photos.values()))
+    else: answers = list(predict_photos(run.predictor(device), photos.values()))
     p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
     labels = [_label(q, metric, choice) for q in p]
     text = io.StringIO()
@@ -154,6 +156,20 @@ def submit(
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
     unreadable = [a for a in answers if a.label is None]
     return Submission(Path(out), len(p), sum(q > 0.5 for q in p), unreadable, choice)
+
+def submit_shard(
+    run:Run|str|Path,       # a run, or the path of its folder
+    source:str|Path,        # as for `submit`
+    out:str|Path,           # the submission file that is to be made
+    shard:Shard             # which part of the photos to answer now
+) -> Bulk: # its `table` is for `submit`, when all shards are there
+    "Answer a part of the photos of a submission, beside the file that is to be made"
+    run, table = as_run(run), Path(f"{out}.answers.csv")
+    _dog_class(run.info.classes)
+    photos = list(_numbered(_test_photos(list_photos(source, part="test"))).values())
+    # all shards were answered, and the process was killed before the submission
+    if table.exists(): return Bulk(0, 0, 0, table, 0)
+    return answer_in_bulk(run, photos, table, shard, fast=False)
 
 def _check_choices(metric, clip, threshold):
     if metric not in METRICS:

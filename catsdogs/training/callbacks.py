@@ -19,6 +19,7 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.schedule import combine_scheds, combined_cos
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback, TrackerCallback
 from fastai.learner import Learner
+from fastai.torch_core import get_model
 from fastcore.foundation import L
 import numpy as np
 from torch import nn, Tensor
@@ -62,7 +63,7 @@ class Unfreeze(Callback):
         epoch:int # the first epoch in which all layers learn, from 0
     ):
         self.first = epoch
-    def before_epoch(self): freeze(self.model, self.epoch < self.first)
+    def before_epoch(self): freeze(get_model(self.model), self.epoch < self.first)
 
 # %% ../../nbs/library/training/callbacks.ipynb #6be90947
 def unfreeze_schedule(
@@ -144,19 +145,21 @@ class AverageWeights(Callback):
         if self.fits: self.average.update_parameters(self.model)
     def before_train(self):
         if self.raw:
-            self.model.load_state_dict(self.raw)
+            get_model(self.model).load_state_dict(self.raw)
             self.raw = None
     def before_validate(self):
         if self.fits and self.raw is None:
-            self.raw = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.model.load_state_dict(self.average.module.state_dict())
+            model = get_model(self.model)
+            self.raw = {k: v.clone() for k, v in model.state_dict().items()}
+            model.load_state_dict(self.average.module.state_dict())
     def after_fit(self):
         self.before_validate()
         self.fits = False
 
     def state(self) -> dict:
         "All that is needed to go on"
-        return dict(raw=self.raw or self.model.state_dict(), average=self.average.state_dict())
+        raw = self.raw or get_model(self.model).state_dict()
+        return dict(raw=raw, average=self.average.state_dict())
     def load(self,
         state:dict # what `state` returned
     ) -> None:
@@ -298,7 +301,7 @@ class Checkpoint(Callback):
         def plain(group): return {name: float(value) for name, value in group.items()}
         hypers = [plain(group) for group in opt["hypers"]]
         state = dict(
-            rows=self.history.rows, model=self.model.state_dict(),
+            rows=self.history.rows, model=get_model(self.model).state_dict(),
             opt=dict(state=opt["state"], hypers=hypers))
         if hasattr(self, "average_weights"): state["average"] = self.average_weights.state()
         with atomic_path(self.folder.path/CHECKPOINT_FILE) as tmp: torch.save(state, tmp)
@@ -343,14 +346,17 @@ class BestEpoch(SaveModelCallback):
         if self.new_best and self.epoch >= self.history.first - 1: self._save(self.fname)
     def _save(self, name):
         with atomic_path(self.learn.path / self.learn.model_dir / f"{name}.pth") as tmp:
-            torch.save(self.model.state_dict(), tmp)
+            torch.save(get_model(self.model).state_dict(), tmp)
     def after_fit(self):
         if self.kept is None: return
-        try: self.learn.load(self.fname, with_opt=False, weights_only=True)
+        file = self.learn.path/self.learn.model_dir/f"{self.fname}.pth"
+        # not `learn.load`, in which all processes of a training would wait for each other
+        try:
+            weights = torch.load(file, map_location="cpu", weights_only=True)
+            get_model(self.model).load_state_dict(weights)
         except Exception as e:
             raise CatsDogsError(
-                f"{self.learn.path / self.fname}.pth: not the "
-                f"weights of this network ({type(e).__name__})") from e
+                f"{file}: not the weights of this network ({type(e).__name__})") from e
 
 class StopEarly(EarlyStoppingCallback):
     "fastai's `EarlyStoppingCallback`, silent"

@@ -8,7 +8,7 @@ __all__ = ['fit_recipe', 'RunSettings', 'data_fingerprint', 'train_run', 'not_fo
 
 # %% ../../nbs/library/training/train.ipynb #3f90e696
 import hashlib, json, logging, os, platform
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ from .callbacks import (
     TerminateOnDivergence, StopEarly)
 from .callbacks import Unfreeze, unfreeze_schedule
 from .learner import photo_learner
+from .processes import join
 from .recipes import Recipe, RECIPES
 
 # %% ../../nbs/library/training/train.ipynb #f5a5774b
@@ -113,18 +114,21 @@ def train_run(
 ) -> Run: # trained, judged, calibrated, with its report
     """Train a network into a run folder that survives being killed.
 
-    Raises `CatsDogsError` for bad sources and for folders in use.
+    If a launcher as `torchrun` has started several processes, they share the work, and the first
+    one alone touches `out`. Raises `CatsDogsError` for bad sources and for folders in use.
     """
-    out = Path(out)
-    old = _interrupted(out, resume)
+    out, processes = Path(out), join()
+    old = processes.from_first(lambda: _interrupted(out, resume))
     if old and old.info.state == "finished":
-        remove_lock(out/".lock")
+        processes.from_first(lambda: remove_lock(out/".lock"))
         _check_photos(source, old)
         return old
     if old: settings = recorded_settings(old, settings.recipe.weights)
     recipe = settings.recipe
     dls = photo_dataloaders(source, settings.data, bs=recipe.bs, device=pick_device())
     info = _describe(source, settings, dls, speed_settings(settings.fast, dls.device))
+    if processes.size > 1: info.hardware["processes"] = processes.size
+    processes.check_same(info.data.fingerprint, "photos")
     if old and old.info.data.fingerprint != info.data.fingerprint:
         raise CatsDogsError(_other_photos(source, out))
     for line in filter(None, dls.understood): _log.info(line)
@@ -132,12 +136,15 @@ def train_run(
     if not (old and old.info.state == "trained"):
         learn = photo_learner(
             dls, recipe.model, recipe, settings.fast, settings.seed, path=out, model_dir=".")
-    with explain_os_errors(f"writing the run folder {out}"), _alone_in(out):
-        run = old or Run.create(out, info)
-        run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
-        if learn: _fit_run(learn, run, on_epoch)
-        _forget_fit(run)
-        return finish_run(run, list(dls.valid.dataset.items), dls.cache, chapters)
+    alone = _alone_in(out) if processes.leads else nullcontext()
+    with explain_os_errors(f"writing the run folder {out}"), alone:
+        run = old or (Run.create(out, info) if processes.leads else Run(out, info))
+        if processes.leads: run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
+        if learn: _fit_run(learn, run, processes, on_epoch)
+        def finish():
+            _forget_fit(run)
+            return finish_run(run, list(dls.valid.dataset.items), dls.cache, chapters)
+        return processes.from_first(finish)
 
 # %% ../../nbs/library/training/train.ipynb #fe35caeb
 @contextmanager
@@ -226,28 +233,36 @@ def recorded_settings(
 class Diverged(CatsDogsError):
     "The loss became infinite or no number, before there were weights to keep"
 
-def _fit_run(learn, run, on_epoch):
+def _shared(learn, processes):
+    "Where the learner trains on all processes"
+    if processes.size == 1: return nullcontext()
+    from catsdogs.training.distributed import shared    # needs accelerate
+    return shared(learn, processes)
+
+def _fit_run(learn, run, processes, on_epoch):
     """Fit with history and checkpoints, from a checkpoint if there is one.
 
     The weights to keep end in the run folder.
     """
-    recipe, state = learn.recipe, read_checkpoint(run.path)
+    recipe, leads = learn.recipe, processes.leads
+    state = processes.from_first(lambda: read_checkpoint(run.path))
     rows = state["rows"] if state else []
-    if state:
-        restore(learn, state)
-        run.save_history(rows)
-    best = BestEpoch(fname="best")
-    cbs = [History(rows, on_epoch), Checkpoint(run), TerminateOnDivergence(), BatchBar()]
-    if recipe.keep == "best": cbs.append(best)
+    if state: restore(learn, state)
+    if state and leads: run.save_history(rows)
+    best, cbs = BestEpoch(fname="best"), []
+    # these stay: what they noted is read after the fit
+    learn.add_cbs([History(rows, on_epoch if leads else None), TerminateOnDivergence()])
+    if leads: cbs += [Checkpoint(run), BatchBar()]
+    if leads and recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
-    # these three stay: what they noted is read after the fit
-    learn.add_cbs(cbs[:3])
-    with learn.no_bar(), learn.no_logging(): fit_recipe(learn, len(rows), cbs[3:])
+    with learn.no_bar(), learn.no_logging(), _shared(learn, processes):
+        fit_recipe(learn, len(rows), cbs)
     rows = learn.history.rows
     kept = rows and all(p.isfinite().all() for p in learn.model.parameters())
     if not kept:
         raise Diverged(f"the loss became infinite or no number in epoch {len(rows) + 1}: try a "
                        "smaller learning rate (--lr)")
+    if not leads: return
     epoch = rows[-1]["epoch"] if best.kept is None else best.kept
     diverged = learn.terminate_on_divergence.diverged
     run.save(learn.model, state="trained", epochs=len(rows), kept_epoch=epoch, diverged=diverged)
