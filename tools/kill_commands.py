@@ -115,7 +115,7 @@ COMMANDS = {
     "check": Command(_spoil, ("check", "pets", "--out", "page.html")),
     "quarantine": Command(_spoil, ("check", "pets", "--quarantine", "aside")),
     "demo": Command(
-        lambda place: None, ("demo", "--n", "48", "--size", "64", "--epochs", "2", "--no-open", "--out", "demo")),
+        lambda place: None, ("demo", "--n", "20", "--size", "32", "--epochs", "2", "--no-open", "--out", "demo")),
 }
 
 
@@ -379,6 +379,8 @@ def main():
     asked = parser.parse_args()
     if unknown := sorted(set(asked.commands) - set(COMMANDS)):
         parser.error(f"unknown command {unknown[0]}: choose among {', '.join(COMMANDS)}")
+    # a shell starts what ends with & without Ctrl-C, and children inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = False
     for name in asked.commands or COMMANDS:
         result = try_command(name, asked.kills, asked.seed, lambda text: print(text, flush=True))
