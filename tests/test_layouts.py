@@ -654,3 +654,32 @@ def test_terminal_without_unicode(tmp_path):
 def test_settings_keep_the_answer():
     assert (
         DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None)
+
+
+def test_imbalanced_classes(tmp_path, catsdogs):
+    "Weights of the classes, balanced accuracy and recalls, in words, in JSON and in the report"
+    names = [f"{kind}/{i}.jpg" for kind, n in (("cats", 40), ("dogs", 12), ("birds", 12)) for i in range(n)]
+    source = build(tmp_path/"photos", names)
+    small = ("--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none")
+    done = catsdogs("train", source, *small, "--class-weights", "--out", tmp_path/"run")
+    assert done.returncode == 0, done.stderr
+    assert "balanced accuracy" in done.stdout and "each class counts the same" in done.stdout
+    info = json.loads((tmp_path/"run"/"run.json").read_text())
+    assert info["recipe"]["class_weights"] is True
+    report = (tmp_path/"run"/"report.html").read_text()
+    assert "balanced accuracy" in report and (tmp_path/"run"/"figures"/"classes.png").exists()
+    scores = json.loads(catsdogs("evaluate", tmp_path/"run", "--json").stdout)
+    recalls = [row[i] / sum(row) for i, row in enumerate(scores["confusion"])]
+    assert list(scores["recalls"].values()) == recalls
+    assert scores["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+
+def test_messages_say_what_to_do(tmp_path, catsdogs):
+    "Faults that once came as an errno, as half an address, or with the name of another file"
+    source = build(tmp_path/"photos", several("cats", "dogs"))
+    (source/"cats"/"gone.jpg").symlink_to(tmp_path/"nowhere.jpg")
+    assert "a link that leads nowhere" in catsdogs("check", source).stdout
+    several_paths = catsdogs("predict", source/"cats"/"0.jpg", "https://example.com/cat.jpg").stderr
+    assert "https://example.com/cat.jpg: photos are read from files" in several_paths
+    assert "--sample" in catsdogs("submit", source, "--sample", source, "--out", tmp_path/"a.csv").stderr
+    assert "submission.csv" in catsdogs("submit", source, "--out", tmp_path).stderr

@@ -83,6 +83,8 @@ class Photo:
         "The file's bytes; raises `UnreadablePhoto`"
         try:
             if self.member: return self._read_member()
+            if self.path.is_symlink() and not self.path.exists():
+                raise UnreadablePhoto(f"{self}: cannot be read (a link that leads nowhere)")
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
@@ -415,7 +417,9 @@ def check_source(
 ) -> Path:
     "The source as a path; raises `CatsDogsError` for an address, and for what is not there"
     if re.match(r"https?:/", str(source)):
-        raise CatsDogsError(f"{source}: photos are read from files; download it first")
+        # a `Path` has lost one of the slashes
+        address = re.sub(r"^(https?:)/+", r"\1//", str(source))
+        raise CatsDogsError(f"{address}: photos are read from files; download it first")
     source = Path(source)
     if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
     return source
