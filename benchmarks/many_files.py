@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import zipfile
 from pathlib import Path
@@ -70,6 +71,7 @@ def outputs(arguments, place, until):
 
     (Seconds since its start, text) for everything that it shows, and its seconds of CPU."""
     terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (30, 100))                # without a width there is no bar
     environment = {**os.environ, "CATSDOGS_CACHE": str(place/"cache"), "COLUMNS": "100"}
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(

@@ -35,7 +35,7 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["catsdogs.cli", "catsdogs.training.train", "catsdogs.demo", "catsdogs.study.effects", "matplotlib.pyplot"])
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-PATIENCE = 120      # seconds after which a command counts as hanging
+PATIENCE = 300      # seconds after which a command counts as hanging
 GOES = 5            # seconds that processes of a killed command have to end
 
 

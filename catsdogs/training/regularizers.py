@@ -162,19 +162,19 @@ class WeighClasses(Callback):
         loss = self.learn.loss_func
         # one logit has a loss of its own, `CrossEntropyLossFlat` holds that of PyTorch
         self.place = loss if hasattr(loss, "class_weights") else getattr(loss, "func", None)
-        self.name = "class_weights" if hasattr(loss, "class_weights") else "weight"
-        if not hasattr(self.place, self.name):
+        self.field = "class_weights" if hasattr(loss, "class_weights") else "weight"
+        if not hasattr(self.place, self.field):
             raise CatsDogsError(
                 f"class weights: {type(loss).__name__} takes none; use the loss of `photo_learner`")
         self.weights = balanced_weights(class_counts(self.dls)).to(self.dls.device)
 
     def before_train(self):
         "Weigh"
-        setattr(self.place, self.name, self.weights)
+        setattr(self.place, self.field, self.weights)
 
     def after_train(self):
         "No more"
-        setattr(self.place, self.name, None)
+        setattr(self.place, self.field, None)
 
 # %% ../../nbs/library/training/regularizers.ipynb #0e0c5102
 def undecided_loss(
