@@ -5,7 +5,8 @@ Usage: python benchmarks/doctor.py PHOTOS [--clean 2000] [--each 40]
 
 PHOTOS is the folder that holds Kaggle's train.zip. `--clean` photos stay as they are, and `--each`
 others are spoiled in each way. Near duplicates are looked for by imagehash (its perceptual hash,
-and its hashes of segments, which are made for crops), and dark, blurred and plain photos by cleanvision too, if these packages are installed. Then the
+and its hashes of segments, which are made for crops), and dark,
+blurred and plain photos by cleanvision too, if these packages are installed. Then the
 whole train.zip is checked and timed. Writes results/doctor.json.
 """
 import argparse
@@ -283,7 +284,8 @@ def whole_zip(zip_file):
         [e.thumb for e in map_photos(examine, photos, "measuring") if e.thumb is not None])
     alone = dict(correlation=len(similar_pairs(thumbs, bits=64)), both=len(similar_pairs(thumbs)))
     return dict(
-        photos=len(photos), seconds=round(seconds, 1), cpu_seconds=round(cpu_seconds, 1), similar_pairs=alone, cores=os.cpu_count(),
+        photos=len(photos), seconds=round(seconds, 1), cpu_seconds=round(cpu_seconds, 1),
+        similar_pairs=alone, cores=os.cpu_count(),
         problems=dict(Counter(f.problem for f in found)), pairs=pairs)
 
 

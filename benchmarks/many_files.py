@@ -114,8 +114,7 @@ def measure(source, few, place):
         silences = [b - a for a, b in zip(times[1:], times[2:], strict=False)]
         yield command, dict(
             cpu_seconds=round(cpu, 1), cpu_seconds_with_eight=few[command],
-            seconds=round(times[-1], 1), longest_silence_after_the_first_words=round(max(silences, default=0.), 1),
-            ended_with=shown[-1][1].splitlines()[-1][:60])
+            seconds=round(times[-1], 1), longest_silence_after_the_first_words=round(max(silences, default=0.), 1))
 
 
 def main():

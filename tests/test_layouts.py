@@ -241,8 +241,9 @@ SETS = [
     "training_set validation_set", "seg_train seg_test", "train valid_set", "Train Validation",
     "TRAIN TEST", "train2017 val2017", "training validation", "train hold-out",
     "images_train images_test", "train-set val-set", "train.data test.data", "x_train x_test", "01_train 02_val",
-    "TrainImages TestImages", "train_val test", "trn tst", "hold out train", "train_80 test_20", "Training Set  Test Set ",
-    "ILSVRC2012_img_train ILSVRC2012_img_val", "small_train small_test", "train_224x224 val_224x224"]
+    "TrainImages TestImages", "train_val test", "trn tst", "hold out train", "train_80 test_20",
+    "Training Set  Test Set ", "ILSVRC2012_img_train ILSVRC2012_img_val", "small_train small_test",
+    "train_224x224 val_224x224"]
 PAIRS = {pair: pair.split() for pair in SETS} | {
     "hold out train": ["hold out", "train"], "Training Set  Test Set ": ["Training Set ", "Test Set "]}
 for pair, names in PAIRS.items(): READ[f"sets called {pair}"] = (both(*names), CATS_DOGS, None, 0)

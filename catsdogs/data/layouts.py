@@ -487,9 +487,8 @@ def _without_folders(names, sets, part, tables, breeds):
 
 def _follow_tables(own, part, tables, known, sets):
     "Set what tables say of the sets, and leave out photos that a table of classes does not name"
+    for i in set(part) - set(known): sets.left_out[i] = "without a class in the table"
     for _, text in tables.items():
-        for i, name in zip(part, own, strict=True):
-            if i not in known: sets.left_out[i] = "without a class in the table"
         told = read_table_splits(text, own)
         for i, name in zip(part, own, strict=True):
             if name in told: sets.splits[i] = told[name]
