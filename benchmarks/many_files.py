@@ -2,22 +2,25 @@
 
 python benchmarks/many_files.py [--files 100000] [--members 20000] [--save]
 
-Each command runs in a terminal of its own, so that it shows its progress bars. `check` runs to its end. `train` is
-stopped when its first epoch has begun, `predict` when it has named a photo. A silence is the time between two outputs
-while the command works; the seconds until Python has imported everything are measured by the same command on eight
-photos, and are told apart. The photos are JPEGs of 32×32 pixels; those of the folder are links to eight files.
+Each command runs in a terminal of its own, so that it shows its progress bars. It is stopped when the bar of the photos
+is there: `check` and `train` decode them then, `predict` answers. A silence is the time between two outputs until then;
+the same command on eight photos shows how much of the first one is Python's imports. CPU seconds count what
+the command took, also while other programs were at work. The photos are JPEGs of 32×32 pixels; those of the folder are
+links to eight files.
 """
 import argparse
 import io
 import json
 import os
 import pty
+import resource
 import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import zipfile
 from pathlib import Path
@@ -64,10 +67,13 @@ def make_zip(file, n):
 
 
 def outputs(arguments, place, until):
-    "Run a command in a terminal; (seconds since its start, text) for everything that it shows"
+    """Run a command in a terminal until it shows one of some texts
+
+    (Seconds since its start, text) for everything that it shows, and its seconds of CPU."""
     terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (30, 100))                # without a width there is no bar
     environment = {**os.environ, "CATSDOGS_CACHE": str(place/"cache"), "COLUMNS": "100"}
-    start = time.monotonic()
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         [sys.executable, "-m", "catsdogs", *map(str, arguments)], cwd=place, env=environment,
         stdin=end, stdout=end, stderr=end, start_new_session=True)
@@ -80,32 +86,35 @@ def outputs(arguments, place, until):
             except OSError:                             # it has ended
                 break
             shown.append((time.monotonic() - start, text.strip()))
-            if until and until in text:
-                os.killpg(process.pid, signal.SIGTERM)
+            if any(words in text for words in until):
+                os.killpg(process.pid, signal.SIGKILL)
                 break
     process.wait()
     os.close(terminal)
     shutil.rmtree(place/"run", ignore_errors=True)
-    return shown, time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return shown, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+# what to type, and the bar, or the end, of eight photos
+COMMANDS = {
+    "check": (("check",), ("checking:", "seconds")),
+    "train": (
+        ("train", "--model", "classic", "--size", "32", "--epochs", "1", "--out", "run"),
+        ("decoding photos, once:", "train_loss")),
+    "predict": (("predict",), ("predicting:", "%  ", "neither"))}
 
 
 def measure(source, few, place):
-    "Seconds and the longest silence of each command; the same with eight photos shows what the imports take"
-    commands = {
-        "check": (("check",), None),
-        "train": (("train", "--model", "classic", "--size", "32", "--epochs", "1", "--out", "run"), "epoch 1"),
-        "predict": (("predict",), "%  "),
-    }
-    for command, ((first, *options), until) in commands.items():
-        _, alone = outputs([first, few, *options], place, until)
-        shown, seconds = outputs([first, source, *options], place, until)
+    "Seconds, of CPU and of the longest silence, of each command; `few` is what eight photos take"
+    for command, ((first, *options), until) in COMMANDS.items():
+        shown, cpu = outputs([first, source, *options], place, until)
         times = [when for when, _ in shown]
         # the first output comes after the imports, and after two silent seconds at most
         silences = [b - a for a, b in zip(times[1:], times[2:], strict=False)]
-        before = max(0., times[1] - alone) if len(times) > 1 else 0.
         yield command, dict(
-            seconds=round(seconds, 1), with_eight=round(alone, 1), first_output_later_by=round(before, 1),
-            longest_silence=round(max(silences, default=0.), 1))
+            cpu_seconds=round(cpu, 1), cpu_seconds_with_eight=few[command],
+            seconds=round(times[-1], 1), longest_silence_after_the_first_words=round(max(silences, default=0.), 1))
 
 
 def main():
@@ -118,7 +127,10 @@ def main():
     rows = {}
     with tempfile.TemporaryDirectory(prefix="many-") as place:
         place = Path(place)
-        few = make_zip(place/"few.zip", 8)
+        eight = make_zip(place/"few.zip", 8)
+        few = {
+            command: round(outputs([first, eight, *options], place, until)[1], 1)
+            for command, ((first, *options), until) in COMMANDS.items()}
         sources = {
             f"{asked.files:,} files": make_folder(place/"photos", asked.files),
             f"{asked.members:,} in a zip": make_zip(place/"many.zip", asked.members),

@@ -497,10 +497,17 @@ def _peak_memory():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e9 if sys.platform == "darwin" else 1e6), 2)
 
+def _scores_as_json(scores):
+    return asdict(scores) | dict(balanced_accuracy=scores.balanced_accuracy, recalls=scores.recalls)
+
 def _summary(scores, report=None, learned=0, unreadable=()):
     print(
         f"accuracy {scores.accuracy:.1%} ({scores.low:.1%} to {scores.high:.1%}) on {scores.n:,} "
         f"photos, log loss {scores.log_loss:.3f}, calibration error {scores.calibration_error:.1%}")
+    if scores.is_imbalanced:
+        worst = min(scores.recalls, key=scores.recalls.get)
+        print(f"balanced accuracy {scores.balanced_accuracy:.1%}, where each class counts the same; "
+              f"least is {printable(worst)} with {scores.recalls[worst]:.1%}")
     if learned: print(f"{learned:,} photos were not judged: the run has learned from them")
     if unreadable: print(f"{len(unreadable)} photos could not be read, as {unreadable[0].error}")
     if report: print(f"report: {report}")
@@ -570,7 +577,7 @@ def train(
         print(
             json.dumps(
                 {
-                    **asdict(scores),
+                    **_scores_as_json(scores),
                     "run": str(out),
                     "report": str(report),
                     "peak_memory_gb": _peak_memory()}))
@@ -626,7 +633,7 @@ def evaluate(
     if as_json:
         print(
             json.dumps(
-                {**asdict(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
+                {**_scores_as_json(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
     else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
         write_evaluation(run, evaluation, out, own=not rest)
@@ -958,7 +965,9 @@ def submit(
         raise CatsDogsError("submit takes photos, with a run folder before them or without")
     path = rest[0]
     for needed in filter(None, (path, sample)): _need(needed)
-    _need_file(out)
+    if sample and not sample.is_file():
+        raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
+    _need_file(out, example="submission.csv")
     _use_device(device)
     from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run

@@ -255,6 +255,12 @@ def source_digest(
     return digest.hexdigest()
 
 # %% ../nbs/library/core/core.ipynb #d161d75a
+def _width_to_assume():
+    "Columns, where the terminal says that it has none and `tqdm` would draw nothing; else None"
+    try: width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError): return None
+    return None if width else shutil.get_terminal_size().columns
+
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
     desc:str="",            # what is being done
@@ -262,6 +268,7 @@ def progress(
 ):
     "A `tqdm` bar on standard error that shows itself after two seconds, and only on a terminal"
     from tqdm import tqdm
+    width = _width_to_assume()
     return tqdm(
         it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr,
-        dynamic_ncols=True)
+        ncols=width, dynamic_ncols=width is None)

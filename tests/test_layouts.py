@@ -178,6 +178,58 @@ READ = {
         {"cat", "dog"},
         {None: 8},
         0),
+    "classes written in two ways": (
+        [*several("train/Cats", "train/Dogs", "valid/cat", "valid/dog"), *several("test/CATS", "test/dogs")],
+        {"Cats", "Dogs"},
+        {"train": 8, "valid": 8, "test": 8},
+        0),
+    "accents as macOS writes them": (
+        several("train/Ka\u0308tzchen", "train/Hund", "valid/K\u00e4tzchen", "valid/Hund"),
+        {"K\u00e4tzchen", "Hund"},
+        {"train": 8, "valid": 8},
+        0),
+    "French, with animals": (
+        several("chats/tom", "chats/mia", "chiens/rex", "chiens/bo"),
+        {"chats", "chiens"},
+        {None: 16},
+        0),
+    "Russian names": (
+        [f"{kind}.{i}.jpg" for kind in ("\u043a\u043e\u0442", "\u043f\u0451\u0441") for i in range(4)],
+        {"\u043a\u043e\u0442", "\u043f\u0451\u0441"},
+        {None: 8},
+        0),
+    "German names": (
+        [f"{kind}.{i}.jpg" for kind in ("K\u00e4tzchen", "Hund") for i in range(4)],
+        {"K\u00e4tzchen", "Hund"},
+        {None: 8},
+        0),
+    "a logo beside the folder of all": (
+        [*both("pets"), "logo.png"],
+        CATS_DOGS,
+        {None: 8},
+        1),
+    "masks beside the photos": (
+        [*(f"images/{kind}_{i}.jpg" for kind in ("cat", "dog") for i in range(4)),
+         *(f"annotations/trimaps/{kind}_{i}.png" for kind in ("cat", "dog") for i in range(4))],
+        {"cat", "dog"},
+        {None: 8},
+        8),
+    "a set inside the set": (
+        [*both("train/train", "train/val"), *several("test")],
+        CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4},
+        0),
+    "nothing but a test": (both("test"), CATS_DOGS, {"test": 8}, 0),
+    "a test in stages": (
+        [*both("train"), *several("test_stg1", "test_stg2")],
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        0),
+    "small sets beside whole ones": (
+        both("train", "valid", "train_small", "valid_small"),
+        CATS_DOGS,
+        {"train": 8, "valid": 8},
+        16),
     "twenty classes": (
         several(*(f"c{i}" for i in range(20))),
         {f"c{i}" for i in range(20)},
@@ -188,8 +240,13 @@ SETS = [
     "train holdout", "training_data testing_data", "train_images test_images",
     "training_set validation_set", "seg_train seg_test", "train valid_set", "Train Validation",
     "TRAIN TEST", "train2017 val2017", "training validation", "train hold-out",
-    "images_train images_test", "train-set val-set", "train.data test.data"]
-for pair in SETS: READ[f"sets called {pair}"] = (both(*pair.split()), CATS_DOGS, None, 0)
+    "images_train images_test", "train-set val-set", "train.data test.data", "x_train x_test", "01_train 02_val",
+    "TrainImages TestImages", "train_val test", "trn tst", "hold out train", "train_80 test_20",
+    "Training Set  Test Set ", "ILSVRC2012_img_train ILSVRC2012_img_val", "small_train small_test",
+    "train_224x224 val_224x224"]
+PAIRS = {pair: pair.split() for pair in SETS} | {
+    "hold out train": ["hold out", "train"], "Training Set  Test Set ": ["Training Set ", "Test Set "]}
+for pair, names in PAIRS.items(): READ[f"sets called {pair}"] = (both(*names), CATS_DOGS, None, 0)
 
 
 @pytest.mark.parametrize("what", READ)
@@ -204,6 +261,7 @@ def test_is_read(what, as_zip, tmp_path):
     assert len(found.left_out) == left_out and len(photos) + left_out == len(found.photos)
     if splits: assert Counter(p.split for p in photos) == splits
     else: assert len({p.split for p in photos}) == 2 and None not in {p.split for p in photos}
+    if what == "nothing but a test": return
     train, valid = split_photos(photos)
     assert train and valid and not set(train) & set(valid)
     assert {photos[i].split for i in train} <= {None, "train"}
@@ -253,6 +311,48 @@ ASKED = {
         "cats,dogs",
         CATS_DOGS,
         8),
+    "a repository, deeper": (
+        [*both("dataset"), "docs/img/figure.png", "docs/img/other.png"],
+        "dataset holds the folders cats and dogs, docs holds photos",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
+    "a repository with sets": (
+        [*both("pets/raw/train", "pets/raw/test"), "app/static/icon.png"],
+        "--classes cats,dogs or --classes app,pets",
+        "cats,dogs",
+        CATS_DOGS,
+        16),
+    "raw and processed": (
+        [*both("raw"), *both("processed/train", "processed/test")],
+        "processed and raw both hold cats and dogs",
+        "cats,dogs",
+        CATS_DOGS,
+        24),
+    "a camera for each": (
+        several("cam1/cats", "cam2/dogs"),
+        "cam1 and cam2 hold cats and dogs",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
+    "a sample inside a set": (
+        [*both("train", "valid"), *both("train/sample")],
+        "is the folder sample a class",
+        "cats,dogs",
+        CATS_DOGS,
+        24),
+    "one class in two spellings": (
+        several("cats", "Cats", "dogs"),
+        "cats and Cats look like one class",
+        "cats,dogs",
+        CATS_DOGS,
+        12),
+    "a set beside things": (
+        [*both("train"), *several("things")],
+        "--classes cats,dogs or",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
     "Oxford's, as species": (
         [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
         "--classes cat,dog or --classes breeds",
@@ -288,9 +388,8 @@ def test_tables(tmp_path):
     photos = build(tmp_path/"breeds", [f"train/{i}a.jpg" for i in range(8)])
     (photos / "labels.csv").write_text(
         "id,breed\n" + "".join(f"{i}a,{('pug', 'boxer')[i % 2]}\n" for i in range(7)))
-    assert Counter(p.label for p in list_photos(photos)) == {"pug": 4, "boxer": 3, None: 1}
-    with pytest.raises(CatsDogsError, match="no class for 1 of 8 photos"):
-        split_photos(list_photos(photos))
+    assert Counter(p.label for p in list_photos(photos)) == {"pug": 4, "boxer": 3}
+    assert list(find_photos(photos).left_out.values()) == ["without a class in the table"]
     # one class is no class
     (photos / "sampleSubmission.csv").write_text(
         "id,label\n" + "".join(f"{i}a,0\n" for i in range(8)))
@@ -300,10 +399,104 @@ def test_tables(tmp_path):
     with pytest.raises(
         CatsDogsError, match="labels.csv and other.csv give the photos different classes"):
         list_photos(photos)
+    # what does not say which is the class does no harm where another table says it
     (photos/"other.csv").write_text("id,fur,age\n" + "".join(f"{i}a,long,{i}\n" for i in range(8)))
+    assert Counter(p.label for p in list_photos(photos))["pug"] == 4
+    (photos/"labels.csv").unlink()
     with pytest.raises(
         CatsDogsError, match="other.csv: has the columns fur, age: which is the class?"):
         list_photos(photos)
+
+
+def rows(line, header="id,label", between=","):
+    "A table of twenty photos; `line` makes the cells of one of them"
+    lines = [header.split(","), *(line(f"{i:04}", ("cat", "dog")[i % 2], i) for i in range(20))]
+    return "".join(between.join(map(str, cells)) + "\n" for cells in lines)
+
+
+TABLES = {
+    "semicolons": rows(lambda n, c, i: (n, c), between=";"),
+    "tabs": rows(lambda n, c, i: (n, c), between="\t"),
+    "UTF-16": rows(lambda n, c, i: (n, c)).encode("utf-16"),
+    "a comment": "# mine\n" + rows(lambda n, c, i: (n, c)),
+    "no header": rows(lambda n, c, i: (n, c)).partition("\n")[2],
+    "numbers without zeros": rows(lambda n, c, i: (i, c)),
+    "other suffixes": rows(lambda n, c, i: (f"{n}.JPG", c)),
+    "paths": rows(lambda n, c, i: (f"/kaggle/input/pets/{n}.jpg", c)),
+    "paths of Windows": rows(lambda n, c, i: (f"C:\\pets\\{n}.jpg", c)),
+    "a dot before": rows(lambda n, c, i: (f"./{n}.jpg", c)),
+    "one column for each class": rows(lambda n, c, i: (n, 1 - i % 2, i % 2), "id,cat,dog"),
+    "class and number": rows(lambda n, c, i: (n, i % 2, c), "file,label,class_name"),
+    "commas at the end": rows(lambda n, c, i: (n, c, "")),
+    "an address too": rows(lambda n, c, i: (n, f"http://x/{i}", c), "file,url,label")}
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_forms_of_tables(what, tmp_path):
+    photos, text = build(tmp_path/"pets", [f"{i:04}.jpg" for i in range(20)]), TABLES[what]
+    (photos/"labels.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert [p.label for p in list_photos(photos)] == ["cat", "dog"] * 10
+
+
+def test_tables_of_the_sets(tmp_path):
+    "A table for each set, a column that names the set, photos without a class, and two classes for one photo"
+    photos = build(tmp_path/"pets", [f"{('train', 'valid')[i > 14]}/{i:04}.jpg" for i in range(20)])
+    header, *lines = rows(lambda n, c, i: (n, c)).splitlines(True)
+    (photos/"train.csv").write_text(header + "".join(lines[:15]))
+    (photos/"valid.csv").write_text(header + "".join(lines[15:]))
+    assert Counter(p.split for p in list_photos(photos)) == {"train": 15, "valid": 5}
+    (photos/"train.csv").unlink()
+    (photos/"valid.csv").write_text(header + "".join(lines) + "0003,cat\n")
+    with pytest.raises(CatsDogsError, match="valid.csv: gives .*0003.jpg two classes, dog and cat"):
+        list_photos(photos)
+    flat = build(tmp_path/"flat", [f"{i:04}.jpg" for i in range(20)])
+    (flat/"pets.csv").write_text(rows(
+        lambda n, c, i: (n, c if i else "", ("train", "test")[i > 13]), "filepaths,labels,data set"))
+    found = find_photos(flat)
+    assert Counter(p.split for p in found.chosen()) == {"train": 13, "test": 6}
+    assert list(found.left_out.values()) == ["without a class in the table"]
+
+
+def zipped(files):
+    "The bytes of a zip"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items(): archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_zips_within_zips(tmp_path, monkeypatch):
+    "One zip in a zip is opened, also in another one; photos beside a zip are the data set; two zips are named"
+    monkeypatch.setenv("CATSDOGS_CACHE", str(tmp_path/"cache"))
+    flat = {f"{kind}.{i}.jpg": picture(i) for kind in ("cat", "dog") for i in range(4)}
+    folders = {f"{name[:3]}s/{name}": data for name, data in flat.items()}
+    kaggle = zipped({"train.zip": zipped(flat), "test1.zip": zipped({"1.jpg": picture(1)})})
+    read = {
+        "one": {"PetImages.zip": zipped(folders)},
+        "Kaggle's in another": {"download.zip": kaggle},
+        "sets": {"training_set.zip": zipped(folders), "test_set.zip": zipped(folders)},
+        "photos beside it": folders | {"extra.zip": zipped(flat), "train.zip": zipped({})},
+        "dots": {f"./{name}": data for name, data in folders.items()}}
+    for name, files in read.items():
+        (tmp_path/f"{name}.zip").write_bytes(zipped(files))
+        assert len({p.label for p in list_photos(tmp_path/f"{name}.zip")}) == 2, name
+    assert "extra.zip" in find_photos(tmp_path/"photos beside it.zip").others_in_words()
+    refused = {
+        "holds cats.zip, dogs.zip, but no train.zip; unpack": {"cats.zip": zipped(flat), "dogs.zip": zipped(flat)},
+        "a.zip:train.zip: not a usable zip": {"train.zip": b"no zip"},
+        "holds no photos": {"train.zip": zipped({})}}
+    for words, files in refused.items():
+        (tmp_path/"a.zip").write_bytes(zipped(files))
+        with pytest.raises(CatsDogsError, match=words): list_photos(tmp_path/"a.zip")
+    deep = zipped(folders)
+    for _ in range(5): deep = zipped({"a.zip": deep})
+    (tmp_path/"a.zip").write_bytes(deep)
+    with pytest.raises(CatsDogsError, match="zips within zips within zips"): list_photos(tmp_path/"a.zip")
+    folder = tmp_path/"downloads"
+    folder.mkdir()
+    for name in ("test1.zip", "train.zip"): (folder/name).write_bytes(zipped(flat))
+    with pytest.raises(CatsDogsError, match="to use a zip, give its own name, as .*train.zip"):
+        list_photos(folder)
 
 
 def test_no_class_has_advice(tmp_path):
@@ -462,3 +655,32 @@ def test_terminal_without_unicode(tmp_path):
 def test_settings_keep_the_answer():
     assert (
         DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None)
+
+
+def test_imbalanced_classes(tmp_path, catsdogs):
+    "Weights of the classes, balanced accuracy and recalls, in words, in JSON and in the report"
+    names = [f"{kind}/{i}.jpg" for kind, n in (("cats", 40), ("dogs", 12), ("birds", 12)) for i in range(n)]
+    source = build(tmp_path/"photos", names)
+    small = ("--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none")
+    done = catsdogs("train", source, *small, "--class-weights", "--out", tmp_path/"run")
+    assert done.returncode == 0, done.stderr
+    assert "balanced accuracy" in done.stdout and "each class counts the same" in done.stdout
+    info = json.loads((tmp_path/"run"/"run.json").read_text())
+    assert info["recipe"]["class_weights"] is True
+    report = (tmp_path/"run"/"report.html").read_text()
+    assert "balanced accuracy" in report and (tmp_path/"run"/"figures"/"classes.png").exists()
+    scores = json.loads(catsdogs("evaluate", tmp_path/"run", "--json").stdout)
+    recalls = [row[i] / sum(row) for i, row in enumerate(scores["confusion"])]
+    assert list(scores["recalls"].values()) == recalls
+    assert scores["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+
+def test_messages_say_what_to_do(tmp_path, catsdogs):
+    "Faults that once came as an errno, as half an address, or with the name of another file"
+    source = build(tmp_path/"photos", several("cats", "dogs"))
+    (source/"cats"/"gone.jpg").symlink_to(tmp_path/"nowhere.jpg")
+    assert "a link that leads nowhere" in catsdogs("check", source).stdout
+    several_paths = catsdogs("predict", source/"cats"/"0.jpg", "https://example.com/cat.jpg").stderr
+    assert "https://example.com/cat.jpg: photos are read from files" in several_paths
+    assert "--sample" in catsdogs("submit", source, "--sample", source, "--out", tmp_path/"a.csv").stderr
+    assert "submission.csv" in catsdogs("submit", source, "--out", tmp_path).stderr

@@ -1,6 +1,7 @@
 """Four times as many files take four times the work, and a bar counts them: benchmarks/many_files.py, small."""
 import os
 import sys
+import subprocess
 import time
 import zipfile
 
@@ -105,3 +106,17 @@ def test_a_bar_counts_the_files(tmp_path, monkeypatch):
     find_photos(folder_of(40, tmp_path))
     (desc, bar), = bars
     assert (desc, bar.n, bar.closed) == ("looking for photos", 40, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
+@pytest.mark.parametrize("columns", [0, 60])
+def test_a_bar_in_every_terminal(columns):
+    "Terminals without a width, as those of containers, have a bar too"
+    import pty
+    import termios
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (30, columns))
+    code = "import time\nfrom catsdogs.core import progress\nfor i in progress(range(9), 'busy'): time.sleep(.4)"
+    done = subprocess.run([sys.executable, "-c", code], stdout=end, stderr=end, timeout=60)
+    os.close(end)
+    assert done.returncode == 0 and b"busy" in os.read(terminal, 65536)

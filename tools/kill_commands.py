@@ -35,7 +35,7 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["catsdogs.cli", "catsdogs.training.train", "catsdogs.demo", "catsdogs.study.effects", "matplotlib.pyplot"])
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-PATIENCE = 120      # seconds after which a command counts as hanging
+PATIENCE = 300      # seconds after which a command counts as hanging
 GOES = 5            # seconds that processes of a killed command have to end
 
 
@@ -115,7 +115,7 @@ COMMANDS = {
     "check": Command(_spoil, ("check", "pets", "--out", "page.html")),
     "quarantine": Command(_spoil, ("check", "pets", "--quarantine", "aside")),
     "demo": Command(
-        lambda place: None, ("demo", "--n", "48", "--size", "64", "--epochs", "2", "--no-open", "--out", "demo")),
+        lambda place: None, ("demo", "--n", "20", "--size", "32", "--epochs", "2", "--no-open", "--out", "demo")),
 }
 
 
@@ -377,6 +377,8 @@ def main():
     asked = parser.parse_args()
     if unknown := sorted(set(asked.commands) - set(COMMANDS)):
         parser.error(f"unknown command {unknown[0]}: choose among {', '.join(COMMANDS)}")
+    # a shell starts what ends with & without Ctrl-C, and children inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = False
     for name in asked.commands or COMMANDS:
         result = try_command(name, asked.kills, asked.seed, lambda text: print(text, flush=True))

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core import (
     atomic_path, cache_dir, CatsDogsError, explain_os_errors, printable, progress, Registry)
-from .layouts import read_layout
+from .layouts import read_layout, split_of
 
 # %% ../../nbs/library/data/photos.ipynb #c82bc6a7
 class UnreadablePhoto(CatsDogsError):
@@ -83,6 +83,8 @@ class Photo:
         "The file's bytes; raises `UnreadablePhoto`"
         try:
             if self.member: return self._read_member()
+            if self.path.is_symlink() and not self.path.exists():
+                raise UnreadablePhoto(f"{self}: cannot be read (a link that leads nowhere)")
             found = self.path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
@@ -259,6 +261,8 @@ _TEXTS = (
     ".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".css", ".js",
     ".py", ".ipynb", ".log", ".db", ".ini", ".toml", ".cfg", ".rst", ".ds_store")
 
+_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
 def _is_hidden(name): return name.startswith(".") or name in ("__MACOSX", "@eaDir")
 
 def _natural(name):
@@ -308,9 +312,9 @@ def _zip_entries(path):
     places = [PurePosixPath(i.filename) for i in infos if i.filename.endswith(NO_PHOTOS)]
     skipped = {place.parent for place in places if place.name == NO_PHOTOS}
     for info in infos:
-        name = info.filename.replace("\\", "/")
         # plain strings: the competition's zip has 25,000 names
-        parts = name.split("/")
+        parts = _zip_parts(info.filename)
+        name = "/".join(parts)
         if ".." in parts or name.startswith("/"):
             raise CatsDogsError(
                 f"{path}: holds the name {info.filename!r}, which points "
@@ -326,29 +330,46 @@ def is_web_page(
     with open(path, "rb") as file: start = file.read(512)
     return start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml"))
 
-def _open_zip(path):
+def _open_zip(path, shown=""):
     try: return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
         why = e
         if Path(path).is_file() and is_web_page(path):
             why = "it is a web page; sign in in the browser, accept what the page asks for"
-        raise CatsDogsError(f"{path}: not a usable zip ({why}); download it again") from e
+        raise CatsDogsError(f"{shown or path}: not a usable zip ({why}); download it again") from e
 
 # %% ../../nbs/library/data/photos.ipynb #213e7df6
-def _inner_zip(path, part):
-    "Of a zip of zips the inner one whose name starts with `part`; `path` itself if it is none"
-    outer = _open_zip(path)
-    zips = [i for i in outer.infolist() if i.filename.lower().endswith(".zip")]
-    if not zips: return path
-    inner = {PurePosixPath(i.filename).stem.lower(): i for i in zips}
-    found = next((i for name, i in inner.items() if name.startswith(part)), None)
+def _inner_zip(path, part, shown="", depth=3):
+    """Of a zip of zips the inner one for `part`, or its only one; `path` itself if it holds photos
+
+    `shown` is what the user calls it."""
+    shown = shown or str(path)
+    outer = _open_zip(path, shown)
+    infos = [i for i in outer.infolist() if not any(map(_is_hidden, _zip_parts(i.filename)))]
+    zips = [i for i in infos if i.filename.lower().endswith(".zip")]
+    if not zips or any(_is_photo(i.filename) for i in infos): return path
+    if not depth: raise CatsDogsError(f"{shown}: holds zips within zips within zips; unpack it first")
+    found = _zip_for(part, zips)
     if found is None:
-        raise CatsDogsError(f"{path}: holds {', '.join(sorted(inner))}.zip, but no {part}.zip")
-    name = f"{found.CRC:08x}-{found.file_size}-{PurePosixPath(found.filename).name}"
+        names = ", ".join(sorted(_zip_parts(i.filename)[-1] for i in zips))
+        raise CatsDogsError(
+            f"{shown}: holds {names}, but no {part}.zip; unpack them into folders, and give their folder")
+    name = f"{found.CRC:08x}-{found.file_size}-{_zip_parts(found.filename)[-1]}"
     target = cache_dir()/"zips"/name
     if not (target.exists() and target.stat().st_size == found.file_size):
         _unpack_member(path, outer, found, target)
-    return target
+    return _inner_zip(target, part, f"{shown}:{found.filename}", depth - 1)
+
+def _zip_for(part, zips):
+    "Of the zips in a zip that for `part`, or the only one if its name says nothing else"
+    stems = {i: PurePosixPath(_zip_parts(i.filename)[-1]).stem.lower() for i in zips}
+    named = [i for i, stem in stems.items() if stem.startswith(part) or split_of(stem) == part]
+    if named: return named[0]
+    return zips[0] if len(zips) == 1 and split_of(stems[zips[0]]) is None else None
+
+def _zip_parts(name):
+    "The folders and the name of a member"
+    return [part for part in name.replace("\\", "/").split("/") if part != "."]
 
 def _unpack_member(path, archive, info, target):
     "Write one file of the archive at `path` to `target`"
@@ -396,7 +417,9 @@ def check_source(
 ) -> Path:
     "The source as a path; raises `CatsDogsError` for an address, and for what is not there"
     if re.match(r"https?:/", str(source)):
-        raise CatsDogsError(f"{source}: photos are read from files; download it first")
+        # a `Path` has lost one of the slashes
+        address = re.sub(r"^(https?:)/+", r"\1//", str(source))
+        raise CatsDogsError(f"{address}: photos are read from files; download it first")
     source = Path(source)
     if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
     return source
@@ -425,6 +448,10 @@ def _found(source, entries, classes, tick):
     if not photos:
         held = FoundPhotos([], {}, others).others_in_words()
         names = f"files that end in {', '.join(photo_suffixes())}"
+        zips = [place["path"] for name, place in entries if place and name.lower().endswith(".zip")]
+        if source.is_dir() and zips:
+            best = min(zips, key=lambda zip: (split_of(zip.stem) != "train", zip))
+            held += f"; to use a zip, give its own name, as {best}"
         raise CatsDogsError(f"{source}: holds no photos ({names})" + (f"; {held}" if held else ""))
     photos.sort(key=lambda photo: _natural(photo[0]))
     tick()
@@ -446,8 +473,9 @@ def _entries(source, part):
         return _zip_entries(_inner_zip(source, part))
     if source.suffix.lower() in _HEIC:
         raise CatsDogsError(f"{source}: a HEIC picture: install pillow-heif, or save it as JPEG")
+    hint = "; unpack it, and give the folder" if source.name.lower().endswith(_ARCHIVES) else ""
     raise CatsDogsError(
-        f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())})")
+        f"{source}: neither a folder, nor a zip, nor a photo ({', '.join(photo_suffixes())}){hint}")
 
 def _others(entries):
     "Kind → names of the files that are neither photos nor texts"
@@ -462,16 +490,24 @@ def _others(entries):
     return found
 
 class _Tables(dict):
-    "The CSV files of a source, name → text; a text is read when it is asked for"
+    "The CSV and TSV files of a source, name → text; a text is read when it is asked for"
     def __init__(self, entries):
         super().__init__()
         for name, place in entries:
-            if place and name.lower().endswith(".csv") and name.count("/") < 2:
+            if place and name.lower().endswith((".csv", ".tsv")) and name.count("/") < 2:
                 self[name] = Photo(**place)
     def items(self):
         for name, file in super().items():
-            try: yield name, file.read().decode("utf-8-sig", "replace")
+            try: yield name, _decoded(file.read())
             except UnreadablePhoto: continue
+
+def _decoded(data):
+    "A text as Excel and others save it; lines before the table that begin with # are comments"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")): text = data.decode("utf-16", "replace")
+    else:
+        try: text = data.decode("utf-8-sig")
+        except UnicodeDecodeError: text = data.decode("cp1252", "replace")
+    return re.sub(r"\A(?:#.*\r?\n)+", "", text)
 
 def list_photos(
     source:str|Path|list,   # as for `find_photos`, or a list of `Photo` (returned as it is)

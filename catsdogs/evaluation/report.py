@@ -17,6 +17,7 @@ from ..data.cache import PhotoCache
 from ..data.photos import open_photo
 from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
 from .evaluate import Evaluation, judge_photos
+from .metrics import wilson_interval
 from ..plotting import COLORS, Figure, figure_png, html_page, plot_style
 from ..runs.folder import as_run, Run, Scores
 from ..runs.predict import Prediction
@@ -119,8 +120,30 @@ def _figures(evaluation, rows, kept, cache):
         plot_confusion(evaluation.scores, left)
         plot_calibration(evaluation.predictions, right)
         yield Figure("confusion", figure_png(fig), _QUALITY, "How good it is")
+        if len(evaluation.scores.classes) > 2 or evaluation.scores.is_imbalanced:
+            yield Figure("classes", figure_png(_plot_classes(evaluation.scores)), _CLASSES)
         worst = plot_top_losses(evaluation.predictions, cache=cache)
         yield Figure("top_losses", figure_png(worst), _WORST, "Where it fails")
+
+_CLASSES = (
+    "Right answers for each class, of at most twenty with the fewest. Lines are 95% intervals: a class "
+    "of few photos has a long one. The dotted line is the balanced accuracy, where each class counts the same.")
+
+def _plot_classes(scores, most=20):
+    "Recall of each class with its interval; returns the figure"
+    import matplotlib.pyplot as plt
+    names = sorted(scores.recalls, key=scores.recalls.get)[:most][::-1]
+    counts = {c: (row[i], sum(row)) for i, (c, row) in enumerate(zip(scores.classes, scores.confusion, strict=True))}
+    fig, ax = plt.subplots(figsize=(8, 1 + .26 * len(names)))
+    for y, name in enumerate(names):
+        low, high = wilson_interval(*counts[name])
+        ax.plot([low, high], [y, y], color=COLORS["neutral"], lw=1.5)
+        ax.plot(scores.recalls[name], y, "o", color=COLORS["valid"])
+    ax.axvline(scores.balanced_accuracy, color=COLORS["neutral"], ls=":")
+    labels = [f"{name} ({counts[name][1]:,})" for name in names]
+    ax.set(xlim=(0, 1), xlabel="share of right answers", yticks=range(len(names)), yticklabels=labels,
+           title="Classes, with their photos")
+    return fig
 
 def _pairs(values): return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None)
 
@@ -184,6 +207,7 @@ def _page(info, evaluation, figures, own=True):
     s = evaluation.scores
     numbers = {
         "accuracy": f"{s.accuracy:.1%}",
+        **({"balanced accuracy": f"{s.balanced_accuracy:.1%}"} if s.is_imbalanced else {}),
         "log loss": f"{s.log_loss:.3f}",
         "calibration error": f"{s.calibration_error:.1%}",
         "photos judged": f"{s.n:,}"}

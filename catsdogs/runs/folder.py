@@ -118,6 +118,23 @@ class Scores:
     confusion: list[list[int]] # row: true class, column: answer
     classes: list[str] # in the order of rows and columns
 
+    @property
+    def recalls(self) -> dict[str, float]:
+        "Share of right answers for each class, as far as photos of it were judged"
+        rows = zip(self.classes, self.confusion, strict=True)
+        return {name: row[i] / sum(row) for i, (name, row) in enumerate(rows) if sum(row)}
+
+    @property
+    def balanced_accuracy(self) -> float:
+        "Mean of the recalls: every class counts the same, however many photos it has"
+        return sum(self.recalls.values()) / len(self.recalls)
+
+    @property
+    def is_imbalanced(self) -> bool:
+        "Does the largest class have half as many photos again as the smallest, or more?"
+        counts = [sum(row) for row in self.confusion]
+        return max(counts) >= 1.5 * min(counts)
+
 @dataclass(frozen=True)
 class RunData:
     "The photos that a run has seen"

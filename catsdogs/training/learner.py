@@ -38,7 +38,7 @@ from .callbacks import backbone_splitter, FreezeBatchNorm, SeedEpochs
 from .optimizers import OPTIMIZERS
 from .recipes import find_recipe, Recipe, recipe_policy
 from .regularizers import (
-    insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels)
+    insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels, WeighClasses)
 
 # %% ../../nbs/library/training/learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):
@@ -48,11 +48,16 @@ class OneLogitLoss(BCEWithLogitsLossFlat):
     """
     y_int = True  # lets fastai's MixUp and CutMix mix the losses of two labels
     label_smoothing = 0.                                # set by `SmoothLabels` while it trains
+    class_weights = None                                # set by `WeighClasses` while it trains
     def __call__(self,
         inp:Tensor,  # n×1 logits
         targ:Tensor, # n classes, 0 or 1; a share between them after MixUp
         **kwargs     # for fastai's loss
     ) -> Tensor:
+        self.func.weight = None
+        if self.class_weights is not None:
+            first, second = self.class_weights.to(inp.device)
+            self.func.weight = torch.lerp(first, second, targ.as_subclass(Tensor).float())
         return super().__call__(inp, smooth_targets(targ.float(), self.label_smoothing), **kwargs)
     def activation(self,
         x:Tensor # n×1 logits
@@ -101,6 +106,7 @@ def recipe_callbacks(
     if r.l2: cbs.append(L2Penalty(r.l2))
     if r.l1: cbs.append(L1Proximal(r.l1))
     if r.label_smoothing: cbs.append(SmoothLabels(r.label_smoothing))
+    if r.class_weights: cbs.append(WeighClasses())
     return cbs
 
 # %% ../../nbs/library/training/learner.ipynb #new128706670

@@ -73,6 +73,8 @@ class Recipe:
         0.0, "λ of λ·Σw² in the loss, as Keras' l2(λ); not the same as wd", low=0, log=True)
     label_smoothing: float = setting(
         0.0, "ε: labels are ε/2 and 1-ε/2 in the training loss, as 0.1", low=0, below=1)
+    class_weights: bool = setting(
+        False, "weigh the training loss so that every class counts the same, however many photos it has")
     mixup: float = setting(
         0.0, "train on mixtures of pictures: α of MixUp, as 0.2; 0: as `augment` says", low=0,
         high=100)
@@ -86,7 +88,8 @@ class Recipe:
 # settings besides `augment` that act while the network learns, and not while it is judged: with
 # them the training loss is that of a harder task than the validation loss
 ONLY_IN_TRAINING = {
-    "mixup": "MixUp", "dropout": "dropout", "label_smoothing": "label smoothing"}
+    "mixup": "MixUp", "dropout": "dropout", "label_smoothing": "label smoothing",
+    "class_weights": "class weights"}
 
 # %% ../../nbs/library/training/recipes.ipynb #new870300408
 _PLAIN_NAME = re.compile(r"timm:[\w.]+")
