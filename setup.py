@@ -44,7 +44,8 @@ setup(
     package_data={package: ["py.typed", "petnet/*", "lessons/static/*", "toolbox/static/*", "toolbox/engine/*"]},
     zip_safe=False,
     install_requires=words("requirements"),
-    extras_require={extra: words(f"{extra}_requirements") for extra in ("dev", "bench", "fast", "toolbox", "doctor", "heic")},
+    extras_require={
+        extra: words(f"{extra}_requirements") for extra in ("dev", "bench", "fast", "toolbox", "doctor", "heic")},
     entry_points={
         "console_scripts": words("console_scripts"),
         "nbdev": [f"{cfg['lib_name']}={package}._modidx:d"],

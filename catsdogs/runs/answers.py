@@ -57,12 +57,12 @@ def _cached(photos, cache, bs):
     for i in range(0, len(photos), bs):
         some = photos[i:i + bs]
         pixels = cache.batch([cache.rows[photo] for photo in some]).permute(0, 2, 3, 1).numpy()
-        for photo, picture in zip(some, pixels): yield photo, picture, None
+        for photo, picture in zip(some, pixels, strict=True): yield photo, picture, None
 
 def _answers(predictor, batch):
     good = [pixels for _, pixels, _ in batch if pixels is not None]
     rows = iter(predictor.answer(np.stack(good)) if good else [])
     for photo, pixels, error in batch:
         row, neither = (None, False) if pixels is None else next(rows)
-        p = row and dict(zip(predictor.classes, row))
+        p = row and dict(zip(predictor.classes, row, strict=True))
         yield Prediction(photo, p and max(p, key=p.get), p, error, neither)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core import cache_dir, CatsDogsError, explain_os_errors, source_digest, write_atomic
 from ..data.photos import fit_photo, open_photo
-from .answers import answer_one, NOT_FINITE, Prediction, predict_photos
+from .answers import answer_one, NOT_FINITE, predict_photos
 
 # %% ../../nbs/library/runs/engine.ipynb #3127a7ec
 # what an answer depends on; `runs/folder` names them, but it loads PyTorch
@@ -160,4 +160,4 @@ class OnnxPredictor:
         probabilities, *distance = self.session.run(wanted, {"image": np.ascontiguousarray(image)})
         if not np.isfinite(probabilities).all(): raise CatsDogsError(NOT_FINITE)
         neither = distance[0] > self.limit if distance else np.zeros(len(pixels), bool)
-        return list(zip(probabilities.tolist(), neither.tolist()))
+        return list(zip(probabilities.tolist(), neither.tolist(), strict=True))

@@ -14,7 +14,8 @@ import torch
 
 from ..core import CatsDogsError
 from ..data.photos import fit_photo, open_photo
-from .answers import answer_one, NOT_FINITE, Prediction, predict_photos
+from .answers import answer_one, NOT_FINITE, predict_photos
+from .answers import Prediction # noqa: F401
 from .folder import as_run, OOD_FILE, Run, shipped_run
 from .fuse import fuse_layers
 from ..speed import pick_device, speed_settings
