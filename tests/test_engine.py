@@ -25,7 +25,8 @@ def predict(place, *options, loaded=""):
     env = {**os.environ, "CATSDOGS_CACHE": str(place/"cache")}
     env.pop("CATSDOGS_DEVICE", None)
     done = subprocess.run(
-        [sys.executable, "-c", code + "; sys.exit(s)", "predict", *map(str, options)], capture_output=True, text=True, env=env)
+        [sys.executable, "-c", code + "; sys.exit(s)", "predict", *map(str, options)],
+        capture_output=True, text=True, env=env)
     lines = done.stdout.splitlines()
     return done.returncode, lines[:-1], done.stderr, lines[-1] == "True"
 
