@@ -47,7 +47,8 @@ def run_hash(
                 while block := source.read(2**20): digest.update(block)
         except FileNotFoundError as e:
             if name == "ood.safetensors": continue      # not every run has one
-            raise CatsDogsError(f"{_folder(run)}: this run has no {name}; `catsdogs train` makes one") from e
+            raise CatsDogsError(
+                f"{_folder(run)}: this run has no {name} yet; finish it with `catsdogs train`") from e
         except OSError as e: raise CatsDogsError(f"{file}: cannot be read ({e})") from e
     return digest.hexdigest()[:32]
 
@@ -73,7 +74,9 @@ def is_prepared(
     run # a `Run` or the path of its folder; None: the one that comes with the package
 ) -> bool:
     "Is the engine installed, and does its file lie in the cache?"
-    return has_onnxruntime() and _read_engine(run_hash(run)) is not None
+    with suppress(CatsDogsError):       # a run that cannot be read: the predictor says why
+        return has_onnxruntime() and _read_engine(run_hash(run)) is not None
+    return False
 
 def prepare_engine(
     run # a `Run` or the path of its folder; None: the one that comes with the package
