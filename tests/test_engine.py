@@ -35,7 +35,8 @@ def test_prepared_engine_answers_without_torch(place):
     photo = place/"cat.png"
     status, (before,), _, torch_loaded = predict(place, photo, "--json", loaded="torch")
     assert status == 0 and torch_loaded and json.loads(before)["engine"] == "torch"
-    assert predict(place, photo, "--engine", "onnxruntime")[0] == 0
+    status, _, errors, _ = predict(place, photo, "--engine", "onnxruntime")
+    assert status == 0, errors
     status, (line,), errors, torch_loaded = predict(place, photo, "--json", loaded="torch")
     answer = json.loads(line)
     assert status == 0 and not torch_loaded and answer.pop("engine") == "onnxruntime" and errors == ""
