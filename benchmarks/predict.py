@@ -8,7 +8,9 @@ asked about, by the network that comes with the package or by the run RUN. For o
 is a process of its own, started `rounds` times. For the folder everything happens in one process,
 once around first, and then in alternation: the whole (`predict_photos`), decoding and squashing
 alone, and the network alone on pixels that are there already, as `catsdogs predict` does it
-(bfloat16, layers folded), and the whole in plain float32 too. Writes results/predict.json.
+(bfloat16 where the processor has it, layers folded), the whole in plain float32 too, and the whole
+by onnxruntime, which is prepared first. CPU seconds are of the process and its threads; on a machine
+that others use too, only these can be compared. Writes results/predict.json.
 """
 import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -17,15 +19,26 @@ import numpy as np
 import torch
 
 from catsdogs.data.photos import list_photos, map_photos
+from catsdogs.runs.engine import OnnxPredictor, prepare_engine
 from catsdogs.runs.predict import Predictor, predict_photos
 from catsdogs.runs.folder import shipped_run
 
-BS = 128
+BS, ENGINES = 128, ("torch", "onnxruntime")
 
-def seconds(function):
-    start = time.perf_counter()
+def one_photo(command, engine):
+    "Wall seconds, and CPU seconds, from the shell to the answer"
+    before, start = os.times(), time.perf_counter()
+    subprocess.run(
+        [*command, "--engine", engine, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    wall, after = time.perf_counter() - start, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return round(wall, 2), round(cpu, 2)
+
+def rates_of(function, n):
+    "Photos a second, and photos for a second of CPU time"
+    start, cpu = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return round(n / (time.perf_counter() - start), 1), round(n / (time.process_time() - cpu), 1)
 
 def decode(predictor, photos): return list(map_photos(predictor.pixels, photos, "decoding"))
 def network(predictor, pixels):
@@ -53,29 +66,35 @@ def main():
             "predict",
             *(["--run", run] if args.run else []),
             photos[0].path]
-        one = [
-            round(
-                seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)), 2)
-            for _ in range(args.rounds)]
-        plain, fast = Predictor(run), Predictor(run, fast=True)
+        prepare_engine(run)
+        pairs = [[one_photo(command, engine) for engine in ENGINES] for _ in range(args.rounds)]
+        one = list(zip(*pairs, strict=True))
+        plain, fast, engine = Predictor(run), Predictor(run, fast=True), OnnxPredictor(run)
         pixels = np.stack(decode(fast, photos))
         parts = {
             "whole": lambda: list(predict_photos(fast, photos)),
             "decoding": lambda: decode(fast, photos),
             "network": lambda: network(fast, pixels),
-            "whole, float32": lambda: list(predict_photos(plain, photos))}
+            "whole, float32": lambda: list(predict_photos(plain, photos)),
+            "whole, onnxruntime": lambda: list(predict_photos(engine, photos))}
         for work in parts.values(): work()
         rates = {name: [] for name in parts}
         for _ in range(args.rounds):
-            for name, work in parts.items():
-                rates[name].append(round(len(photos) / seconds(work), 1))
-    middle = {name: statistics.median(r) for name, r in rates.items()}
+            for name, work in parts.items(): rates[name].append(rates_of(work, len(photos)))
+        difference = np.abs(np.array(plain.probabilities(pixels)) - [p for p, _ in engine.answer(pixels)])
+    middle = {name: statistics.median(cpu for _, cpu in r) for name, r in rates.items()}
     found = dict(
         photos=len(photos), cores=os.cpu_count(), threads=torch.get_num_threads(),
-        machine=platform.processor() or platform.machine(), one_photo_s=one,
-        photos_per_second=rates, whole_to_decoding=round(middle["whole"] / middle["decoding"], 4),
+        machine=platform.processor() or platform.machine(), bfloat16=fast.bfloat16,
+        one_photo_wall_s={e: [wall for wall, _ in r] for e, r in zip(ENGINES, one, strict=True)},
+        one_photo_cpu_s={e: [cpu for _, cpu in r] for e, r in zip(ENGINES, one, strict=True)},
+        photos_per_second={name: [wall for wall, _ in r] for name, r in rates.items()},
+        photos_per_cpu_second={name: [cpu for _, cpu in r] for name, r in rates.items()},
+        whole_to_decoding=round(middle["whole"] / middle["decoding"], 4),
         whole_to_network=round(middle["whole"] / middle["network"], 4),
-        fast_to_float32=round(middle["whole"] / middle["whole, float32"], 3))
+        fast_to_float32=round(middle["whole"] / middle["whole, float32"], 3),
+        onnxruntime_to_fast=round(middle["whole, onnxruntime"] / middle["whole"], 3),
+        onnxruntime_from_float32=float(difference.max()))
     print(json.dumps(found, indent=1))
     (Path(__file__).parent/"results"/"predict.json").write_text(json.dumps(found, indent=1) + "\n")
 

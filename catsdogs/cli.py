@@ -654,8 +654,12 @@ def predict(
     run: Optional[Path] = typer.Option(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
     device: Optional[str] = DEVICE,
+    engine: str = typer.Option(
+        "auto",
+        help="torch, or onnxruntime (catsdogs[fast]), which starts sooner: the first time it "
+             "prepares the network for some seconds. auto: onnxruntime if it has been prepared."),
     as_json: bool = typer.Option(
-        False, "--json", help="One JSON object a line: file, label, probabilities."),
+        False, "--json", help="One JSON object a line: file, label, probabilities, engine."),
     out: Optional[Path] = typer.Option(
         None, help="Write a table, .csv or .parquet. Stopped and typed again, it goes on."),
     shard: Optional[str] = SHARD,
@@ -663,13 +667,14 @@ def predict(
     "Name what is on photos. Status 1 if some could not be read."
     if run: _need_run(run)
     part = _part_of(out, shard)
+    _check_engine(engine, device, part)
     photos, others, bad = _photos_to_predict(paths, as_json)
-    _use_device(device)
     if part:
+        _use_device(device)
         for line in others: print(f"catsdogs: {line}", file=sys.stderr)
         return max(int(bad > 0), _predict_into(out, photos, run, part))
-    from catsdogs.runs.predict import Predictor, predict_photos
-    predictor = Predictor(run, fast=True)
+    predictor = _predictor(run, device, engine)
+    from catsdogs.runs.answers import predict_photos
     unread = 0
     for a in predict_photos(predictor, photos):
         unread += a.label is None
@@ -677,6 +682,8 @@ def predict(
     if unread and not as_json:
         print(f"catsdogs: {unread} of {len(photos)} photos could not be read", file=sys.stderr)
     for line in others: print(f"catsdogs: {line}", file=sys.stderr)
+    if not as_json and not _talk["quiet"]:
+        print(f"catsdogs: answered by {predictor.engine}", file=sys.stderr)
     return int(bad + unread > 0)
 
 def _part_of(out, shard):
@@ -709,6 +716,29 @@ def _tell_bulk(bulk, out, part):
     if bulk.table: print(f"table: {out}")
     else: print(f"shard {part.number}/{part.of} is finished; {bulk.missing} of {part.of} shards are missing")
 
+def _check_engine(engine, device, part):
+    "Raise an error for an engine that there is not, or that cannot compute where it is asked to"
+    from catsdogs.speed import check_device_name
+    if engine not in ("auto", "torch", "onnxruntime"):
+        raise CatsDogsError(f"unknown engine {printable(engine)!r}: choose auto, torch or onnxruntime")
+    if device: check_device_name(device)
+    if engine == "onnxruntime" and not _on_cpu(device):
+        raise CatsDogsError(
+            "onnxruntime computes on the CPU here: choose --device cpu, or --engine torch")
+    if engine == "onnxruntime" and part:
+        raise CatsDogsError("a table is written by PyTorch: leave --engine out")
+
+def _on_cpu(device): return (device or os.environ.get("CATSDOGS_DEVICE") or "cpu") == "cpu"
+
+def _predictor(run, device, engine):
+    "A predictor by onnxruntime if it is asked for, or prepared already; else by PyTorch"
+    from catsdogs.runs.engine import is_prepared, OnnxPredictor
+    if engine == "onnxruntime" or engine == "auto" and _on_cpu(device) and is_prepared(run):
+        return OnnxPredictor(run)
+    _use_device(device)
+    from catsdogs.runs.predict import Predictor
+    return Predictor(run, fast=True)
+
 def _photos_to_predict(paths, as_json):
     "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
     from catsdogs.data.photos import find_photos
@@ -732,6 +762,7 @@ def _print_answer(a, predictor, as_json):
     "One line for one photo"
     if as_json:
         answer = dict(file=str(a.photo), label=a.label, probabilities=a.probabilities)
+        answer["engine"] = predictor.engine
         if predictor.familiar: answer["neither"] = a.neither
         if a.error: answer["error"] = a.error
         print(json.dumps(answer))

@@ -11,6 +11,7 @@ __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Iterable
@@ -67,6 +68,14 @@ def registered_names(
     """
     loaded = getattr(sys.modules.get(f"catsdogs.{module}"), registry, None)
     if loaded is not None: return tuple(loaded)
+    names = _names_in_source(module, registry)
+    if names is None: raise ValueError(f"{module} has no registry {registry}")
+    return names
+
+# a recipe asks for the same names many times
+@lru_cache
+def _names_in_source(module, registry):
+    "The names that the source of a module enters in a registry; None if there is none"
     *rooms, name = module.split(".")
     source = files("catsdogs").joinpath(*rooms, f"{name}.py").read_text(encoding="utf8")
     for statement in ast.parse(source).body:
@@ -74,7 +83,7 @@ def registered_names(
         if getattr(target, "id", None) == registry:
             entries = statement.value.args[1]           # Registry("model", {"codelab": …})
             return tuple(ast.literal_eval(key) for key in entries.keys)
-    raise ValueError(f"{module} has no registry {registry}")
+    return None
 
 # %% ../nbs/library/core/core.ipynb #0715c60f
 def seed_everything(

@@ -1,0 +1,57 @@
+"""`catsdogs predict` with onnxruntime: no PyTorch, the same answer, and one line for what cannot be."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import skimage.data
+from PIL import Image
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    "A folder with a photo of a cat, and an empty cache"
+    folder = tmp_path_factory.mktemp("engine")
+    Image.fromarray(skimage.data.cat()).save(folder/"cat.png")
+    return folder
+
+
+def predict(place, *options, loaded=""):
+    "Status, output and errors of `catsdogs predict`; `loaded`: a module, the last line says whether it is there"
+    code = f"import sys; from catsdogs.cli import main; s = main(sys.argv[1:]); print({loaded!r} in sys.modules)"
+    env = {**os.environ, "CATSDOGS_CACHE": str(place/"cache")}
+    env.pop("CATSDOGS_DEVICE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; sys.exit(s)", "predict", *map(str, options)],
+        capture_output=True, text=True, env=env)
+    lines = done.stdout.splitlines()
+    return done.returncode, lines[:-1], done.stderr, lines[-1] == "True"
+
+
+def test_prepared_engine_answers_without_torch(place):
+    photo = place/"cat.png"
+    status, (before,), _, torch_loaded = predict(place, photo, "--json", loaded="torch")
+    assert status == 0 and torch_loaded and json.loads(before)["engine"] == "torch"
+    status, _, errors, _ = predict(place, photo, "--engine", "onnxruntime")
+    assert status == 0, errors
+    status, (line,), errors, torch_loaded = predict(place, photo, "--json", loaded="torch")
+    answer = json.loads(line)
+    assert status == 0 and not torch_loaded and answer.pop("engine") == "onnxruntime" and errors == ""
+    expected = json.loads(before)
+    assert answer["label"] == expected["label"] == "cat" and answer["neither"] == expected["neither"]
+    assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=.02)     # bfloat16 on some CPUs
+    _, _, errors, torch_loaded = predict(place, photo, "--engine", "torch", loaded="torch")
+    assert torch_loaded and errors == "catsdogs: answered by torch\n"
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--engine", "keras"], "choose auto, torch or onnxruntime"),
+    (["--engine", "onnxruntime", "--device", "cuda"], "onnxruntime computes on the CPU here"),
+    (["--device", "abacus"], "unknown device 'abacus'"),
+])
+def test_wrong_engine_is_one_line(place, options, message):
+    status, lines, errors, _ = predict(place, place/"cat.png", *options)
+    assert status == 2 and not lines and errors.count("\n") == 1 and message in errors
