@@ -23,8 +23,8 @@ def networks():
     "Name and toolbox of each network"
     torch.manual_seed(0)
     yield "petnet as it comes, 112", Toolbox(shipped_run())
-    yield "petnet, 128", Toolbox(build_model("petnet", 128), 128, ["cat", "dog"])
-    yield "codelab, 150", Toolbox(build_model("codelab", 150), 150, ["cat", "dog"])
+    yield "petnet, 128", Toolbox(build_model("petnet", 128), size=128, classes=["cat", "dog"])
+    yield "codelab, 150", Toolbox(build_model("codelab", 150), size=150, classes=["cat", "dog"])
 
 def processor_seconds():
     "What all processes below this one have used so far"

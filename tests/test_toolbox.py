@@ -2,7 +2,8 @@
 
 The saved page from file://, the served page, the webcam, keys, and the numbers of every layer.
 """
-import base64, copy, gzip, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+import base64, copy, gzip, json, multiprocessing, os, re, shutil, signal, threading, time, urllib.error, urllib.request
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -19,11 +20,12 @@ from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, 
 from catsdogs.models.zoo import MODELS, build_model
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
-from catsdogs.toolbox.backend import Backend
+from catsdogs.toolbox.backend import Backend, BackendPair
 from catsdogs.toolbox.bundle import make_bundle, read_network
-from catsdogs.toolbox.page import _static, engine_is_there, make_page, read_engine, Toolbox
+from catsdogs.toolbox.page import _static, engine_is_there, make_comparison, make_page, read_engine, Toolbox
+from catsdogs.toolbox.server import PageServer
 from catsdogs.toolbox.units import drawn_pictures
-from conftest import root
+from serving import serve
 
 @pytest.fixture(scope="module")
 def engine():
@@ -45,11 +47,29 @@ def quick_export():
     yield
     ONNXRegistry.from_torchlib = usual
 
+@pytest.fixture(scope="module", autouse=True)
+def known_networks():
+    "Each network is exported once, and its top images are looked for once; what was found is returned"
+    import catsdogs.toolbox.page as page
+    usual, found = (page.make_bundle, page.unit_facts), {}
+    def once(function, network, options):
+        weights = sum(float(p.sum()) for p in network.module.parameters())
+        key = function, weights, network.size, repr(options)
+        if key not in found: found[key] = function(network, *options)
+        return found[key]
+    def bundle_once(network, *options):
+        bundle = once(usual[0], network, options)
+        return replace(bundle, info=copy.deepcopy(bundle.info))
+    page.make_bundle = bundle_once
+    page.unit_facts = lambda network, rows, photos: once(usual[1], network, (rows, photos))
+    yield
+    page.make_bundle, page.unit_facts = usual
+
 @cache
-def small(name):
-    "A network of the library for pictures of 48×48, and its bundle"
-    torch.manual_seed(3)
-    network = read_network(build_model(name, 48), 48, ["cat", "dog"])
+def small(name, size=48, seed=3):
+    "A network of the library for small pictures, and its bundle"
+    torch.manual_seed(seed)
+    network = replace(read_network(build_model(name, size), size, ["cat", "dog"]), title=name)
     return network, make_bundle(network, half=False)
 
 @pytest.fixture(scope="module")
@@ -335,7 +355,34 @@ def test_layers_of_every_model(name, browser, engine, folder):
     v = Visit(browser, page.as_uri())
     same_layers(v, network, folder/"small.png")
     same_changed_layers(v, network)
+    if name == "timm:resnet10t": same_sum(v, network)
     v.close()
+
+def same_sum(visit, network):
+    "A value behind a sum of two branches: both summands are PyTorch's, and their names lead to their layers"
+    choose_unit(visit, "relu7", 5)
+    open_steps(visit)
+    visit.settle()
+    place = dict(row=1, column=2)
+    visit.page.evaluate("place => (toolbox.state.place = place)", place)
+    steps = visit.page.evaluate("toolbox.chosenSteps()")
+    xb = torch.tensor(visit.layers([])["numbers"]).view(1, 3, network.size, network.size)
+    want = activations(network.module, xb, ["conv7", "batchnorm8", "relu7"])
+    norm = next(m for name, m in list_layers(network.module).items() if name == "batchnorm7")
+    with torch.no_grad(): main = norm(want["conv7"])[0, 5, 1, 2].item()
+    shortcut, value = (want[layer][0, 5, 1, 2].item() for layer in ("batchnorm8", "relu7"))
+    assert [(s["name"], s["after"]) for s in steps["summands"]] == [("conv7", ["batch norm"]), ("batchnorm8", [])]
+    assert [s["value"] for s in steps["summands"]] == pytest.approx([main, shortcut], abs=1e-4)
+    assert steps["value"] == pytest.approx(value, abs=1e-4) and steps["after"][0]["kind"] == "ReLU"
+    visit.wait("document.getElementById('steps').textContent.includes('sum of the two branches')")
+    visit.page.locator("#steps button").nth(1).click()
+    visit.settle()
+    assert visit.text("#unit-name") == "batchnorm8, unit 5" and visit.text("#where") == "row 1, column 2"
+    assert float(visit.text("#value")) == pytest.approx(shortcut, abs=.006)
+
+def open_steps(visit):
+    "Show the steps of values, if they are not shown"
+    if visit.page.evaluate("!document.getElementById('apart').open"): visit.page.locator("#apart summary").click()
 
 def test_keys(visit):
     "Arrows, page up and down, Escape, question mark; the unit stays while the layer changes"
@@ -517,6 +564,172 @@ def test_hiding_parts(visit):
     grey = np.isclose(visit.layers([])["numbers"].reshape(3, size, size), 128 / 255).all(0)
     assert .8 * 21**2 < grey.sum() < 1.3 * 21**2            # relu3 sees 21×21 pixels
 
+class PairVisit(Visit):
+    "A visit to a page with two networks, of which each has a frame"
+    def guests(self):
+        "The pages of the two networks"
+        frames = [f for f in self.page.frames if f.parent_frame and f.parent_frame.parent_frame is None]
+        return [FrameVisit(frame) for frame in frames]
+
+def show_pair(names, folder):
+    "A saved page of two small networks; a network is its name and its size"
+    networks, bundles = zip(*[small(*name) for name in names], strict=True)
+    page = folder/"pair.html"
+    page.write_text(make_comparison(list(bundles), read_engine(), [None, None]), encoding="utf8")
+    return networks, page
+
+def press_in(visit, key):
+    "Press a key while nothing has the focus"
+    visit.page.evaluate("document.activeElement.blur()")
+    visit.page.keyboard.press(key)
+
+def hidden_share(visit):
+    "Which part of the picture is hidden behind grey, as the network sees it: the middle of it, and how much"
+    numbers = visit.layers([])["numbers"].reshape(3, -1)
+    side = round(numbers.shape[1]**.5)
+    grey = np.isclose(numbers, 128 / 255).all(0).reshape(side, side)
+    return [float(places.mean() / side) for places in np.nonzero(grey)] + [grey.mean()]
+
+def test_two_networks(browser, engine, folder):
+    "Two networks on the same picture: layers as PyTorch has them, each with its own; a part that is hidden is so in both"
+    networks, page = show_pair((("petnet", 48), ("codelab", 64)), folder)
+    v = PairVisit(browser, page.as_uri())
+    guests = v.guests()
+    assert [guest.text("header") for guest in guests] == ["A\npetnet\nPython", "B\ncodelab\nPython"]
+    assert not v.page.locator("#together").is_visible()         # they have other layers
+    draw_pet("dog", 5, 96).save(folder/"both.png")
+    v.open_file(folder/"both.png")
+    for guest, network in zip(guests, networks, strict=True):
+        names = [row["name"] for row in guest.bundle()["layers"]]
+        found = guest.layers(names)
+        xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
+        same = as_batch(Image.open(folder/"both.png").resize((network.size, network.size)))
+        assert (xb - same).abs().mean() < .02
+        want = activations(network.module, xb, names)
+        for name in names: assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
+    # the answers of both, and what they come to
+    shown = [float(text.strip("%")) / 100 for text in v.page.locator(".bar output").all_inner_texts()]
+    likely = []
+    for guest, network in zip(guests, networks, strict=True):
+        z = torch.tensor(guest.layers([])["logits"])
+        z = torch.cat([torch.zeros(1), z]) if len(z) == 1 else z
+        likely += (z / network.temperature).softmax(0).tolist()
+    assert shown == pytest.approx(likely, abs=.00051)
+    answers = [("cat", "dog")[int(likely[i + 1] > likely[i])] for i in (0, 2)]
+    verdict = f"Both answer {answers[0]}." if answers[0] == answers[1] else f"A answers {answers[0]}, B answers {answers[1]}."
+    assert v.text("#verdict") == verdict and verdict in v.page.text_content("#spoken")
+    # a choice in one of them is none in the other
+    before = guests[0].text("#unit-name")
+    choose_unit(guests[1], "relu3", 5)
+    assert guests[1].text("#unit-name") == "relu3, unit 5" and guests[0].text("#unit-name") == before
+    # keys are for the one that was used last; c goes to the other
+    press_in(v, "ArrowRight")
+    assert guests[1].text("#unit-name") == "relu3, unit 6"
+    press_in(v, "c")
+    v.page.keyboard.press("ArrowRight")
+    assert guests[0].text("#unit-name") == before.replace("unit 0", "unit 1")
+    assert v.page.locator("iframe.active").get_attribute("title") == "A: petnet"
+    # hide a part in one of them
+    v.page.keyboard.press("h")
+    assert v.page.locator("#hiding").get_attribute("aria-pressed") == "true"
+    box = v.page.frame_locator("iframe >> nth=0").locator("#stage").bounding_box()
+    v.page.mouse.click(box["x"] + .25 * box["width"], box["y"] + .75 * box["height"])
+    v.settle()
+    for guest in guests: assert hidden_share(guest) == pytest.approx([.75, .25, 1 / 64], abs=.02)
+    v.page.locator("#hiding").click()
+    v.settle()
+    assert [hidden_share(guest)[2] < 1 / 640 for guest in guests] == [True, True]
+    # a unit that is switched off in one network leaves the other as it was
+    before = [guest.layers([])["logits"] for guest in guests]
+    choose_unit(guests[1], "relu3", 6)
+    guests[1].page.locator("#switch-off").click()
+    guests[1].settle()
+    after = [guest.layers([])["logits"] for guest in guests]
+    assert (before[0] == after[0]).all() and v.page.locator(".track b:visible").count() == 2
+    with v.page.expect_download() as saving: v.page.locator("#save").click()
+    saving.value.save_as(folder/"both screens.png")
+    assert Image.open(folder/"both screens.png").height > 1000          # two rows
+    v.close()
+
+def test_two_networks_with_the_same_layers(camera, engine, folder):
+    "One choice counts for both, unless the reader parts them; both compute the same frame of the webcam; a narrow screen"
+    networks, page = show_pair((("petnet", 48), ("petnet", 48, 4)), folder)
+    v = PairVisit(camera, page.as_uri())
+    first, second = v.guests()
+    choose_unit(first, "relu4", 9)
+    second.wait("document.getElementById('unit-name').textContent === 'relu4, unit 9'")
+    second.page.locator("#view").select_option("nothing")
+    first.wait("document.getElementById('view').value === 'nothing'")
+    v.page.locator("#same").uncheck()
+    choose_unit(second, "relu2", 3)
+    assert first.text("#unit-name") == "relu4, unit 9"
+    v.page.locator("#same").check()
+    first.wait("document.getElementById('unit-name').textContent === 'relu2, unit 3'")
+    press_in(v, "w")
+    v.wait("+document.documentElement.dataset.fps > 0")
+    counts = [int(guest.data("pictures")) for guest in (first, second)]
+    v.wait(f"+document.querySelector('iframe').contentDocument.documentElement.dataset.pictures > {counts[0]} + 10")
+    assert v.data("live") == "true" and "pictures/s" in v.text("#rate")
+    press_in(v, "Space")
+    v.settle()
+    frozen = [guest.layers([])["numbers"] for guest in (first, second)]
+    assert (frozen[0] == frozen[1]).all()
+    more = [int(guest.data("pictures")) - count for guest, count in zip((first, second), counts, strict=True)]
+    assert min(more) > 10 and abs(more[0] - more[1]) <= 2, more          # in step
+    v.page.locator("#drawings button").first.click()
+    v.wait_for_picture("drawn cat 1")
+    v.page.locator("[data-trait=turn]").fill("1")
+    v.wait_for_picture("drawn cat 1, head turn 1")
+    v.page.set_viewport_size(dict(width=390, height=850))
+    assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for guest in (first, second):
+        assert guest.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    tabs = v.page.locator("#tabs button")
+    assert tabs.all_inner_texts() == ["A petnet", "B petnet"]
+    for i in (1, 0):
+        tabs.nth(i).click()
+        seen = [frame.is_visible() for frame in v.page.locator("iframe").all()]
+        assert seen == [i == 0, i == 1]
+    v.page.keyboard.press("ArrowRight")                             # the tab has the focus
+    assert v.page.locator("iframe").nth(1).is_visible()
+    height = v.page.locator("iframe").nth(1).bounding_box()["height"]
+    assert abs(height - second.page.evaluate("document.body.scrollHeight")) < 8   # nothing scrolls inside
+    nameless = v.page.evaluate(_NAMELESS)
+    assert nameless == []
+    v.close()
+
+@contextmanager
+def served(page, backend):
+    "A server for the page, in this process"
+    with PageServer(page, backend.answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.address
+        server.shutdown()
+        thread.join()
+
+def test_two_networks_served(browser, engine, folder):
+    "Behind a served page: Python draws for both, and computes the one that the browser cannot"
+    network, bundle = small("codelab")
+    other, its = small("classic", 64)
+    by_python = replace(its, graph=b"", info=its.info | dict(in_python="the network is too large"))
+    backends = [Backend(n, b.info["layers"]) for n, b in ((network, bundle), (other, its))]
+    page = make_comparison([bundle, by_python], read_engine(), [None, None], "server")
+    with served(page, BackendPair(*backends)) as address:
+        v = PairVisit(browser, address)
+        guests = v.guests()
+        assert [guest.data("computer") for guest in guests] == ["browser", "python"]
+        assert "slower" in guests[1].text("#computer")
+        v.page.locator("[data-trait=light]").fill("80")
+        v.wait_for_picture("drawn cat 1, light from 80")
+        drawn = np.asarray(draw(replace(pet_spec(0, 2), light=80), 64).image)       # for the larger of the two
+        assert np.abs(pixels_of(guests[1]) - drawn).mean() < 1
+        for guest, n in zip(guests, (network, other), strict=True):
+            found = guest.layers(["relu1"])
+            xb = torch.tensor(found["numbers"]).view(1, 3, n.size, n.size)
+            assert np.abs(found["relu1"] - activations(n.module, xb, "relu1")["relu1"].numpy().ravel()).max() < 1e-4
+        v.close()
+
 BAD_NAME = "<img src=x onerror=alert(1)>.png"
 
 def test_files_dropped_and_pasted(visit, folder):
@@ -676,14 +889,14 @@ def test_save_and_python(visit, folder, monkeypatch):
     visit.press("p")
     assert "replace(pet_spec(0, seed=2), turn=1)" in visit.page.input_value("#code")
 
+_NAMELESS = """[...document.querySelectorAll("button, input, select, [role=meter], canvas[role], section, dialog, iframe")]
+    .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.title || e.querySelector("img[alt]")
+        || e.closest("label")?.textContent.trim()))
+    .map(e => e.outerHTML.slice(0, 90))"""
+
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
-    nameless = visit.page.evaluate("""[...document.querySelectorAll(
-            "button, input, [role=meter], canvas[role], section, dialog")]
-        .filter(e => !(
-            e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]")))
-        .map(e => e.outerHTML.slice(0, 90))""")
-    assert nameless == []
+    assert visit.page.evaluate(_NAMELESS) == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
 
 def same_drawing_by_python(visit):
@@ -697,33 +910,58 @@ def same_drawing_by_python(visit):
     drawn = np.asarray(draw(replace(pet_spec(3, 2), light=80, ears="pricked"), size).image)
     assert np.abs(pixels_of(visit) - drawn).mean() < 1              # two programs read the JPEG file
 
-def test_command_serves(engine, browser):
-    "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from catsdogs.cli import main; sys.exit(main())",
-        "toolbox",
-        "--no-open"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-        preexec_fn=heed)
+def test_command_serves(engine, browser, folder):
+    "`catsdogs toolbox` serves the page to those who have the token, to two tabs at once, and ends by Ctrl-C"
+    import catsdogs.toolbox.page as page
+    network = Toolbox(shipped_run()).network
+    bundle = page.make_bundle(network, None, None)
+    facts = page.unit_facts(network, bundle.info["layers"], None)
+    out, err = folder/"served.out", folder/"served.err"
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(["toolbox", "--no-open"], bundle, facts, str(out), str(err)))
+    process.start()
     try:
-        address = process.stdout.readline().split()[1]
+        end = time.monotonic() + 120
+        while not (out.exists() and out.read_text().endswith("\n")):
+            assert process.is_alive() and time.monotonic() < end, err.read_text()
+            time.sleep(.1)
+        address = out.read_text().split()[1]
         assert address.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(address.split("?")[0])
-        v = Visit(browser, address)
-        assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
-        same_drawing_by_python(v)
-        v.close()
-    finally: process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, "")
+        first, second = Visit(browser, address), Visit(browser, address)
+        assert first.text("#title") == "petnet" and first.page.evaluate("crossOriginIsolated")
+        different_drawings_in_two_tabs(first, second)
+        same_drawing_by_python(first)
+        first.close()
+        os.kill(process.pid, signal.SIGINT)
+        process.join(30)
+        assert (process.exitcode, err.read_text()) == (0, "")
+        alive_without_its_server(second)
+    finally: process.kill()
+
+def different_drawings_in_two_tabs(*tabs):
+    "Each tab gets the drawings that it asked for, also if they ask at the same time"
+    values = [f"{-.9 + .2 * i:.1f}" for i in range(9)]
+    for tab in tabs: tab.page.locator("#drawings button").first.click()
+    for tab in tabs: tab.wait_for_picture("drawn cat 1")
+    for turn in values:
+        for tab, trait in zip(tabs, ("turn", "muzzle"), strict=True):
+            tab.page.locator(f"[data-trait={trait}]").fill(turn if trait == "turn" else str(abs(float(turn))))
+    changes, size = (dict(turn=.7), dict(muzzle=.7)), tabs[0].bundle()["size"]
+    for tab, change, name in zip(tabs, changes, ("head turn 0.7", "muzzle 0.7"), strict=True):
+        tab.wait_for_picture(f"drawn cat 1, {name}")
+        drawn = np.asarray(draw(replace(pet_spec(0, 2), **change), size).image)
+        assert np.abs(pixels_of(tab) - drawn).mean() < 1
+
+def alive_without_its_server(visit):
+    "A page whose command has ended goes on computing, and says what it cannot do any more"
+    visit.page.locator("[data-trait=turn]").fill("0.1")
+    visit.wait("document.getElementById('message').textContent.includes('has ended; start it again')")
+    visit.page.locator("#drawings button").nth(1).click()
+    visit.wait_for_picture("drawn dog 1")
+    assert visit.text("#message") == ""
+    visit.page.close()
 
 # what VS Code allows the frame in which it shows a notebook's outputs
 _LIKE_VS_CODE = (
@@ -752,7 +990,7 @@ window.endKernel = () => heard["comm_live_update"]();
 
 def test_where_the_browser_may_not_compute(browser, engine, folder):
     "In a frame that forbids workers, as VS Code's, Python computes: layers, changes, the way back; and it says so"
-    network, bundle = small("petnet")
+    network, bundle = small("codelab")
     backend, module = Backend(network, bundle.info["layers"]), _static("notebook.js")
     module = module.replace("export default", "const widget =")
     html = make_page(bundle, read_engine(), host="notebook")
@@ -789,10 +1027,15 @@ def test_where_the_browser_may_not_compute(browser, engine, folder):
     page.close()
 
 _CELLS = (
+    # as in `quick_export`
+    "from functools import cache\nfrom torch.onnx._internal.exporter._registration import ONNXRegistry\n"
+    "ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))\n"
     "from catsdogs.models.zoo import build_model\nimport catsdogs.toolbox.page as page\n"
-    "box = page.Toolbox(build_model('classic', 32), 32, ['cat', 'dog'])\nbox",
+    "box = page.Toolbox(build_model('classic', 32), size=32, classes=['cat', 'dog'])\nbox",
     # the same where the engine has not been fetched
-    "page.engine_is_there = lambda folder=None: False\nbox",
+    "there, page.engine_is_there = page.engine_is_there, lambda folder=None: False\nbox",
+    "page.engine_is_there = there\n"
+    "page.Toolbox(box.network.module, box.network.module, size=32, classes=['cat', 'dog'])",
     "import os\nos._exit(1)")
 
 def run_cell(page, number):
@@ -800,8 +1043,19 @@ def run_cell(page, number):
     page.locator(".jp-CodeCell .jp-InputArea-editor").nth(number).click()
     page.keyboard.press("Control+Enter")
 
+def new_frame(page, number):
+    "Run a cell, and wait for the page that it shows"
+    before = [frame for frame in page.frames if frame.parent_frame == page.main_frame]
+    run_cell(page, number)
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        frames = [f for f in page.frames if f.parent_frame == page.main_frame and f not in before]
+        if frames and frames[0].evaluate("document.documentElement.dataset.ready"): return frames[0]
+        page.wait_for_timeout(100)
+    raise AssertionError(f"cell {number} shows nothing")
+
 def test_in_jupyterlab(lab, browser, engine):
-    "In a notebook: by the browser; by the kernel where there is no engine; both when the kernel dies"
+    "In a notebook: by the browser; by the kernel where there is no engine; two networks; a kernel that dies and comes back"
     pytest.importorskip("anywidget")
     address, place = lab
     empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
@@ -814,30 +1068,35 @@ def test_in_jupyterlab(lab, browser, engine):
     page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)
     page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: errors.append(str(e)))
-    visits = []
-    for number, computer in enumerate(("browser", "python")):
-        run_cell(page, number)
-        page.locator("iframe[title=toolbox]").nth(number).wait_for(timeout=120_000)
-        frames = [frame for frame in page.frames if frame.parent_frame == page.main_frame]
-        v = FrameVisit(frames[number])
-        assert v.data("computer") == computer
-        visits.append(v)
-    by_browser, by_kernel = visits
+    by_browser, by_kernel = (FrameVisit(new_frame(page, number)) for number in (0, 1))
+    assert [v.data("computer") for v in (by_browser, by_kernel)] == ["browser", "python"]
     names = [row["name"] for row in by_browser.bundle()["layers"]]
     first, second = by_browser.layers(names), by_kernel.layers(names)
     for name in ("numbers", "logits", *names):
         assert np.abs(first[name] - second[name]).max() < 1e-4, name
+    pair = new_frame(page, 2)
+    guests = [FrameVisit(frame) for frame in pair.child_frames]
+    same = [guest.layers(["relu1"])["relu1"] for guest in guests]
+    assert (same[0] == same[1]).all() and (same[0] == first["relu1"]).all()
+    pair.locator("[data-trait=turn]").fill("1")                     # the kernel draws
+    for guest in guests: guest.wait("document.documentElement.dataset.settled === 'drawn cat 1, head turn 1'")
     # keys stay in the frame: in JupyterLab x would cut the cell
     by_browser.page.locator("#stage").focus()
     by_browser.press("x")
     by_browser.settle()
-    assert page.locator(".jp-CodeCell").count() == 3 and errors == []
-    run_cell(page, 2)
+    assert page.locator(".jp-CodeCell").count() == 4 and errors == []
+    run_cell(page, 3)
     page.locator(".jp-Dialog").wait_for(timeout=60_000)
     page.keyboard.press("Escape")
-    for v in visits: v.page.locator("#drawings button").nth(1).click()
+    for v in (by_browser, by_kernel): v.page.locator("#drawings button").nth(1).click()
     by_browser.wait_for_picture("drawn dog 1")
     # at once where JupyterLab tells, and after a few seconds where it does not
     by_kernel.wait(
         "['message', 'late'].some(id => document.getElementById(id).textContent.includes('ended'))")
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)         # JupyterLab has started another one
+    again = FrameVisit(new_frame(page, 0))
+    again.page.locator("#drawings button").nth(2).click()
+    again.wait_for_picture("drawn cat 2")
+    again.page.locator("[data-trait=turn]").fill("1")
+    again.wait_for_picture("drawn cat 2, head turn 1")              # drawn by the new kernel
     page.close()

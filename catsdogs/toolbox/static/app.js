@@ -107,8 +107,8 @@ async function goBack(numbers) {
 async function askSteps(numbers) {
   if (!part("apart").open || !canTakeApart()) return;
   const name = state.layer;
-  const { steps, input } = await work.network.apart(numbers, name);
-  work.apart = { name, numbers, steps, input };
+  const { steps, inputs } = await work.network.apart(numbers, name);
+  work.apart = { name, numbers, steps, inputs };
 }
 
 // Python is not asked for steps, and the steps in the graph are those of the network as it is.
@@ -126,8 +126,9 @@ function showSteps() {
   const steps = chosenSteps();
   const isKnown = work.apart?.name === state.layer && work.apart.steps === null;
   part("apart-note").textContent = changes.count() ? "Not while units are changed."
-    : isKnown ? "Another kind of step makes these values, such as the sum of two branches." : "";
-  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image");
+    : isKnown ? "Another kind of step makes these values, such as a product of two branches." : "";
+  const onLayer = (name) => (layers.has(name) ? () => chooseLayer(name, state.place ?? chosenThing().place) : null);
+  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image", onLayer);
   else part("steps").replaceChildren();
 }
 

@@ -68,7 +68,7 @@ function settle(which, name) {
   if (places.some(({ settled }) => settled !== name)) return;
   const words = answers.map((answer, i) => `${LETTERS[i]} ${networks[i].title}: ${answer.words()}`);
   part("spoken").textContent = `${name}. ${words.join(". ")}. ${part("verdict").textContent}`;
-  document.documentElement.dataset.settled = name;
+  Object.assign(document.documentElement.dataset, { settled: name, ready: "true" });
 }
 
 /** A network has computed the newest picture; the slower of the two makes the rate. */
