@@ -94,6 +94,13 @@ const short = (number) => (Math.abs(number) < 0.0005 ? "0" : String(Number(numbe
 const plus = (number) => (number < 0 ? `− ${short(-number)}` : `+ ${short(number)}`);
 const channelTitle = (channel, isPicture) => (isPicture ? ["red", "green", "blue"][channel] : `channel ${channel}`);
 
+/** A number of a table whose largest is `most`, short enough for its cell. */
+function cellText(value, most) {
+  if (!Number.isFinite(value)) return "·";
+  const text = value.toFixed(most < 1 ? 2 : 1);
+  return Number(text) === 0 ? "0" : text;
+}
+
 /** Numbers as a small table, in colours: orange above 0 and blue below. What lies outside the picture is a dot. */
 function numberTable(values, columns, most) {
   const table = document.createElement("table");
@@ -101,9 +108,8 @@ function numberTable(values, columns, most) {
     const line = table.insertRow();
     for (const value of values.slice(at, at + columns)) {
       const cell = line.insertCell();
-      const text = !Number.isFinite(value) ? "·" : value.toFixed(1);
       const strength = Math.round((70 * Math.abs(value ?? 0)) / most);
-      cell.textContent = columns > 3 ? "" : text;
+      cell.textContent = columns > 3 ? "" : cellText(value, most);
       cell.title = !Number.isFinite(value) ? "outside: counts as 0" : short(value);
       cell.style.backgroundColor = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#d6604d"} ${strength}%, var(--panel))`;
     }
