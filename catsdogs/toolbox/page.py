@@ -201,7 +201,8 @@ def make_page(
     return _fill("page.html", dict(
         kind="", policy=html.escape(_policy([script], host)), style=_static("toolbox.css"),
         licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
-        input=_static("input.html"), assets="\n".join(assets), script=script))
+        input=_static("input.html"), python=_static("python.html"),
+        assets="\n".join(assets), script=script))
 
 
 # %% ../../nbs/library/toolbox/page.ipynb #d1a086a8
@@ -210,7 +211,7 @@ def _guest_page(bundle, facts, which):
     script = _script(_MODULES)
     assets = _network_assets(bundle, facts, which=which)
     return _fill("page.html", dict(
-        kind="guest", policy=html.escape(_policy([script], "none")), help="", input="", licence="",
+        kind="guest", policy=html.escape(_policy([script], "none")), help="", input="", python="", licence="",
         style=_static("toolbox.css") + _static("compare.css"),
         assets="\n".join([*assets, "<!--engine-->"]), script=script))
 
@@ -239,7 +240,8 @@ def make_comparison(
     return _fill("compare.html", dict(
         policy=html.escape(policy), style=_static("toolbox.css") + _static("compare.css"),
         licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
-        input=_static("input.html"), assets="\n".join(assets), script=script))
+        input=_static("input.html"), python=_static("python.html"),
+        assets="\n".join(assets), script=script))
 
 
 # %% ../../nbs/library/toolbox/page.ipynb #89f1b6ef

@@ -17,7 +17,7 @@ import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
 import { showApart, takeApart } from "./apart.js";
-import { copyText, drawScreen, pythonCode, saveCanvas } from "./share.js";
+import { drawScreen, pythonCode, saveCanvas, showCode, startCodeDialog } from "./share.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
 const info = readTable("bundle");
@@ -518,9 +518,8 @@ function pythonOfScreen() {
 
 function showPython() {
   if (!chosenThing()) chooseUnit(chosenUnit());
-  part("code").value = pythonOfScreen();
-  part("copied").textContent = "";
-  part("python").showModal();
+  if (around) around.showCode(pythonOfScreen());
+  else showCode(pythonOfScreen());
 }
 
 // ---- keys
@@ -585,8 +584,7 @@ function listen() {
   part("let-go").addEventListener("click", letGo);
   part("save").addEventListener("click", saveScreen);
   part("open-python").addEventListener("click", showPython);
-  part("close-python").addEventListener("click", () => part("python").close());
-  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
+  if (!around) startCodeDialog();
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
   part("strip").addEventListener("sight", () => !pictures.isLive() && work.network && newPicture());

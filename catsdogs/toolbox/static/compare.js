@@ -6,7 +6,7 @@ import { isForPage } from "./keys.js";
 import { makePictures } from "./pictures.js";
 import { makeRate } from "./rate.js";
 import { makeAnswer } from "./answer.js";
-import { drawScreen, saveCanvas } from "./share.js";
+import { drawScreen, saveCanvas, showCode, startCodeDialog } from "./share.js";
 
 const LETTERS = ["A", "B"];
 const { networks, host: kind, same } = readTable("comparison");
@@ -105,8 +105,9 @@ const isTogether = () => same && part("same").checked;
 function hearChoice(which, choice) {
   const [here, other] = [places[which], places[1 - which]];
   if (here.choice === choice) return;
+  const isFirst = here.choice === ""; // nobody has chosen it
   here.choice = choice;
-  if (!here.guest || !other.guest || other.leads) return;
+  if (isFirst || !other.guest || other.leads) return;
   activate(which);
   if (!isTogether()) return;
   here.leads = true; // what the other one chooses meanwhile, it chooses because of this
@@ -145,6 +146,7 @@ function placeFor(which) {
     hid: (rectangle) => places[1 - which].guest?.hide(rectangle),
     setHiding,
     save,
+    showCode,
     help: () => part("help").showModal(),
     other: goToOther,
   };
@@ -203,6 +205,7 @@ function listen() {
   });
   part("hiding").addEventListener("click", () => setHiding(part("hiding").getAttribute("aria-pressed") !== "true"));
   part("save").addEventListener("click", save);
+  startCodeDialog();
   part("open-help").addEventListener("click", () => part("help").showModal());
   part("close-help").addEventListener("click", () => part("help").close());
   part("same").addEventListener("change", () => {

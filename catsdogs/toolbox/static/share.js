@@ -1,4 +1,5 @@
 // What is on the screen as a picture, and the Python that makes the same map.
+import { part } from "./assets.js";
 
 const text = (value) => JSON.stringify(value); // a JSON text is a Python text, too
 
@@ -88,8 +89,21 @@ export function saveCanvas(canvas, name) {
   });
 }
 
+/** Show Python code in the page's dialog. */
+export function showCode(code) {
+  part("code").value = code;
+  part("copied").textContent = "";
+  part("python").showModal();
+}
+
+/** Make the buttons of that dialog work. */
+export function startCodeDialog() {
+  part("close-python").addEventListener("click", () => part("python").close());
+  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
+}
+
 /** Copy a text; where the clipboard is forbidden, select it in the field that shows it. */
-export async function copyText(field) {
+async function copyText(field) {
   field.select();
   try {
     await navigator.clipboard.writeText(field.value);
