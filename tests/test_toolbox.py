@@ -591,7 +591,7 @@ def hidden_share(visit):
     return [float(places.mean() / side) for places in np.nonzero(grey)] + [grey.mean()]
 
 def test_two_networks(browser, engine, folder):
-    "Two networks on the same picture: layers as PyTorch has them, each with its own; a part that is hidden is so in both"
+    "Two networks on the same picture: layers as PyTorch has them, each with its own; parts are hidden in both"
     networks, page = show_pair((("petnet", 48), ("classic", 64)), folder)
     v = PairVisit(browser, page.as_uri())
     guests = v.guests()
@@ -616,7 +616,8 @@ def test_two_networks(browser, engine, folder):
         likely += (z / network.temperature).softmax(0).tolist()
     assert shown == pytest.approx(likely, abs=.00051)
     answers = [("cat", "dog")[int(likely[i + 1] > likely[i])] for i in (0, 2)]
-    verdict = f"Both answer {answers[0]}." if answers[0] == answers[1] else f"A answers {answers[0]}, B answers {answers[1]}."
+    a, b = answers
+    verdict = f"Both answer {a}." if a == b else f"A answers {a}, B answers {b}."
     assert v.text("#verdict") == verdict and verdict in v.page.text_content("#spoken")
     # a choice in one of them is none in the other
     before = guests[0].text("#unit-name")
@@ -652,7 +653,7 @@ def test_two_networks(browser, engine, folder):
     v.close()
 
 def test_two_networks_with_the_same_layers(camera, engine, folder):
-    "One choice counts for both, unless the reader parts them; both compute the same frame of the webcam; a narrow screen"
+    "One choice counts for both, unless the reader parts them; the same frames of the webcam; a narrow screen"
     networks, page = show_pair((("petnet", 48), ("petnet", 48)), folder)
     v = PairVisit(camera, page.as_uri())
     first, second = v.guests()
@@ -889,7 +890,8 @@ def test_save_and_python(visit, folder, monkeypatch):
     visit.press("p")
     assert "replace(pet_spec(0, seed=2), turn=1)" in visit.page.input_value("#code")
 
-_NAMELESS = """[...document.querySelectorAll("button, input, select, [role=meter], canvas[role], section, dialog, iframe")]
+_NAMELESS = """[...document.querySelectorAll(
+        "button, input, select, [role=meter], canvas[role], section, dialog, iframe")]
     .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.title || e.querySelector("img[alt]")
         || e.closest("label")?.textContent.trim()))
     .map(e => e.outerHTML.slice(0, 90))"""
@@ -1057,7 +1059,7 @@ def new_frame(page, number):
     return frames[0]
 
 def test_in_jupyterlab(lab, browser, engine):
-    "In a notebook: by the browser; by the kernel where there is no engine; two networks; a kernel that dies and comes back"
+    "In a notebook: by the browser, by the kernel, two networks; a kernel that dies and comes back"
     pytest.importorskip("anywidget")
     address, place = lab
     empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
