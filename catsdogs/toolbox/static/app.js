@@ -615,6 +615,12 @@ async function layersNow(names) {
 /** What tests ask: the way back that is on the screen, and the choice that it was made for. */
 const shownWay = () => ({ numbers: work.numbers, logits: work.logits, back: chosenThing()?.back, place: chosenThing()?.place });
 
+/** What tests ask: the steps of some values of a unit, for the picture on the screen; null if they are of other kinds. */
+async function stepsAt(name, unit, places) {
+  const apart = await work.network.apart(work.numbers, name);
+  return apart.steps && places.map((place) => takeApart(apart, unit, place));
+}
+
 /** Say so where Python computes, which is slower. */
 function showWhereItComputes(reason) {
   part("computer").textContent = reason ? `Computed by ${host.name}, which is slower.` : "";
@@ -669,7 +675,7 @@ async function main() {
   say("");
   showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow, shownWay, chosenSteps };
+  window.toolbox = { state, layersNow, shownWay, chosenSteps, stepsAt };
   askKernels();
   newPicture();
 }
