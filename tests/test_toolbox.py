@@ -20,7 +20,7 @@ from catsdogs.toolbox.page import Toolbox
 from catsdogs.toolbox.units import drawn_pictures
 from serving import serve
 from visiting import (
-    choose_unit, NAMELESS, open_steps, pixels_of, same_changed_layers, same_layers, same_way_back, Visit, WAY)
+    choose_unit, NAMELESS, open_steps, pixels_of, same_changed_layers, same_layers, same_way_back, Visit)
 
 pytestmark = pytest.mark.usefixtures("quick_export")
 
@@ -253,7 +253,7 @@ def test_grad_cam(visit):
         assert visit.page.input_value("#view") == view
     visit.page.locator("#drawings button").nth(1).click()
     visit.wait_for_picture("drawn dog 1")
-    found = visit.page.evaluate(WAY)
+    found, _ = visit.way()
     xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
     with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
     evidence = (
@@ -266,7 +266,7 @@ def test_grad_cam(visit):
         .detach()
         .flatten()
         .numpy())
-    assert want.any() and np.abs(np.array(found["back"]) - want).max() < 1e-4
+    assert want.any() and np.abs(found["back"] - want).max() < 1e-4
     answered = network.classes[
         int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
     assert answered in visit.text("#view-note") and layer in visit.text("#view-note")

@@ -8,6 +8,10 @@ from PIL import Image
 from catsdogs.interpret.attribution import attribute
 from catsdogs.models.hooks import Unit, activations, as_batch, list_layers
 
+def _numbers(texts):
+    "Numbers as the page sends them → arrays by name"
+    return {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in texts.items()}
+
 class Visit:
     "One visit to a page: what the browser asked for, and what went wrong"
     def __init__(self, browser, address, **options):
@@ -55,9 +59,12 @@ class Visit:
 
     def layers(self, names):
         "The picture's numbers, the logits and layers, as the browser computes them"
-        found = self.page.evaluate(_LAYERS, names)
-        return {
-            name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in found.items()}
+        return _numbers(self.page.evaluate(_LAYERS, names))
+
+    def way(self):
+        "The way back that is on the screen, with the picture that it belongs to, and the place where it begins"
+        found, place = self.page.evaluate(_WAY)
+        return _numbers(found), tuple(place)
 
     def close(self):
         "The visit must have gone without an error, and nothing was fetched from elsewhere"
@@ -74,18 +81,21 @@ class FrameVisit(Visit):
         self.page = frame                       # it can be asked like a page
         self.wait_until_ready()
 
-_LAYERS = """async names => {
-    const text = data => {
+# numbers on their way out of the page: as a list of numbers Playwright would take seconds for them
+_TEXT_OF = """const text = data => {
         const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
         let letters = "";
         for (let i = 0; i < bytes.length; i += 8192) letters += String.fromCharCode(...bytes.subarray(i, i + 8192));
         return btoa(letters);
-    };
+    };"""
+
+_LAYERS = """async names => {
+    %s
     const { numbers, logits, outputs } = await toolbox.layersNow(names);
     const found = { numbers: text(numbers), logits: text(logits) };
     for (const name of names) found[name] = text(outputs[name]);
     return found;
-}"""
+}""" % _TEXT_OF
 
 def same_layers(visit, network, path):
     "Open a picture in the page; every layer must equal PyTorch's"
@@ -169,21 +179,23 @@ def open_steps(visit):
     "Show the steps of values, if they are not shown"
     if visit.page.evaluate("!document.getElementById('apart').open"): visit.page.locator("#apart summary").click()
 
-WAY = """() => {
+_WAY = """() => {
+    %s
     const { numbers, logits, back, place } = toolbox.shownWay();
-    return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
-}"""
+    const found = { numbers: text(numbers), logits: text(logits), back: text(back) };
+    return [found, [place.row, place.column]];
+}""" % _TEXT_OF
 
 def same_way_back(visit, network, layer, unit, rule):
     "The way back from the strongest place of a unit must equal PyTorch's"
     choose_unit(visit, layer, unit)
     visit.page.locator("#view").select_option(rule)
     visit.settle()
-    found = visit.page.evaluate(WAY)
+    found, place = visit.way()
     xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
-    target = Unit(layer, unit, tuple(found["place"]))
+    target = Unit(layer, unit, place)
     want = attribute(network.module, xb, rule, target, colors="keep").flatten().numpy()
-    difference = np.abs(np.array(found["back"]) - want).max()
+    difference = np.abs(found["back"] - want).max()
     assert difference <= 1e-4 * max(1, np.abs(want).max()), layer
     silent = "silent" in visit.text("#view-note")
     assert silent == (not want.any()), layer
