@@ -1,5 +1,7 @@
 """Visits to the toolbox's page in a real browser, and what its numbers must be."""
 import base64, copy, json, os, time
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -7,6 +9,15 @@ from PIL import Image
 
 from catsdogs.interpret.attribution import attribute
 from catsdogs.models.hooks import Unit, activations, as_batch, list_layers
+from catsdogs.models.zoo import build_model
+from catsdogs.toolbox.bundle import make_bundle, read_network
+
+@cache
+def small(name, size=48):
+    "A network of the library for small pictures, and its bundle"
+    torch.manual_seed(3)
+    network = replace(read_network(build_model(name, size), size, ["cat", "dog"]), title=name)
+    return network, make_bundle(network, half=False)
 
 def _numbers(texts):
     "Numbers as the page sends them → arrays by name"
