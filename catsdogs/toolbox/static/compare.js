@@ -26,8 +26,17 @@ const pictures = makePictures({
   onLive: () => rate.reset(),
 });
 
+/** A frame of a video on a canvas. The video may go on to its next frame while one network takes it after the other. */
+function stillOf(video) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  return canvas;
+}
+
 /** Give a picture to both networks. */
-function give(what) {
+function give({ image, ...more }) {
+  const what = { image: more.isVideo ? stillOf(image) : image, ...more };
   delete document.documentElement.dataset.settled;
   for (const place of places) Object.assign(place, { settled: null, took: null });
   for (const { guest } of places) guest?.takeIn(what);
