@@ -2,10 +2,13 @@
 
 For each network: the page's size, seconds until it answers, pictures a second from a fake webcam of
 60 frames a second, the median latency from frame to picture, the share of it that is the network
-alone, the processor time that the browser spends on a picture, and how many processes wanted a core
-meanwhile. Needs Chromium and the toolbox's engine.
+alone, and the processor time that the browser spends on a picture; then the same with the way back
+to the pixels on the screen. Processor time and share hardly depend on what else the machine does,
+and so they are what to compare. Needs Chromium and the toolbox's engine.
+
+Writes benchmarks/results/toolbox.json.
 """
-import os, shutil, sys, tempfile, time
+import json, os, platform, shutil, sys, tempfile, time
 from pathlib import Path
 
 import psutil
@@ -18,43 +21,53 @@ from catsdogs.toolbox.page import Toolbox
 
 ARGUMENTS = [
     "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=60"]
+RESULTS = Path(__file__).resolve().parent/"results"/"toolbox.json"
+CLASSES = ["cat", "dog"]
 
 def networks():
     "Name and toolbox of each network"
     torch.manual_seed(0)
-    yield "petnet as it comes, 112", Toolbox(shipped_run())
-    yield "petnet, 128", Toolbox(build_model("petnet", 128), 128, ["cat", "dog"])
-    yield "codelab, 150", Toolbox(build_model("codelab", 150), 150, ["cat", "dog"])
+    yield "petnet as it comes", Toolbox(shipped_run())
+    yield "petnet, 128", Toolbox(build_model("petnet", 128), size=128, classes=CLASSES)
+    yield "codelab, 150", Toolbox(build_model("codelab", 150), size=150, classes=CLASSES)
 
 def processor_seconds():
     "What all processes below this one have used so far"
     return sum(sum(p.cpu_times()[:2]) for p in psutil.Process().children(recursive=True))
 
-def measure(browser, file, seconds):
-    "Open a page, run the webcam, return what it says of itself"
+def facts_of(page): return page.evaluate("({...document.documentElement.dataset})")
+
+def measure(page, seconds):
+    "What a page says of itself while the webcam runs, and what the browser spends on a picture"
+    page.wait_for_timeout(4000)                 # until the browser has made fast code of everything
+    before, used, start = facts_of(page), processor_seconds(), time.perf_counter()
+    page.wait_for_timeout(1000 * seconds)
+    after, used, passed = facts_of(page), processor_seconds() - used, time.perf_counter() - start
+    pictures = int(after["pictures"]) - int(before["pictures"])
+    latency, inference = float(after["latency"]), float(after["inference"])
+    return dict(
+        pictures_per_second=round(pictures / passed, 1), latency_ms=round(latency, 1),
+        network_ms=round(inference, 1), network_share=round(inference / latency, 2),
+        processor_ms_per_picture=round(1000 * used / max(pictures, 1), 1))
+
+def visit(browser, file, seconds):
+    "Open a page, run the webcam, with the layers alone and with the way back to the pixels"
     page = browser.new_page(viewport=dict(width=1280, height=800))
     start = time.perf_counter()
     page.goto(file.as_uri())
     page.wait_for_selector("html[data-settled]", state="attached", timeout=120_000)
     opened = time.perf_counter() - start
     page.keyboard.press("w")
-    page.wait_for_timeout(4000)                 # until the browser has made fast code of everything
-    before, used = page.evaluate("({...document.documentElement.dataset})"), processor_seconds()
-    page.wait_for_timeout(1000 * seconds)
-    after, used = (
-        page.evaluate("({...document.documentElement.dataset})"),
-        processor_seconds() - used)
+    layers = measure(page, seconds)
+    page.locator("#view").select_option("gradient")
+    back = measure(page, seconds)
     page.close()
-    pictures = int(after["pictures"]) - int(before["pictures"])
-    latency, inference = float(after["latency"]), float(after["inference"])
-    return (
-        f"opens in {opened:.1f} s, {pictures / seconds:.1f} pictures/s, latency {latency:.0f} ms, "
-        f"of it network {inference / latency:.0%}, "
-        f"processor {1000 * used / max(pictures, 1):.0f} ms a picture")
+    return dict(opens_in_seconds=round(opened, 1), layers=layers, way_back=back)
 
 def main():
-    "Print a line for each network"
+    "Measure each network, print a line for it, and write all into the results"
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    found = dict(machine=f"{platform.machine()}, {os.cpu_count()} cores", networks={})
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         program = (
             shutil.which("chromium")
@@ -63,9 +76,13 @@ def main():
         for name, box in networks():
             file = box.save(Path(folder)/"page.html")
             browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-            line = measure(browser, file, seconds)
+            found["browser"] = f"Chromium {browser.version}, headless"
+            result = dict(
+                size=box.network.size, page_megabytes=round(file.stat().st_size / 1e6, 2),
+                **visit(browser, file, seconds), load=round(os.getloadavg()[0], 1))
             browser.close()
-            busy = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-            print(f"{name:24} {file.stat().st_size / 1e6:5.1f} MB, {line} ({busy})", flush=True)
+            found["networks"][name] = result
+            print(f"{name}: {json.dumps(result)}", flush=True)
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
 
 if __name__ == "__main__": main()

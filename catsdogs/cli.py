@@ -897,6 +897,8 @@ def show(
 def toolbox(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
+    other: Optional[Path] = typer.Argument(
+        None, help="Another run folder, to be shown beside it on the same pictures."),
     save: Optional[Path] = typer.Option(
         None, help="Write one page that stays live, and serve nothing."),
     view: bool = typer.Option(
@@ -907,7 +909,7 @@ def toolbox(
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
-    box = Toolbox(run or shipped_run())
+    box = Toolbox(run or shipped_run(), other)
     if save:
         print(f"page: {box.save(save)}")
         return 0

@@ -55,6 +55,54 @@ def browser():
         yield b
         b.close()
 
+@pytest.fixture(scope="module")
+def engine():
+    "The program that runs networks in the browser; without it the test is skipped"
+    from catsdogs.toolbox.page import engine_is_there
+    if not engine_is_there(): pytest.skip("onnxruntime-web has not been fetched: make engine")
+
+@pytest.fixture(scope="module")
+def quick_export():
+    "PyTorch makes its table of ONNX's operators anew for each export, which takes seconds; here it is made once"
+    from functools import cache
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+    usual = ONNXRegistry.__dict__["from_torchlib"]
+    ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))
+    yield
+    ONNXRegistry.from_torchlib = usual
+
+@pytest.fixture(scope="module")
+def camera(folder, browser):
+    "Headless Chromium whose webcam shows a cat that moves from left to right"
+    frames = folder/"webcam.y4m"
+    write_video(frames)
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={frames}"]
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome"))
+    other = browser.browser_type.launch(executable_path=program, args=arguments)
+    yield other
+    other.close()
+
+def write_video(path, width=160, height=120, frames=30):
+    "An uncompressed video: grey ground, and on it a drawn cat that moves"
+    from PIL import Image
+    from catsdogs.drawing.dataset import draw_pet
+    cat = draw_pet("cat", 0, 96)
+    with open(path, "wb") as f:
+        f.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode())
+        for i in range(frames):
+            frame = Image.new("RGB", (width, height), "#808080")
+            frame.paste(cat, (2 * i, 12))
+            y, cb, cr = frame.convert("YCbCr").split()
+            small = [plane.resize((width // 2, height // 2)).tobytes() for plane in (cb, cr)]
+            f.write(b"FRAME\n" + y.tobytes() + b"".join(small))
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -1,10 +1,9 @@
-"""The toolbox in a real browser.
+"""The toolbox in a real browser, for the network that comes with the package.
 
 The saved page from file://, the served page, the webcam, keys, and the numbers of every layer.
 """
-import base64, copy, gzip, json, os, re, shutil, signal, subprocess, sys, time, urllib.error, urllib.request
+import copy, multiprocessing, os, re, signal, time, urllib.error, urllib.request
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -14,21 +13,16 @@ from PIL import Image
 from catsdogs.cli import main
 from catsdogs.drawing.dataset import draw_pet, pet_spec
 from catsdogs.drawing.scenes import draw
-from catsdogs.interpret.attribution import attribute
-from catsdogs.models.hooks import Unit, activations, as_batch, capture_outputs, list_layers
-from catsdogs.models.zoo import MODELS, build_model
+from catsdogs.models.hooks import activations, capture_outputs
 from catsdogs.runs.folder import shipped_run
 from catsdogs.runs.predict import Predictor
-from catsdogs.toolbox.backend import Backend
-from catsdogs.toolbox.bundle import make_bundle, read_network
-from catsdogs.toolbox.page import _static, engine_is_there, make_page, read_engine, Toolbox
+from catsdogs.toolbox.page import Toolbox
 from catsdogs.toolbox.units import drawn_pictures
-from conftest import root
+from serving import serve
+from visiting import (
+    choose_unit, NAMELESS, open_steps, pixels_of, same_changed_layers, same_layers, same_way_back, Visit)
 
-@pytest.fixture(scope="module")
-def engine():
-    "The program that runs networks in the browser; without it the test is skipped"
-    if not engine_is_there(): pytest.skip("onnxruntime-web has not been fetched: make engine")
+pytestmark = pytest.mark.usefixtures("quick_export")
 
 @pytest.fixture(scope="module")
 def saved(folder, engine):
@@ -37,129 +31,22 @@ def saved(folder, engine):
     return folder/"page.html"
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_export():
-    "PyTorch makes its table of ONNX's operators anew for each export, which takes seconds; here it is made once"
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-    usual = ONNXRegistry.__dict__["from_torchlib"]
-    ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))
+def known_networks():
+    "Each network is exported once, and its top images are looked for once; what was found is returned"
+    import catsdogs.toolbox.page as page
+    usual, found = (page.make_bundle, page.unit_facts), {}
+    def once(function, network, options):
+        weights = sum(float(p.sum()) for p in network.module.parameters())
+        key = function, weights, network.size, repr(options)
+        if key not in found: found[key] = function(network, *options)
+        return found[key]
+    def bundle_once(network, *options):
+        bundle = once(usual[0], network, options)
+        return replace(bundle, info=copy.deepcopy(bundle.info))
+    page.make_bundle = bundle_once
+    page.unit_facts = lambda network, rows, photos: once(usual[1], network, (rows, photos))
     yield
-    ONNXRegistry.from_torchlib = usual
-
-@cache
-def small(name):
-    "A network of the library for pictures of 48×48, and its bundle"
-    torch.manual_seed(3)
-    network = read_network(build_model(name, 48), 48, ["cat", "dog"])
-    return network, make_bundle(network, half=False)
-
-@pytest.fixture(scope="module")
-def camera(folder, browser):
-    "Headless Chromium whose webcam shows a cat that moves from left to right"
-    frames = folder/"webcam.y4m"
-    write_video(frames)
-    arguments = [
-        "--no-sandbox",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={frames}"]
-    program = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome"))
-    other = browser.browser_type.launch(executable_path=program, args=arguments)
-    yield other
-    other.close()
-
-def write_video(path, width=160, height=120, frames=30):
-    "An uncompressed video: grey ground, and on it a drawn cat that moves"
-    cat = draw_pet("cat", 0, 96)
-    with open(path, "wb") as f:
-        f.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\n".encode())
-        for i in range(frames):
-            frame = Image.new("RGB", (width, height), "#808080")
-            frame.paste(cat, (2 * i, 12))
-            y, cb, cr = frame.convert("YCbCr").split()
-            small = [plane.resize((width // 2, height // 2)).tobytes() for plane in (cb, cr)]
-            f.write(b"FRAME\n" + y.tobytes() + b"".join(small))
-
-class Visit:
-    "One visit to a page: what the browser asked for, and what went wrong"
-    def __init__(self, browser, address, **options):
-        self.page = browser.new_page(**(dict(viewport=dict(width=1280, height=800)) | options))
-        self.asked, self.errors = [], []
-        self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.on(
-            "console",
-            lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.goto(address)
-        self.wait_until_ready()
-
-    def wait_until_ready(self):
-        "Wait for the first picture"
-        self.page.wait_for_selector("html[data-ready=true]", state="attached", timeout=90_000)
-        self.settle()
-
-    def settle(self):
-        "Wait until the picture that stays has been computed"
-        self.page.wait_for_selector("html[data-settled]", state="attached", timeout=30_000)
-
-    def wait(self, expression, seconds=60):
-        "Ask until an expression is true; Playwright's own way is `eval`, which the page's policy forbids"
-        end = time.monotonic() + seconds
-        while not self.page.evaluate(expression):
-            assert time.monotonic() < end, expression
-            self.page.wait_for_timeout(50)
-
-    def wait_for_picture(self, name):
-        "Wait until the picture of this name has been computed"
-        self.wait(f"document.documentElement.dataset.settled === {json.dumps(name)}")
-
-    def data(self, name): return self.page.evaluate(f"document.documentElement.dataset[{name!r}]")
-    def bundle(self): return json.loads(self.page.text_content("#asset-bundle"))
-
-    def text(self, selector): return self.page.inner_text(selector)
-
-    def press(self, key): self.page.locator(":focus, body").last.press(key)
-
-    def open_file(self, path):
-        "Choose a file, and wait for its layers"
-        self.page.set_input_files("#file", path)
-        self.wait_for_picture(os.path.basename(path))
-
-    def layers(self, names):
-        "The picture's numbers, the logits and layers, as the browser computes them"
-        found = self.page.evaluate(_LAYERS, names)
-        return {
-            name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in found.items()}
-
-    def close(self):
-        "The visit must have gone without an error, and nothing was fetched from elsewhere"
-        assert self.errors == []
-        assert [
-            u
-            for u in self.asked
-            if not u.startswith(("file:", "data:", "blob:", "http://127.0.0.1:"))] == []
-        self.page.close()
-
-class FrameVisit(Visit):
-    "A visit to a page that a notebook shows in a frame"
-    def __init__(self, frame):
-        self.page = frame                       # it can be asked like a page
-        self.wait_until_ready()
-
-_LAYERS = """async names => {
-    const text = data => {
-        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-        let letters = "";
-        for (let i = 0; i < bytes.length; i += 8192) letters += String.fromCharCode(...bytes.subarray(i, i + 8192));
-        return btoa(letters);
-    };
-    const { numbers, logits, outputs } = await toolbox.layersNow(names);
-    const found = { numbers: text(numbers), logits: text(logits) };
-    for (const name of names) found[name] = text(outputs[name]);
-    return found;
-}"""
+    page.make_bundle, page.unit_facts = usual
 
 @pytest.fixture(scope="module")
 def opened(browser, saved):
@@ -202,84 +89,6 @@ def reset(visit):
     visit.page.locator("#drawings button").first.click()
     visit.wait_for_picture("drawn cat 1")
     visit.page.evaluate("document.activeElement.blur()")
-
-def same_layers(visit, network, path):
-    "Open a picture in the page; every layer must equal PyTorch's"
-    visit.open_file(path)
-    pixels = as_batch(Image.open(path))
-    names = [row["name"] for row in visit.bundle()["layers"]]
-    found = visit.layers(names)
-    assert np.abs(found["numbers"] - pixels.numpy().ravel()).max() < 1e-6
-    xb = _normalized(network, pixels)
-    want = activations(network.module, xb, names)
-    with torch.no_grad(): want["logits"] = network.module(xb)
-    for name in ("logits", *names):
-        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
-    main = [row["name"] for row in visit.bundle()["layers"] if row["main"]]
-    assert 0 < len(main) < len(names)
-    # by the faster graph, which returns no other layers
-    found = visit.layers(main)
-    for name in ("logits", *main):
-        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
-    return len(names)
-
-def choose_unit(visit, layer, unit):
-    "Show a layer and choose a unit of it"
-    visit.page.locator(f"[data-layer={layer}]").click()
-    visit.page.locator(".units button").nth(unit).click()
-    visit.settle()
-
-def times(unit, strength):
-    "A hook that makes a unit answer more or less strongly"
-    def change(module, args, out):
-        out = out.clone()
-        out[:, unit] *= strength
-        return out
-    return change
-
-def same_changed_layers(visit, network):
-    "One unit is switched off, another is doubled, a number of a kernel is changed: every layer must equal PyTorch's"
-    rows = [row for row in visit.bundle()["layers"] if row["leads_on"] and row["main"]]
-    first, last = rows[0]["name"], rows[-1]["name"]
-    choose_unit(visit, last, 0)
-    before = visit.layers([])
-    visit.press("0")
-    assert visit.page.locator("#switch-off").get_attribute("aria-pressed") == "true"
-    module = copy.deepcopy(network.module)
-    by_name = list_layers(module)
-    by_name[last].register_forward_hook(times(0, 0.))
-    choose_unit(visit, first, 1)
-    visit.page.locator("#strength").fill("2")
-    by_name[first].register_forward_hook(times(1, 2.))
-    kernels = next((m for m in by_name.values() if isinstance(m, torch.nn.Conv2d)), None)
-    visit.page.wait_for_timeout(200)                      # the kernels are asked for
-    has_kernel = visit.page.locator("#kernel").is_visible()
-    if has_kernel:
-        visit.page.locator("#kernel input").nth(1).fill("0.75")
-        visit.page.locator("#kernel input").nth(1).blur()
-        with torch.no_grad(): kernels.weight[1, 0, 0, 1] = .75
-    visit.settle()
-    count = 2 + has_kernel
-    assert visit.text("#changes-text").startswith(f"{count} changes")
-    names = [row["name"] for row in visit.bundle()["layers"]]
-    found = visit.layers(names)
-    xb = _normalized(network, torch.tensor(found["numbers"]).view(1, 3, network.size, network.size))
-    want = activations(module, xb, names)
-    with torch.no_grad(): want["logits"] = module(xb)
-    for name in ("logits", *names):
-        assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
-    assert (found["logits"] != before["logits"]).any()
-    visit.press("Escape")
-    visit.press("r")
-    visit.settle()
-    assert np.abs(visit.layers([])["logits"] - before["logits"]).max() < 1e-6
-    assert not visit.page.locator("#changes").is_visible()
-    return has_kernel
-
-def _normalized(network, pixels):
-    "Pixels from 0 to 1 as the network was trained on them"
-    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (network.mean, network.std))
-    return (pixels - mean) / std
 
 def test_changes(visit):
     "Units and kernels of the shipped network: layers as PyTorch has them, marks of the answer before, no way back"
@@ -325,17 +134,6 @@ def test_layers_of_the_shipped_network(visit, folder):
     shown = [float(t.strip("%")) / 100 for t in visit.page.locator(".bar output").all_inner_texts()]
     assert np.abs(np.array(shown) - likely.numpy()).max() < .00051
     assert visit.text("#picture-name") == "a dog.png"
-
-@pytest.mark.parametrize("name", [*MODELS, "timm:resnet10t", "timm:mobilenetv3_small_050"])
-def test_layers_of_every_model(name, browser, engine, folder):
-    network, bundle = small(name)
-    page = folder/f"{name.replace(':', ' ')}.html"
-    page.write_text(make_page(bundle, read_engine()), encoding="utf8")
-    draw_pet("cat", 4, 48).save(folder/"small.png")
-    v = Visit(browser, page.as_uri())
-    same_layers(v, network, folder/"small.png")
-    same_changed_layers(v, network)
-    v.close()
 
 def test_keys(visit):
     "Arrows, page up and down, Escape, question mark; the unit stays while the layer changes"
@@ -437,25 +235,6 @@ def test_top_images_and_part(visit):
     # the sheet is a JPEG
     assert float(visit.text("#value")) == pytest.approx(values[0].item(), rel=.1)
 
-_WAY = """() => {
-    const { numbers, logits, back, place } = toolbox.shownWay();
-    return { numbers: [...numbers], logits: [...logits], back: [...back], place: [place.row, place.column] };
-}"""
-
-def same_way_back(visit, network, layer, unit, rule):
-    "The way back from the strongest place of a unit must equal PyTorch's"
-    choose_unit(visit, layer, unit)
-    visit.page.locator("#view").select_option(rule)
-    visit.settle()
-    found = visit.page.evaluate(_WAY)
-    xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size)
-    target = Unit(layer, unit, tuple(found["place"]))
-    want = attribute(network.module, xb, rule, target, colors="keep").flatten().numpy()
-    difference = np.abs(np.array(found["back"]) - want).max()
-    assert difference <= 1e-4 * max(1, np.abs(want).max()), layer
-    silent = "silent" in visit.text("#view-note")
-    assert silent == (not want.any()), layer
-
 @pytest.mark.parametrize("rule", ["gradient", "guided_backprop", "deconvolution"])
 def test_way_back_to_the_pixels(visit, rule):
     "The way back from the chosen place equals PyTorch's to 1e-4, for an early, a middle and a late layer"
@@ -474,7 +253,7 @@ def test_grad_cam(visit):
         assert visit.page.input_value("#view") == view
     visit.page.locator("#drawings button").nth(1).click()
     visit.wait_for_picture("drawn dog 1")
-    found = visit.page.evaluate(_WAY)
+    found, _ = visit.way()
     xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
     with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
     evidence = (
@@ -487,7 +266,7 @@ def test_grad_cam(visit):
         .detach()
         .flatten()
         .numpy())
-    assert want.any() and np.abs(np.array(found["back"]) - want).max() < 1e-4
+    assert want.any() and np.abs(found["back"] - want).max() < 1e-4
     answered = network.classes[
         int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
     assert answered in visit.text("#view-note") and layer in visit.text("#view-note")
@@ -588,11 +367,6 @@ def test_dark_and_narrow(visit, width, scheme):
     ground = [int(n) for n in re.findall(r"\d+", color)]
     assert max(ground) < 60 if scheme == "dark" else min(ground) > 200
 
-def pixels_of(visit):
-    "The picture on the screen as the network sees it: size×size×3, 0 to 255"
-    size = visit.bundle()["size"]
-    return 255 * visit.layers([])["numbers"].reshape(3, size, size).transpose(1, 2, 0)
-
 def test_sliders_of_a_drawing(visit):
     "A recorded slider shows the picture that Python draws at its value, and only that trait has moved"
     size, spec = visit.bundle()["size"], pet_spec(0, 2)
@@ -620,23 +394,20 @@ def test_value_step_by_step(visit):
     numbers = visit.layers([])["numbers"]
     xb = torch.tensor(numbers).view(1, 3, network.size, network.size)
     want = activations(network.module, xb, [row["name"] for row in rows])
-    visit.page.locator("#every").click()
-    visit.page.locator("#apart summary").click()
-    kinds, places = set(), [(0, 0), (1, 2), (-1, -1)]               # at the edges a window reaches beyond
+    kinds, corners = set(), [(0, 0), (1, 2), (-1, -1)]              # at the edges a window reaches beyond
     for row in rows:
         name, (units, height, width) = row["name"], row["shape"]
-        choose_unit(visit, name, units // 2)
-        for y, x in places:
-            place = dict(row=y % height, column=x % width)
-            visit.page.evaluate("place => (toolbox.state.place = place)", place)
-            steps = visit.page.evaluate("toolbox.chosenSteps()")
-            if not steps: continue
+        places = [dict(row=y % height, column=x % width) for y, x in corners]
+        found = visit.page.evaluate("asked => toolbox.stepsAt(...asked)", [name, units // 2, places])
+        for place, steps in zip(places, found or (), strict=False):
             kinds |= {steps["kind"], *[s["kind"].split(":")[0] for s in steps["after"]]}
             value = want[name][0, units // 2, place["row"], place["column"]].item()
             assert steps["value"] == pytest.approx(value, abs=1e-4), (name, place)
             if name == "relu1": assert len(steps["parts"]) == 3 and same_steps(steps, want, units // 2, place)
     assert {"Conv", "AveragePool", "ReLU", "batch norm"} <= kinds
     choose_unit(visit, "relu1", 1)
+    open_steps(visit)
+    visit.settle()
     assert "sum of all channels" in visit.text("#steps") and "blue" in visit.text("#steps")
     visit.page.locator("#switch-off").click()
     visit.settle()
@@ -678,12 +449,7 @@ def test_save_and_python(visit, folder, monkeypatch):
 
 def test_everything_has_a_name(visit):
     "What can be reached by keys has a name for screen readers"
-    nameless = visit.page.evaluate("""[...document.querySelectorAll(
-            "button, input, [role=meter], canvas[role], section, dialog")]
-        .filter(e => !(
-            e.getAttribute("aria-label") || e.textContent.trim() || e.querySelector("img[alt]")))
-        .map(e => e.outerHTML.slice(0, 90))""")
-    assert nameless == []
+    assert visit.page.evaluate(NAMELESS) == []
     assert "drawn cat 1: cat" in visit.page.text_content("#spoken")
 
 def same_drawing_by_python(visit):
@@ -697,147 +463,55 @@ def same_drawing_by_python(visit):
     drawn = np.asarray(draw(replace(pet_spec(3, 2), light=80, ears="pricked"), size).image)
     assert np.abs(pixels_of(visit) - drawn).mean() < 1              # two programs read the JPEG file
 
-def test_command_serves(engine, browser):
-    "`catsdogs toolbox` serves the page to those who have the token, and ends by Ctrl-C"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from catsdogs.cli import main; sys.exit(main())",
-        "toolbox",
-        "--no-open"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-        preexec_fn=heed)
+def test_command_serves(engine, browser, folder):
+    "`catsdogs toolbox` serves the page to those who have the token, to two tabs at once, and ends by Ctrl-C"
+    import catsdogs.toolbox.page as page
+    network = Toolbox(shipped_run()).network
+    bundle = page.make_bundle(network, None, None)
+    facts = page.unit_facts(network, bundle.info["layers"], None)
+    out, err = folder/"served.out", folder/"served.err"
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(["toolbox", "--no-open"], bundle, facts, str(out), str(err)))
+    process.start()
     try:
-        address = process.stdout.readline().split()[1]
+        end = time.monotonic() + 120
+        while not (out.exists() and out.read_text().endswith("\n")):
+            assert process.is_alive() and time.monotonic() < end, err.read_text()
+            time.sleep(.1)
+        address = out.read_text().split()[1]
         assert address.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(address.split("?")[0])
-        v = Visit(browser, address)
-        assert v.text("#title") == "petnet" and v.page.evaluate("crossOriginIsolated")
-        same_drawing_by_python(v)
-        v.close()
-    finally: process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, "")
+        first, second = Visit(browser, address), Visit(browser, address)
+        assert first.text("#title") == "petnet" and first.page.evaluate("crossOriginIsolated")
+        different_drawings_in_two_tabs(first, second)
+        same_drawing_by_python(first)
+        first.close()
+        os.kill(process.pid, signal.SIGINT)
+        process.join(30)
+        assert (process.exitcode, err.read_text()) == (0, "")
+        alive_without_its_server(second)
+    finally: process.kill()
 
-# what VS Code allows the frame in which it shows a notebook's outputs
-_LIKE_VS_CODE = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src https: http: data:; connect-src https:; child-src https: data: 'self'")
+def different_drawings_in_two_tabs(*tabs):
+    "Each tab gets the drawings that it asked for, also if they ask at the same time"
+    values = [f"{-.9 + .2 * i:.1f}" for i in range(9)]
+    for tab in tabs: tab.page.locator("#drawings button").first.click()
+    for tab in tabs: tab.wait_for_picture("drawn cat 1")
+    for turn in values:
+        for tab, trait in zip(tabs, ("turn", "muzzle"), strict=True):
+            tab.page.locator(f"[data-trait={trait}]").fill(turn if trait == "turn" else str(abs(float(turn))))
+    changes, size = (dict(turn=.7), dict(muzzle=.7)), tabs[0].bundle()["size"]
+    for tab, change, name in zip(tabs, changes, ("head turn 0.7", "muzzle 0.7"), strict=True):
+        tab.wait_for_picture(f"drawn cat 1, {name}")
+        drawn = np.asarray(draw(replace(pet_spec(0, 2), **change), size).image)
+        assert np.abs(pixels_of(tab) - drawn).mean() < 1
 
-# what anywidget gives to a module, as far as this one asks for it
-_MODEL = """
-const heard = {};
-const state = { page: Uint8Array.from(atob(PAGE), (c) => c.charCodeAt(0)), height: 780 };
-const model = {
-    get: (name) => state[name],
-    on: (name, callback) => (heard[name] = callback),
-    off: (name) => delete heard[name],
-    send: async (content, callbacks, buffers) => {
-        const asked = buffers.map((b) => btoa(Array.from(b, (c) => String.fromCharCode(c)).join("")));
-        const [reply, found] = await window.askPython(content, asked);
-        const bytes = found.map((b) => Uint8Array.from(atob(b), (c) => c.charCodeAt(0)));
-        heard["msg:custom"](reply, bytes.map((b) => new DataView(b.buffer)));
-    },
-};
-widget.render({ model, el: document.body });
-window.model = model;
-window.endKernel = () => heard["comm_live_update"]();
-"""
-
-def test_where_the_browser_may_not_compute(browser, engine, folder):
-    "In a frame that forbids workers, as VS Code's, Python computes: layers, changes, the way back; and it says so"
-    network, bundle = small("petnet")
-    backend, module = Backend(network, bundle.info["layers"]), _static("notebook.js")
-    module = module.replace("export default", "const widget =")
-    html = make_page(bundle, read_engine(), host="notebook")
-    data = base64.b64encode(gzip.compress(html.encode())).decode()
-    page = browser.new_page(viewport=dict(width=1280, height=800))
-    def answer(content, buffers):
-        text, found = backend.answer(content["text"], [base64.b64decode(b) for b in buffers])
-        return dict(view=content["view"], text=text), [base64.b64encode(b).decode() for b in found]
-    page.expose_function("askPython", answer)
-    script = f"{module}\n{_MODEL.replace('PAGE', json.dumps(data))}"
-    (folder/"notebook.html").write_text(
-        f'<meta http-equiv="Content-Security-Policy" content="{_LIKE_VS_CODE}">'
-        f'<body><script type="module">{script}</script>', encoding="utf8")
-    page.goto((folder/"notebook.html").as_uri())
-    page.wait_for_selector("iframe")
-    v = FrameVisit(page.frames[1])
-    assert v.data("computer") == "python" and "slower" in v.text("#computer")
-    draw_pet("cat", 4, 48).save(folder/"small.png")
-    same_layers(v, network, folder/"small.png")
-    same_changed_layers(v, network)
-    layer = [row["name"] for row in v.bundle()["layers"] if row["main"] and row["maps"]][2]
-    choose_unit(v, layer, 3)
-    same_way_back(v, network, layer, 3, "guided_backprop")
-    # an answer that never comes would hold the page up for ever
-    page.evaluate("model.send = () => {}")
-    v.page.locator("#drawings button").nth(2).click()
-    page.wait_for_timeout(300)
-    page.evaluate("endKernel()")
-    v.wait("document.getElementById('message').textContent")
-    assert "kernel has ended; run the cell again" in v.text("#message")
-    v.page.locator("#drawings button").nth(3).click()               # now it knows, and does not wait
-    v.wait("document.getElementById('picture-name').textContent === 'drawn dog 2'")
-    v.wait("document.getElementById('message').textContent.includes('kernel has ended')", seconds=3)
-    page.close()
-
-_CELLS = (
-    "from catsdogs.models.zoo import build_model\nimport catsdogs.toolbox.page as page\n"
-    "box = page.Toolbox(build_model('classic', 32), 32, ['cat', 'dog'])\nbox",
-    # the same where the engine has not been fetched
-    "page.engine_is_there = lambda folder=None: False\nbox",
-    "import os\nos._exit(1)")
-
-def run_cell(page, number):
-    "Run one cell of a notebook in JupyterLab"
-    page.locator(".jp-CodeCell .jp-InputArea-editor").nth(number).click()
-    page.keyboard.press("Control+Enter")
-
-def test_in_jupyterlab(lab, browser, engine):
-    "In a notebook: by the browser; by the kernel where there is no engine; both when the kernel dies"
-    pytest.importorskip("anywidget")
-    address, place = lab
-    empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
-    cells = [empty | dict(id=f"c{i}", source=source) for i, source in enumerate(_CELLS)]
-    kernel = dict(name="python3", display_name="Python 3", language="python")
-    (place/"toolbox.ipynb").write_text(json.dumps(dict(
-        cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
-    page, errors = browser.new_page(viewport=dict(width=1400, height=1000)), []
-    page.goto(f"{address}/lab/tree/toolbox.ipynb")
-    page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=90_000)
-    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda e: errors.append(str(e)))
-    visits = []
-    for number, computer in enumerate(("browser", "python")):
-        run_cell(page, number)
-        page.locator("iframe[title=toolbox]").nth(number).wait_for(timeout=120_000)
-        frames = [frame for frame in page.frames if frame.parent_frame == page.main_frame]
-        v = FrameVisit(frames[number])
-        assert v.data("computer") == computer
-        visits.append(v)
-    by_browser, by_kernel = visits
-    names = [row["name"] for row in by_browser.bundle()["layers"]]
-    first, second = by_browser.layers(names), by_kernel.layers(names)
-    for name in ("numbers", "logits", *names):
-        assert np.abs(first[name] - second[name]).max() < 1e-4, name
-    # keys stay in the frame: in JupyterLab x would cut the cell
-    by_browser.page.locator("#stage").focus()
-    by_browser.press("x")
-    by_browser.settle()
-    assert page.locator(".jp-CodeCell").count() == 3 and errors == []
-    run_cell(page, 2)
-    page.locator(".jp-Dialog").wait_for(timeout=60_000)
-    page.keyboard.press("Escape")
-    for v in visits: v.page.locator("#drawings button").nth(1).click()
-    by_browser.wait_for_picture("drawn dog 1")
-    # at once where JupyterLab tells, and after a few seconds where it does not
-    by_kernel.wait(
-        "['message', 'late'].some(id => document.getElementById(id).textContent.includes('ended'))")
-    page.close()
+def alive_without_its_server(visit):
+    "A page whose command has ended goes on computing, and says what it cannot do any more"
+    visit.page.locator("[data-trait=turn]").fill("0.1")
+    visit.wait("document.getElementById('message').textContent.includes('has ended; start it again')")
+    visit.page.locator("#drawings button").nth(1).click()
+    visit.wait_for_picture("drawn dog 1")
+    assert visit.text("#message") == ""
+    visit.page.close()

@@ -33,12 +33,14 @@ HEAVY = [
     "nbdev.test", "catsdogs.cli", "catsdogs.training.train", "catsdogs.demo",
     "catsdogs.study.effects", "catsdogs.toolbox.page", "matplotlib.pyplot", "captum.attr", "timm",
     "optuna", "pytest", "scipy.stats", "PIL.Image"]
-# pytest in three jobs, so that both cores have work to the end: (name, its files; all others)
+# pytest in five jobs, so that both cores have work to the end: (name, its files; all others)
 TESTS = ROOT/"tests"
 PYTEST = {
     "pytest: command line": [
         "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
     "pytest: toolbox": ["test_toolbox.py"],
+    "pytest: toolbox, networks": ["test_toolbox_networks.py"],
+    "pytest: toolbox, Python": ["test_toolbox_python.py"],
     "pytest: the rest": [],
 }
 IN_CHECK = {"test_benchmarks.py"}   # run by make check

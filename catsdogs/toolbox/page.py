@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['engine_is_there', 'read_engine', 'to_base85', 'two_piles', 'join_modules', 'example_pictures', 'example_strips',
-           'join_ways', 'make_page', 'Toolbox']
+           'join_ways', 'make_page', 'make_comparison', 'Toolbox']
 
 # %% ../../nbs/library/toolbox/page.ipynb #d3d2d1de
 import base64, gzip, hashlib, html, io, json, re
@@ -23,7 +23,7 @@ from ..drawing.scenes import draw
 from ..models.hooks import activations, as_batch
 from ..models.layers import Standardize
 from ..runs.folder import Run, shipped_run
-from .backend import Backend
+from .backend import Backend, BackendPair
 from .bundle import Bundle, layer_table, make_bundle, python_bundle, read_network
 from .knobs import EXAMPLES, knob_table, record_strips, traits_of
 from .units import run_pictures, unit_facts
@@ -70,8 +70,10 @@ def two_piles(
 
 # %% ../../nbs/library/toolbox/page.ipynb #69c76f02
 _MODULES = (
-    "assets", "host", "network", "color", "geometry", "draw", "input", "ways", "units", "changes",
-    "kernel", "apart", "knobs", "share", "strip", "grid", "stage", "rate", "answer", "app")
+    "assets", "host", "network", "color", "geometry", "draw", "input", "keys", "ways", "units", "changes",
+    "kernel", "apart", "knobs", "pictures", "share", "strip", "grid", "stage", "rate", "answer", "app")
+_COMPARISON = (
+    "assets", "host", "input", "keys", "knobs", "pictures", "share", "rate", "answer", "compare")
 _WORKER = ("onnx", "recipe", "engine")
 
 def _static(name): return (_room()/"static"/name).read_text(encoding="utf8")
@@ -86,12 +88,15 @@ def join_modules(
     return "\n".join(map(plain, sources))
 
 # %% ../../nbs/library/toolbox/page.ipynb #d3244c5b
-def _policy(script, host):
-    "What the browser may do for this page: run this script and workers that it makes, fetch nothing"
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def _digest(script):
+    "A script as a policy names it"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+def _policy(scripts, host):
+    "What the browser may do for this page: run these scripts and workers that they make, fetch nothing"
     return "; ".join((
         "default-src 'none'",
-        f"script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'",
+        f"script-src {' '.join(map(_digest, scripts))} blob: 'wasm-unsafe-eval'",
         "worker-src blob:",
         # the command that serves the page answers at the same address
         *(["connect-src 'self'"] if host == "server" else []),
@@ -147,6 +152,40 @@ def join_ways(
         at += len(way)
     return b"".join(ways.values()), table
 
+def _compressed(data): return gzip.compress(data, 9, mtime=0)
+
+def _fill(name, parts):
+    "A file of HTML with its parts filled in"
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _static(name))
+
+def _engine_assets(engine):
+    "The program that runs networks, and the worker in which it runs"
+    worker = join_modules([_static(f"{name}.js") for name in _WORKER])
+    return [
+        _bytes("engine", worker.encode()),
+        _bytes("script", _compressed(engine["script"])),
+        _bytes("wasm", engine["wasm"])]
+
+def _network_assets(bundle, facts, **more):
+    "A bundle, as a page carries it"
+    ways, table = join_ways(bundle.ways)
+    assets = [
+        _table("bundle", bundle.info | dict(ways=table) | more),
+        _bytes("units", _compressed(json.dumps(facts).encode()))]
+    if not bundle.graph: return assets
+    graph = _bytes("graph", _compressed(two_piles(bundle.graph)))
+    return [*assets, graph, _bytes("ways", _compressed(ways))]
+
+def _picture_assets(size, host):
+    "Drawings with their sliders; without Python some of these are recorded"
+    strips = example_strips(size) if host == "none" else {}
+    return [
+        _table("drawings", example_pictures(size)),
+        _table("knobs", knob_table()),
+        _bytes("strips", _compressed(json.dumps(strips).encode()))]
+
+def _script(modules): return join_modules([_static(f"{name}.js") for name in modules])
+
 def make_page(
     bundle:Bundle,                  # from `make_bundle` or `python_bundle`
     engine:dict[str, bytes]|None,   # from `read_engine`; None: Python has to compute
@@ -154,42 +193,72 @@ def make_page(
     host:str="none"                 # who answers when the page asks Python: none, server, notebook
 ) -> str: # HTML
     "A bundle, the program that runs it and the page's own code, as one page that fetches nothing"
-    script = join_modules([_static(f"{name}.js") for name in _MODULES])
-    worker = join_modules([_static(f"{name}.js") for name in _WORKER])
-    ways, table = join_ways(bundle.ways)
-    strips = example_strips(bundle.info["size"]) if host == "none" else {}
+    script = _script(_MODULES)
     assets = [
-        _table("bundle", bundle.info | dict(ways=table, host=host)),
-        _table("drawings", example_pictures(bundle.info["size"])),
-        _table("knobs", knob_table()),
-        _bytes("strips", _compressed(json.dumps(strips).encode())),
-        _bytes("units", _compressed(json.dumps(facts).encode()))]
-    if engine:
-        assets += [
-            _bytes("engine", worker.encode()),
-            _bytes("script", _compressed(engine["script"])),
-            _bytes("wasm", engine["wasm"]),
-            _bytes("graph", _compressed(two_piles(bundle.graph))),
-            _bytes("ways", _compressed(ways))]
-    parts = dict(
-        policy=html.escape(_policy(script, host)), style=_static("toolbox.css"),
-        licence=_static("LICENSE.onnxruntime-web"), assets="\n".join(assets), script=script)
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _static("page.html"))
+        *_network_assets(bundle, facts, host=host),
+        *_picture_assets(bundle.info["size"], host),
+        *(_engine_assets(engine) if engine and bundle.graph else [])]
+    return _fill("page.html", dict(
+        kind="", policy=html.escape(_policy([script], host)), style=_static("toolbox.css"),
+        licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
+        input=_static("input.html"), python=_static("python.html"),
+        assets="\n".join(assets), script=script))
 
-def _compressed(data): return gzip.compress(data, 9, mtime=0)
 
+# %% ../../nbs/library/toolbox/page.ipynb #d1a086a8
+def _guest_page(bundle, facts, which):
+    "The page of one of two networks, to stand in a frame; where the engine goes there is a mark"
+    script = _script(_MODULES)
+    assets = _network_assets(bundle, facts, which=which)
+    return _fill("page.html", dict(
+        kind="guest", policy=html.escape(_policy([script], "none")), help="", input="", python="", licence="",
+        style=_static("toolbox.css") + _static("compare.css"),
+        assets="\n".join([*assets, "<!--engine-->"]), script=script))
+
+def _layers_of(bundle):
+    "Names and numbers of units of the layers, which two networks may have in common"
+    return [(row["name"], row["shape"]) for row in bundle.info["layers"]]
+
+def make_comparison(
+    bundles:list[Bundle],           # two, from `make_bundle` or `python_bundle`
+    engine:dict[str, bytes]|None,   # from `read_engine`; None: Python has to compute
+    facts:list,                     # for each network, from `unit_facts`, or None
+    host:str="none"                 # who answers when the page asks Python: none, server, notebook
+) -> str: # HTML
+    "Two networks that get the same pictures, as one page that fetches nothing"
+    script = _script(_COMPARISON)
+    networks = [{key: bundle.info[key] for key in ("title", "classes")} for bundle in bundles]
+    table = dict(networks=networks, host=host, same=_layers_of(bundles[0]) == _layers_of(bundles[1]))
+    pages = [_guest_page(*network, which) for which, network in enumerate(zip(bundles, facts, strict=True))]
+    assets = [
+        _table("comparison", table),
+        *_picture_assets(max(bundle.info["size"] for bundle in bundles), host),
+        *(_bytes(f"page-{i}", _compressed(page.encode())) for i, page in enumerate(pages)),
+        *(_engine_assets(engine) if engine else [])]
+    # a frame obeys the policy of the page around it, too
+    policy = _policy([script, _script(_MODULES)], host)
+    return _fill("compare.html", dict(
+        policy=html.escape(policy), style=_static("toolbox.css") + _static("compare.css"),
+        licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
+        input=_static("input.html"), python=_static("python.html"),
+        assets="\n".join(assets), script=script))
+
+
+# %% ../../nbs/library/toolbox/page.ipynb #89f1b6ef
 class Toolbox:
     """A network with all its layers, to be looked into in a browser
 
     The last value of a notebook's cell shows itself there."""
     def __init__(self,
         source,             # a run folder, a `Predictor`, a fastai `Learner` or an `nn.Module`
+        other=None,         # another one, to be shown beside it; None: one network
         size:int|None=None, # side of the pictures, pixels; only for an `nn.Module`
         classes=None,       # their names; only for an `nn.Module`
         layers=None         # names as in `list_layers`; None: all that compute something
     ):
         self.source, self.network = source, read_network(source, size, classes)
         self.layers = layers
+        self.other = None if other is None else Toolbox(other, None, size, classes, layers)
 
     def _bundle(self, half, host):
         "The network for the browser, or a table of what Python will compute, if there is a host"
@@ -198,10 +267,11 @@ class Toolbox:
             bundle = make_bundle(self.network, self.layers, half)
             if half is None and len(bundle.graph) > _LARGE_GRAPH:
                 bundle = make_bundle(self.network, self.layers, True)
-            return bundle
         except CatsDogsError as e:
             if host == "none": raise
-            return python_bundle(self.network, self.layers, str(e))
+            bundle = python_bundle(self.network, self.layers, str(e))
+        bundle.info["python"] = self._in_python() | dict(examples=EXAMPLES)
+        return bundle
 
     def page(self,
         half:bool|None=None,    # weights as float16? None: if it changes nothing or helps a lot
@@ -212,14 +282,19 @@ class Toolbox:
 
         Without a host, raises `CatsDogsError` if the engine has not been fetched, or the network
         does not export. With one, Python then computes."""
-        bundle = self._bundle(half, host)
-        engine = read_engine() if bundle.graph else None
+        boxes = [self, self.other] if self.other else [self]
+        bundles = [box._bundle(half, host) for box in boxes]
+        facts = [box._facts(bundle, photos) for box, bundle in zip(boxes, bundles, strict=True)]
+        engine = read_engine() if any(bundle.graph for bundle in bundles) else None
+        if self.other: return make_comparison(_named_apart(boxes, bundles), engine, facts, host)
+        return make_page(bundles[0], engine, facts[0], host)
+
+    def _facts(self, bundle, photos):
+        "What is known of the units, from photos of the run, if they may be shown, or from drawings"
         run = self.source if isinstance(self.source, Run) else None
         if isinstance(self.source, (str, Path)): run = Run.open(self.source)
-        shown = run_pictures(run) if run and photos else None
-        facts = unit_facts(self.network, bundle.info["layers"], shown)
-        bundle.info["python"] = self._in_python() | dict(examples=EXAMPLES)
-        return make_page(bundle, engine, facts, host)
+        return unit_facts(
+            self.network, bundle.info["layers"], run_pictures(run) if run and photos else None)
 
     def maps(self,
         picture,    # a file, or a PIL image
@@ -244,9 +319,10 @@ class Toolbox:
         else: text = "learn" if hasattr(source, "dls") else type(source).__name__.lower()
         return dict(imports=[], toolbox=f"Toolbox({text})")
 
-    def backend(self) -> Backend:
+    def backend(self) -> Backend|BackendPair:
         "What answers the page when it asks Python"
-        return Backend(self.network, layer_table(self.network, self.layers))
+        backend = Backend(self.network, layer_table(self.network, self.layers))
+        return BackendPair(backend, self.other.backend()) if self.other else backend
 
     def save(self,
         path:str|Path,      # the file to write
@@ -265,5 +341,16 @@ class Toolbox:
     def _repr_mimebundle_(self, **options):
         "What a notebook shows"
         return self.widget()._repr_mimebundle_(**options)
+
+def _named_apart(boxes, bundles):
+    "Two runs whose folders have the same name are told apart by the folders around these"
+    a, b = (bundle.info for bundle in bundles)
+    folders = [Path(getattr(box.source, "path", box.source)) for box in boxes if _is_folder(box.source)]
+    if a["title"] == b["title"] and len(folders) == 2:
+        for info, folder in zip((a, b), folders, strict=True):
+            info["title"] = "/".join(folder.resolve().parts[-2:])
+    return bundles
+
+def _is_folder(source): return isinstance(source, (Run, str, Path))
 
 _LARGE_GRAPH = 2_800_000        # with this many bytes a page has about 8 MB

@@ -50,6 +50,8 @@ export function makeAnswer(holder, classes) {
       });
       drawMarks();
     },
+    /** The answer in words. */
+    words: () => rows.map(({ name, number }) => `${name.textContent} ${number.textContent}`).join(", "),
     /** Mark what the network answered before it was changed; null: no marks. */
     compare(before) {
       marked = before;

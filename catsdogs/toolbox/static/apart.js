@@ -1,4 +1,5 @@
-// One value of a unit taken apart: window × kernel, summed over the channels, the bias, and the steps that follow.
+// One value of a unit taken apart: window × kernel, summed over the channels, the bias, and the steps that follow. Where
+// two branches of the network meet: what comes from each of them, and their sum.
 
 const orElse = (numbers, fallback) => (numbers?.length ? numbers : fallback);
 
@@ -21,6 +22,8 @@ function readWindow({ data, dims }, channel, place, { kernel_shape, strides, pad
   }
   return values;
 }
+
+const STEP_NAMES = { Relu: "ReLU", BatchNormalization: "batch norm" };
 
 const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
 
@@ -57,10 +60,24 @@ function normFactors(step, unit) {
   return { factor, added: shift - mean * factor };
 }
 
-/** A value of `unit` at `place` from the steps that make it (`steps`) and what the first of them takes (`input`). */
-export function takeApart({ steps, input }, unit, place) {
+/** What the branches of a sum give for one place; a branch of one number for each unit gives it everywhere. */
+function addBranches(inputs, unit, place) {
+  const summands = inputs.map(({ name, after, data, dims: [, , height, width] }) => {
+    const at = height * width === 1 ? 0 : place.row * width + place.column;
+    return { name, after: after.map((kind) => STEP_NAMES[kind]), value: data[unit * height * width + at] };
+  });
+  return { summands, value: sumOf(summands.map(({ value }) => value)) };
+}
+
+function firstStep(step, inputs, unit, place) {
+  if (step.kind === "Add") return addBranches(inputs, unit, place);
+  return step.kind === "Conv" ? convolve(step, inputs[0], unit, place) : pool(step, inputs[0], unit, place);
+}
+
+/** A value of `unit` at `place` from the steps that make it (`steps`) and what the first of them takes (`inputs`). */
+export function takeApart({ steps, inputs }, unit, place) {
   const [first, ...others] = steps;
-  const start = first.kind === "Conv" ? convolve(first, input, unit, place) : pool(first, input, unit, place);
+  const start = firstStep(first, inputs, unit, place);
   let { value } = start;
   const after = others.map((step) => {
     if (step.kind === "Relu") return { kind: "ReLU", value: (value = Math.max(value, 0)) };
@@ -77,6 +94,13 @@ const short = (number) => (Math.abs(number) < 0.0005 ? "0" : String(Number(numbe
 const plus = (number) => (number < 0 ? `− ${short(-number)}` : `+ ${short(number)}`);
 const channelTitle = (channel, isPicture) => (isPicture ? ["red", "green", "blue"][channel] : `channel ${channel}`);
 
+/** A number of a table whose largest is `most`, short enough for its cell. */
+function cellText(value, most) {
+  if (!Number.isFinite(value)) return "·";
+  const text = value.toFixed(most < 1 ? 2 : 1);
+  return Number(text) === 0 ? "0" : text;
+}
+
 /** Numbers as a small table, in colours: orange above 0 and blue below. What lies outside the picture is a dot. */
 function numberTable(values, columns, most) {
   const table = document.createElement("table");
@@ -84,9 +108,8 @@ function numberTable(values, columns, most) {
     const line = table.insertRow();
     for (const value of values.slice(at, at + columns)) {
       const cell = line.insertCell();
-      const text = !Number.isFinite(value) ? "·" : value.toFixed(1);
       const strength = Math.round((70 * Math.abs(value ?? 0)) / most);
-      cell.textContent = columns > 3 ? "" : text;
+      cell.textContent = columns > 3 ? "" : cellText(value, most);
       cell.title = !Number.isFinite(value) ? "outside: counts as 0" : short(value);
       cell.style.backgroundColor = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#d6604d"} ${strength}%, var(--panel))`;
     }
@@ -96,12 +119,15 @@ function numberTable(values, columns, most) {
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value ?? 0)), 1e-6);
 
+/** A line of a text, or of texts and elements, and a number. */
 function addLine(holder, text, value) {
   const line = document.createElement("div");
+  const words = document.createElement("span");
   const number = document.createElement("output");
   line.className = "step";
   number.textContent = short(value);
-  line.append(text, number);
+  words.append(...[text].flat());
+  line.append(words, number);
   holder.append(line);
 }
 
@@ -123,10 +149,31 @@ function showConvolution(holder, { parts, sum, bias }, isPicture) {
   if (bias) addLine(holder, `bias ${plus(bias)}`, sum + bias);
 }
 
-/** Fill `holder` with the steps; `isPicture` says whether the first of them takes the picture itself. */
-export function showApart(holder, result, isPicture) {
+/** A name in a line of its own; a layer of the page can be gone to. */
+function branchName(name, onLayer) {
+  if (!onLayer(name)) return "another branch";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = name;
+  button.title = `go to layer ${name}, to see how this number is made`;
+  button.addEventListener("click", onLayer(name));
+  return button;
+}
+
+function showSum(holder, { summands }, onLayer) {
+  summands.forEach(({ name, after, value }, i) => {
+    const then = after.length ? `, then ${after.join(", ")}` : "";
+    addLine(holder, [i ? "plus " : "from ", branchName(name, onLayer), then], value);
+  });
+  addLine(holder, "sum of the two branches", sumOf(summands.map(({ value }) => value)));
+}
+
+/** Fill `holder` with the steps; `isPicture` says whether the first of them takes the picture itself, and `onLayer` gives
+ * for a name what leads to that layer, or null if the page does not show it. */
+export function showApart(holder, result, isPicture, onLayer) {
   holder.replaceChildren();
   if (result.kind === "Conv") showConvolution(holder, result, isPicture);
+  else if (result.kind === "Add") showSum(holder, result, onLayer);
   else {
     holder.append(numberTable(result.window, result.columns, largest(result.window)));
     addLine(holder, result.kind === "MaxPool" ? "the largest" : "their mean", result.pooled);

@@ -1,11 +1,13 @@
 // The page: what is chosen, what is computed for it, what is drawn.
-import { readTable, unpackTable } from "./assets.js";
+import { part, readTable } from "./assets.js";
 import { probabilities, startNetwork } from "./network.js";
 import { findHost } from "./host.js";
 import { unitRanges } from "./color.js";
 import { drawMap } from "./draw.js";
 import { seenRectangle, strongestPlace } from "./geometry.js";
-import { closeCamera, eachFrame, firstFile, fitPicture, mirrored, openCamera, openFile, readNumbers } from "./input.js";
+import { fitPicture, fromSource, mirrored, readNumbers, toSource } from "./input.js";
+import { ARROWS, isForPage } from "./keys.js";
+import { listenToFiles, makePictures } from "./pictures.js";
 import { makeStrip } from "./strip.js";
 import { makeGrid } from "./grid.js";
 import { makeStage } from "./stage.js";
@@ -15,30 +17,25 @@ import { makeTopImages, partText, readFacts } from "./units.js";
 import { makeChanges, strengthText } from "./changes.js";
 import { makeKernel } from "./kernel.js";
 import { showApart, takeApart } from "./apart.js";
-import { copyText, drawScreen, pythonCode, saveCanvas } from "./share.js";
-import { makeKnobs } from "./knobs.js";
+import { drawScreen, pythonCode, saveCanvas, showCode, startCodeDialog } from "./share.js";
 import { answeredClass, askWay, needsWay, possibleViews } from "./ways.js";
 
-const part = (id) => document.getElementById(id);
 const info = readTable("bundle");
-const drawings = readTable("drawings");
 const layers = new Map(info.layers.map((layer) => [layer.name, layer]));
 const size = info.size;
-const host = findHost(info.host, (isLate) => {
-  part("late").textContent = isLate ? `No answer from ${host.name} so far. It may be busy. If it has ended, start it again, and then the toolbox.` : "";
-});
+// The page around this one, where two networks are compared (compare.js); null where there is one network.
+const around = info.which === undefined ? null : parent.comparison.placeFor(info.which);
+const host = around ? around.host : findHost(info.host, (isLate) => (part("late").textContent = lateText(host, isLate)));
 
 // What the reader has chosen. `wanted` is the unit's number; a smaller layer shows its last unit instead.
 const state = { layer: null, wanted: 0, holding: true, place: null, perLayer: false, view: "map", every: false, hiding: false };
-// Where the picture comes from. `fresh` is when the newest picture came; 0 if it has been computed.
-const source = { live: false, frozen: false, fresh: 0, waiting: 0, name: "" };
+// The newest picture: when it came (`fresh`, 0 if it has been computed), and which part of it is in the square (`fitting`).
+const source = { fresh: 0, name: "", fitting: null };
 // What is computed: at most one picture at a time. Pictures that come meanwhile replace each other.
 // `back` is the newest way back, with the choice that it was made for, and `apart` the steps of the newest layer.
 const work = { network: null, busy: false, numbers: null, outputs: {}, logits: null, back: null, apart: null };
 // What is known of the units beside this picture; null until it has been unpacked.
 let facts = null;
-// The sliders of drawings; null until their strips have been unpacked.
-let knobs = null;
 
 // The newest picture before and after parts of it are hidden, what hides them, and the picture that the numbers on
 // the screen belong to.
@@ -49,9 +46,12 @@ const computed = Object.assign(document.createElement("canvas"), { width: size, 
 const strip = makeStrip(part("strip"), info.layers, chooseLayer);
 const grid = makeGrid(part("grid"), chooseUnit);
 const stage = makeStage(part("stage"), size, choosePoint);
-const topImages = makeTopImages(part("tops"), size, showPicture);
+const topImages = makeTopImages(part("tops"), size, (image, name) => pictures.show(image, name));
 const rate = makeRate(document.documentElement);
-const answer = makeAnswer(part("answer"), info.classes);
+const answer = around ? around.answer : makeAnswer(part("answer"), info.classes);
+const pictures = around
+  ? around.pictures
+  : makePictures({ host, give: takeIn, isBusy: () => work.busy, say, onLive: () => rate.reset() });
 const changes = makeChanges(layers);
 const kernelEditor = makeKernel(part("kernel"), setKernel);
 // Layer → the weight with its kernels; null where there is none.
@@ -82,12 +82,13 @@ async function compute() {
     await goBack(numbers);
     await askSteps(numbers);
     work.busy = false;
-    takeFrame();
+    rate.add(performance.now() - came, result.milliseconds);
+    around?.computed(performance.now() - came, result.milliseconds);
+    pictures.giveFrame();
     compute();
     draw();
-    rate.add(performance.now() - came, result.milliseconds);
     showRate();
-    if (!isLive() && !source.fresh && !work.busy) await settle(numbers, result.logits);
+    if (!pictures.isLive() && !source.fresh && !work.busy) await settle(numbers, result.logits);
   } catch (error) {
     work.busy = false;
     say(`The network could not be computed: ${error.message}`);
@@ -106,8 +107,8 @@ async function goBack(numbers) {
 async function askSteps(numbers) {
   if (!part("apart").open || !canTakeApart()) return;
   const name = state.layer;
-  const { steps, input } = await work.network.apart(numbers, name);
-  work.apart = { name, numbers, steps, input };
+  const { steps, inputs } = await work.network.apart(numbers, name);
+  work.apart = { name, numbers, steps, inputs };
 }
 
 // Python is not asked for steps, and the steps in the graph are those of the network as it is.
@@ -125,8 +126,9 @@ function showSteps() {
   const steps = chosenSteps();
   const isKnown = work.apart?.name === state.layer && work.apart.steps === null;
   part("apart-note").textContent = changes.count() ? "Not while units are changed."
-    : isKnown ? "Another kind of step makes these values, such as the sum of two branches." : "";
-  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image");
+    : isKnown ? "Another kind of step makes these values, such as a product of two branches." : "";
+  const onLayer = (name) => (layers.has(name) ? () => chooseLayer(name, state.place ?? chosenThing().place) : null);
+  if (steps) showApart(part("steps"), steps, work.apart.steps[0].inputs[0] === "image", onLayer);
   else part("steps").replaceChildren();
 }
 
@@ -168,16 +170,9 @@ async function wholeAnswer(numbers, logits, changed) {
 
 /** For screen readers: the answer to a picture that stays, as a sentence. */
 function tellAnswer() {
-  const bars = [...document.querySelectorAll("#answer .bar")];
-  const words = bars.map((bar) => `${bar.children[0].textContent} ${bar.children[2].textContent}`);
-  part("spoken").textContent = `${source.name}: ${words.join(", ")}`;
+  part("spoken").textContent = `${source.name}: ${answer.words()}`;
   document.documentElement.dataset.settled = source.name;
-}
-
-function newPicture() {
-  source.fresh = performance.now();
-  delete document.documentElement.dataset.settled;
-  compute();
+  around?.settled(source.name);
 }
 
 // ---- drawing
@@ -196,7 +191,22 @@ function chosenThing() {
   return { ...chosen, back: isCurrent ? work.back.data : null };
 }
 
+/** What the reader has chosen, as another network can follow it. */
+const choiceNow = () => JSON.stringify({ ...state, hiding: undefined });
+
+/** Choose what has been chosen in the other network. */
+function follow(choice) {
+  const isOther = choice.layer !== state.layer || choice.every !== state.every;
+  Object.assign(state, choice);
+  for (const name of ["perLayer", "every"]) part(name).setAttribute("aria-pressed", String(state[name]));
+  around.chosen(choiceNow());
+  if (isOther) return chooseLayer(choice.layer, choice.place);
+  grid.mark(state.holding ? chosenUnit() : -1);
+  update();
+}
+
 function draw() {
+  around?.chosen(choiceNow());
   const output = work.outputs[state.layer];
   strip.draw(work.outputs, state.perLayer);
   if (output) grid.draw(output, state.perLayer);
@@ -292,15 +302,15 @@ function viewNote(layer, view, back) {
 
 function showRate() {
   const { fps, latency } = document.documentElement.dataset;
-  part("rate").textContent = isLive() ? `${fps} pictures/s, ${latency} ms each` : `${latency} ms`;
+  part("rate").textContent = pictures.isLive() ? `${fps} pictures/s, ${latency} ms each` : `${latency} ms`;
 }
 
 // ---- choosing
 
-function chooseLayer(name) {
+function chooseLayer(name, place = null) {
   if (!layers.has(name)) return;
   state.layer = name;
-  state.place = null;
+  state.place = place;
   grid.show(chosenLayer());
   grid.mark(state.holding ? chosenUnit() : -1);
   showChanges();
@@ -415,12 +425,20 @@ function toggle(name) {
 
 // ---- pictures
 
-const isLive = () => source.live && !source.frozen;
-
-/** Fit an image into the network's square, and hide what is to be hidden. */
-function takePicture(image, method) {
-  fitPicture(whole, image, size, method);
+/** A picture comes in: fit it into the network's square, hide what is to be hidden, and compute it. */
+function takeIn({ image, name, isVideo, age }) {
+  const method = isVideo && info.method === "squash" ? "crop" : info.method;
+  source.fitting = fitPicture(whole, image, size, method);
+  source.name = name;
   hideParts();
+  if (!work.network) computed.getContext("2d").drawImage(picture, 0, 0);
+  newPicture(age);
+}
+
+function newPicture(age = 0) {
+  source.fresh = performance.now() - age;
+  delete document.documentElement.dataset.settled;
+  compute();
 }
 
 function hideParts() {
@@ -436,12 +454,18 @@ function hide({ x, y, width, height }) {
   context.fillStyle = "rgb(128 128 128)";
   context.fillRect(Math.round(x), Math.round(y), Math.round(width), Math.round(height));
   hideParts();
-  if (!isLive()) newPicture();
+  if (!pictures.isLive()) newPicture();
+}
+
+/** Hide a rectangle here, and in the other network's picture, if there is one. */
+function hideEverywhere(rectangle) {
+  hide(rectangle);
+  around?.hid(toSource(rectangle, source.fitting));
 }
 
 function hideAround(x, y) {
   const side = size / 8;
-  hide({ x: x - side / 2, y: y - side / 2, width: side, height: side });
+  hideEverywhere({ x: x - side / 2, y: y - side / 2, width: side, height: side });
 }
 
 /** Hide what the frame shows: what the chosen place of the unit sees. */
@@ -449,161 +473,53 @@ function hideSeen() {
   const chosen = chosenThing();
   if (!chosen) return;
   if (!state.hiding) toggleHiding();
-  hide(seenRectangle(chosen.layer, size, chosen.place));
+  hideEverywhere(seenRectangle(chosen.layer, size, chosen.place));
 }
 
 /** Start to hide parts, or show all of the picture again. */
-function toggleHiding() {
-  state.hiding = !state.hiding;
-  part("hiding").setAttribute("aria-pressed", String(state.hiding));
-  if (state.hiding) return;
+function setHiding(isOn) {
+  state.hiding = isOn;
+  part("hiding").setAttribute("aria-pressed", String(isOn));
+  if (isOn) return;
   cover.getContext("2d").clearRect(0, 0, size, size);
   hideParts();
-  if (!isLive()) newPicture();
+  if (!pictures.isLive()) newPicture();
 }
 
-function showPicture(image, name) {
-  knobs?.show(null);
-  putPicture(image, name);
-}
-
-function putPicture(image, name) {
-  stopCamera();
-  takePicture(image, info.method);
-  source.name = name;
-  part("picture-name").textContent = name;
-  if (!work.network) computed.getContext("2d").drawImage(picture, 0, 0);
-  say("");
-  newPicture();
-}
-
-async function showFile(file) {
-  if (!file) return;
-  try {
-    showPicture(await openFile(file), file.name || "from the clipboard");
-  } catch (error) {
-    say(error.message);
-  }
-}
-
-async function showDrawing(index) {
-  const { name, address, traits } = drawings[index];
-  const image = new Image();
-  image.src = address;
-  await image.decode();
-  source.drawing = index;
-  putPicture(image, name);
-  knobs?.show(index, traits);
-}
-
-/** A knob of the drawing has been moved; without a picture the drawing is as it was. */
-function showMoved(image, moved) {
-  if (!image) return showDrawing(source.drawing);
-  putPicture(image, `${drawings[source.drawing].name}, ${moved}`);
-}
-
-async function startKnobs() {
-  const strips = await unpackTable("strips");
-  knobs = makeKnobs(part("knobs"), { knobs: readTable("knobs"), host, strips, onPicture: showMoved, onError: say });
-}
-
-/** Take the webcam's newest frame, if there is one that has not been taken. */
-function takeFrame() {
-  if (!isLive() || !source.waiting) return;
-  source.fresh = source.waiting;
-  source.waiting = 0;
-  takePicture(part("video"), info.method === "squash" ? "crop" : info.method);
-}
-
-function onFrame() {
-  source.waiting = performance.now();
-  if (work.busy || !isLive()) return;
-  takeFrame();
-  compute();
-}
-
-async function startCamera() {
-  try {
-    await openCamera(part("video"));
-    knobs?.show(null);
-  } catch (error) {
-    return say(error.message);
-  }
-  Object.assign(source, { live: true, frozen: false, name: "webcam" });
-  part("picture-name").textContent = "webcam";
-  say("");
-  rate.reset();
-  showCamera();
-  eachFrame(part("video"), onFrame, () => !source.live);
-}
-
-function stopCamera() {
-  if (!source.live) return;
-  source.live = false;
-  closeCamera(part("video"));
-  rate.reset();
-  showCamera();
-}
-
-function showCamera() {
-  part("camera").setAttribute("aria-pressed", String(source.live));
-  part("freeze").disabled = !source.live;
-  part("freeze").setAttribute("aria-pressed", String(source.frozen));
-  document.documentElement.dataset.live = String(isLive());
-}
-
-function freeze() {
-  if (!source.live) return;
-  source.frozen = !source.frozen;
-  rate.reset();
-  showCamera();
-  if (source.frozen) newPicture();
-}
-
-function makeDrawings() {
-  drawings.forEach(({ name, address }, index) => {
-    const button = document.createElement("button");
-    const image = document.createElement("img");
-    button.type = "button";
-    button.title = name;
-    image.src = address;
-    image.alt = name;
-    button.append(image);
-    button.addEventListener("click", () => showDrawing(index));
-    part("drawings").append(button);
-  });
+function toggleHiding() {
+  if (around) around.setHiding(!state.hiding);
+  else setHiding(!state.hiding);
 }
 
 // ---- to take away
 
-/** Save what is on the screen: the picture, the layer, the unit, and the answer. */
-function saveScreen() {
-  const styles = getComputedStyle(document.body);
+/** What is on the screen: the picture, the layer, the unit, each with its title, and the answer below. */
+function screenRow() {
   const chosen = chosenThing();
   const grid = document.querySelector("#grid canvas");
-  const shown = [
+  const panels = [
     { title: source.name, canvas: part("stage"), width: 512, isSmooth: true },
     { title: `${info.title}: ${state.layer}`, canvas: grid, width: grid.width },
   ];
-  if (chosen) shown.push({ title: part("unit-name").textContent, canvas: part("map"), width: 320 });
-  const style = { ground: styles.backgroundColor, ink: styles.color };
-  saveCanvas(drawScreen(shown, part("spoken").textContent, style), `${info.title} ${state.layer}.png`);
+  if (chosen) panels.push({ title: part("unit-name").textContent, canvas: part("map"), width: 320 });
+  return { panels, caption: part("spoken").textContent };
+}
+
+function saveScreen() {
+  if (around) return around.save();
+  saveCanvas(drawScreen([screenRow()]), `${info.title} ${state.layer}.png`);
 }
 
 function pythonOfScreen() {
   const chosen = chosenThing();
-  if (!chosen) return "";
-  const moved = knobs.moved();
-  const drawing = moved && { animal: source.drawing, traits: moved };
   const isChanged = changes.count() > 0 || state.hiding;
-  return pythonCode(info, chosen, { name: source.name, live: source.live, drawing }, isChanged);
+  return chosen ? pythonCode(info, chosen, pictures.describe(), isChanged) : "";
 }
 
 function showPython() {
   if (!chosenThing()) chooseUnit(chosenUnit());
-  part("code").value = pythonOfScreen();
-  part("copied").textContent = "";
-  part("python").showModal();
+  if (around) around.showCode(pythonOfScreen());
+  else showCode(pythonOfScreen());
 }
 
 // ---- keys
@@ -611,9 +527,9 @@ function showPython() {
 const KEYS = {
   PageDown: () => stepLayer(1),
   PageUp: () => stepLayer(-1),
-  "?": () => part("help").showModal(),
-  w: () => (source.live ? stopCamera() : startCamera()),
-  " ": freeze,
+  "?": () => (around ? around.help() : part("help").showModal()),
+  w: pictures.camera,
+  " ": pictures.freeze,
   o: () => chooseView(state.view === "map" ? "nothing" : "map"),
   b: nextView,
   s: () => toggle("perLayer"),
@@ -622,32 +538,26 @@ const KEYS = {
   x: hideSeen,
   0: switchOff,
   r: undoChanges,
-  f: () => part("file").click(),
+  f: pictures.choose,
   d: saveScreen,
   p: showPython,
+  c: () => around?.other(),
   Escape: letGo,
 };
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Is a key meant for the setting that has the focus? */
-function belongsToSetting(key, focused) {
-  if (key === "Escape") return false;
-  if (focused.type === "range") return key in ARROWS || key.startsWith("Page");
-  return focused instanceof HTMLSelectElement || focused instanceof HTMLInputElement;
-}
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+/** Do what a key means; says whether it means something. */
+function heed(key) {
   const focused = document.activeElement;
-  if (event.key === " " && focused instanceof HTMLButtonElement) return;
-  if (belongsToSetting(event.key, focused)) return;
-  const arrow = ARROWS[event.key];
+  const arrow = ARROWS[key];
   if (arrow && part("strip").contains(focused)) stepLayer(arrow[0] + arrow[1]);
   else if (arrow && focused === part("stage")) movePlace(...arrow);
   else if (arrow) stepUnit(arrow[0] + arrow[1] * grid.columns());
-  else if (KEYS[event.key]) KEYS[event.key]();
-  else return;
-  event.preventDefault();
+  else KEYS[key]?.();
+  return Boolean(arrow || KEYS[key]);
+}
+
+function onKey(event) {
+  if (isForPage(event) && heed(event.key)) event.preventDefault();
 }
 
 /** Move the chosen place of the unit's map by one. */
@@ -664,19 +574,6 @@ function movePlace(columns, rows) {
 
 function listen() {
   document.addEventListener("keydown", onKey);
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    showFile(firstFile(event.dataTransfer));
-  });
-  document.addEventListener("paste", (event) => showFile(firstFile(event.clipboardData)));
-  part("file").addEventListener("change", (event) => {
-    showFile(event.target.files[0]);
-    event.target.value = "";
-  });
-  part("choose").addEventListener("click", () => part("file").click());
-  part("camera").addEventListener("click", KEYS.w);
-  part("freeze").addEventListener("click", freeze);
   for (const name of ["perLayer", "every"]) part(name).addEventListener("click", () => toggle(name));
   part("view").addEventListener("change", (event) => chooseView(event.target.value));
   part("hiding").addEventListener("click", toggleHiding);
@@ -687,11 +584,10 @@ function listen() {
   part("let-go").addEventListener("click", letGo);
   part("save").addEventListener("click", saveScreen);
   part("open-python").addEventListener("click", showPython);
-  part("close-python").addEventListener("click", () => part("python").close());
-  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
+  if (!around) startCodeDialog();
   part("open-help").addEventListener("click", KEYS["?"]);
   part("close-help").addEventListener("click", () => part("help").close());
-  part("strip").addEventListener("sight", () => !isLive() && work.network && newPicture());
+  part("strip").addEventListener("sight", () => !pictures.isLive() && work.network && newPicture());
   part("map-box").addEventListener("pointerdown", (event) => {
     const box = part("map-box").getBoundingClientRect();
     const [, height, width] = chosenLayer().shape;
@@ -719,6 +615,12 @@ async function layersNow(names) {
 /** What tests ask: the way back that is on the screen, and the choice that it was made for. */
 const shownWay = () => ({ numbers: work.numbers, logits: work.logits, back: chosenThing()?.back, place: chosenThing()?.place });
 
+/** What tests ask: the steps of some values of a unit, for the picture on the screen; null if they are of other kinds. */
+async function stepsAt(name, unit, places) {
+  const apart = await work.network.apart(work.numbers, name);
+  return apart.steps && places.map((place) => takeApart(apart, unit, place));
+}
+
 /** Say so where Python computes, which is slower. */
 function showWhereItComputes(reason) {
   part("computer").textContent = reason ? `Computed by ${host.name}, which is slower.` : "";
@@ -726,18 +628,42 @@ function showWhereItComputes(reason) {
   document.documentElement.dataset.computer = reason ? "python" : "browser";
 }
 
+function aboutNetwork() {
+  const thousands = info.n_weights.toLocaleString("en");
+  const rounded = info.half_cost ? `, which moves its logits by up to ${info.half_cost.toPrecision(2)}` : "";
+  return `${thousands} weights, kept as ${info.weights}${rounded}; pictures of ${size}×${size}.`;
+}
+
+/** What the page around this one may ask for. */
+const guest = {
+  takeIn,
+  follow,
+  heed,
+  screenRow,
+  setHiding,
+  hide: (rectangle) => source.fitting && hide(fromSource(rectangle, source.fitting)),
+  isBusy: () => work.busy && Boolean(work.network),
+};
+
+/** Get the first picture: from the controls of this page, or from the page around it. */
+async function startPictures() {
+  if (around) {
+    part("badge").textContent = around.letter;
+    listenToFiles(document, pictures.showFile);
+    return around.join(guest);
+  }
+  await pictures.start();
+  await pictures.showDrawing(0);
+}
+
 async function main() {
   part("title").textContent = info.title;
   document.title = `${info.title}: toolbox`;
-  const thousands = info.n_weights.toLocaleString("en");
-  const rounded = info.half_cost ? `, which moves its logits by up to ${info.half_cost.toPrecision(2)}` : "";
-  part("about-network").textContent = `${thousands} weights, kept as ${info.weights}${rounded}; pictures of ${size}×${size}.`;
-  makeDrawings();
-  await startKnobs();
+  part("about-network").textContent = aboutNetwork();
   const first = info.layers.filter((layer) => layer.main && layer.shape[1] > 1);
   chooseLayer((first[Math.floor(first.length / 3)] ?? info.layers[0]).name);
   listen();
-  await showDrawing(0);
+  await startPictures();
   facts = await readFacts();
   say("The network is being started.");
   try {
@@ -749,7 +675,7 @@ async function main() {
   say("");
   showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow, shownWay, chosenSteps };
+  window.toolbox = { state, layersNow, shownWay, chosenSteps, stepsAt };
   askKernels();
   newPicture();
 }

@@ -1,4 +1,6 @@
-// What comes along with the page: bytes as text in base 85, and tables as JSON.
+// What comes along with the page: its parts, bytes as text in base 85, and tables as JSON.
+
+export const part = (id) => document.getElementById(id);
 
 const ALPHABET =
   "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%:()*+-;,=.?@^_`{|}~";
@@ -40,8 +42,11 @@ export function readTable(name) {
   return JSON.parse(document.getElementById(`asset-${name}`).textContent);
 }
 
-/** The table that the page carries in compressed form. */
-export async function unpackTable(name) {
+/** The text that the page carries in compressed form. */
+export async function unpackText(name) {
   const stream = new Blob([readBytes(name)]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).json();
+  return new Response(stream).text();
 }
+
+/** The table that the page carries in compressed form. */
+export const unpackTable = async (name) => JSON.parse(await unpackText(name));

@@ -2,7 +2,8 @@
 // Messages in:  start {script, wasm, graph, ways, table, names}, the first four as compressed bytes;
 //               run {id, image, size, names, changes}: some layers of the network as the reader has changed it;
 //               kernels {id, name}: the kernels of a layer's units;
-//               apart {id, image, size, name}: the steps that make a layer's values, and what the first of them takes;
+//               apart {id, image, size, name}: the steps that make a layer's values, and what the first of them takes:
+//               two branches where they are added, and one tensor elsewhere;
 //               back {id, image, size, start, seed, rule, outputs}: the way back from a layer
 // Messages out: ready; failed {id, message}; result {id, logits, outputs, milliseconds}
 //
@@ -10,7 +11,7 @@
 // slower. So there are several: one that returns the layers named at the start, one that returns every layer, each of
 // the two again for every choice of layers and weights that are changed, and one for each way back that somebody asks for.
 import { changeInput, findKernels, selectOutputs, withChanges } from "./onnx.js";
-import { findRecipe, withOutputs } from "./recipe.js";
+import { branchesOf, findRecipe, nearestOutput, outputNames, withOutputs } from "./recipe.js";
 
 let ort = null;
 let graphBytes = null;
@@ -19,6 +20,7 @@ let wayTable = {}; // layer → where its way back begins in `wayBytes`, and its
 let startNames = new Set();
 const sessions = new Map();
 const MOST_SESSIONS = 5;
+const UNCHANGED = { strengths: [], kernels: [] };
 
 /** What the way back does at a ReLU: the lowest gradient that may pass, and whether a closed ReLU lets it through. */
 const RULES = { gradient: [-3.4e38, 0], guided_backprop: [0, 0], deconvolution: [0, 1] };
@@ -89,7 +91,7 @@ async function start({ script, wasm, graph, ways, table, names }) {
   [graphBytes, wayBytes] = [fromTwoPiles(await unpack(graph)), await unpack(ways)];
   wayTable = table;
   startNames = new Set(["logits", ...names]);
-  await forwardSession(names, { strengths: [], kernels: [] });
+  await forwardSession(names, UNCHANGED);
   self.postMessage({ type: "ready" });
 }
 
@@ -125,13 +127,19 @@ function kernels({ id, name }) {
 async function apart({ id, image, size, name }) {
   const steps = findRecipe(graphBytes, name);
   if (!steps) return self.postMessage({ type: "result", id, steps });
-  const [from] = steps[0].inputs;
-  if (from === "image") return self.postMessage({ type: "result", id, steps, input: { data: image, dims: [1, 3, size, size] } });
-  const file = () => selectOutputs(withOutputs(graphBytes, [from]), new Uint8Array(), [from]);
-  const session = await sessionCalled(`input ${from}`, file);
-  const results = await session.run({ image: new ort.Tensor("float32", image, [1, 3, size, size]) });
-  const { data, dims } = results[from];
-  self.postMessage({ type: "result", id, steps, input: { data, dims } });
+  const names = branchesOf(steps[0]);
+  const known = outputNames(graphBytes);
+  const file = () => selectOutputs(withOutputs(graphBytes, names), new Uint8Array(), names);
+  const computed = names.filter((input) => input !== "image");
+  const isUsual = computed.every((input) => known.has(input));
+  const session = await (isUsual ? forwardSession(computed, UNCHANGED) : sessionCalled(`input ${names}`, file));
+  const picture = new ort.Tensor("float32", image, [1, 3, size, size]);
+  const results = computed.length ? await session.run({ image: picture }, computed) : {};
+  const inputs = names.map((input) => {
+    const { data, dims } = results[input] ?? picture;
+    return { ...nearestOutput(graphBytes, input, known), data, dims };
+  });
+  self.postMessage({ type: "result", id, steps, inputs });
 }
 
 const TASKS = { start, run, kernels, back, apart };

@@ -74,6 +74,11 @@ function kernelAsker() {
     });
 }
 
+/** What to say while Python is late. */
+export function lateText({ name }, isLate) {
+  return isLate ? `No answer from ${name} so far. It may be busy. If it has ended, start it again, and then the toolbox.` : "";
+}
+
 /** Python, to be asked by `ask(message)`; null for a page that has none. `onSilence` hears whether an answer is late. */
 export function findHost(kind, onSilence) {
   if (kind === "none") return null;

@@ -24,7 +24,8 @@ function whiteGround(picture, width, height) {
   return canvas;
 }
 
-/** Draw a picture into the square canvas that the network sees. */
+/** Draw a picture into the square canvas that the network sees. Returns the picture's size, the part of it that is
+ * shown (`from`), and where in the square it went (`to`). */
 export function fitPicture(canvas, picture, size, method) {
   const width = picture.videoWidth ?? picture.naturalWidth ?? picture.width;
   const height = picture.videoHeight ?? picture.naturalHeight ?? picture.height;
@@ -35,6 +36,29 @@ export function fitPicture(canvas, picture, size, method) {
   context.imageSmoothingQuality = "high";
   if (method === "pad") context.drawImage(whiteGround(picture, width, height), ...from, ...to);
   else context.drawImage(picture, ...from, ...to);
+  return { width, height, from, to };
+}
+
+/** A rectangle of the square, in parts of the picture's own width and height. */
+export function toSource({ x, y, width, height }, { from, to, ...whole }) {
+  const [across, down] = [from[2] / to[2] / whole.width, from[3] / to[3] / whole.height];
+  return {
+    x: from[0] / whole.width + (x - to[0]) * across,
+    y: from[1] / whole.height + (y - to[1]) * down,
+    width: width * across,
+    height: height * down,
+  };
+}
+
+/** The inverse of `toSource`. */
+export function fromSource({ x, y, width, height }, { from, to, ...whole }) {
+  const [across, down] = [(to[2] / from[2]) * whole.width, (to[3] / from[3]) * whole.height];
+  return {
+    x: to[0] + (x - from[0] / whole.width) * across,
+    y: to[1] + (y - from[1] / whole.height) * down,
+    width: width * across,
+    height: height * down,
+  };
 }
 
 /** The square canvas as 3×size×size numbers from 0 to 1. */

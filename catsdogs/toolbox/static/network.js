@@ -7,7 +7,7 @@ const networkThrough = (ask, size) => ({
   run: (image, names, changes = { strengths: [], kernels: [] }) => ask({ type: "run", image, size, names, changes }),
   /** The weight that holds the kernels of a layer's units: name, shape, numbers; null if there is none. */
   kernels: async (name) => (await ask({ type: "kernels", name })).weight,
-  /** The steps that make a layer's values (null if they are of other kinds), and what the first of them takes. */
+  /** The steps that make a layer's values (null if they are of other kinds), and what the first of them takes (`inputs`). */
   apart: (image, name) => ask({ type: "apart", image, size, name }),
   /** Go back from a layer (`start`): `seed` says how much of each of its numbers, `rule` what to do at a ReLU. */
   back: (image, start, seed, rule, outputs) => ask({ type: "back", image, size, start, seed, rule, outputs }),

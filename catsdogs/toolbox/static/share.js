@@ -1,4 +1,5 @@
 // What is on the screen as a picture, and the Python that makes the same map.
+import { part } from "./assets.js";
 
 const text = (value) => JSON.stringify(value); // a JSON text is a Python text, too
 
@@ -41,24 +42,38 @@ export function pythonCode(info, { layer, unit }, source, isChanged) {
 const GAP = 24;
 const LINE = 30;
 
-/** Canvases side by side, each under its title, as one canvas. `shown` is a list of {title, canvas, width}. */
-export function drawScreen(shown, answer, style) {
-  const height = (panel) => (panel.width * panel.canvas.height) / panel.canvas.width;
+const panelHeight = ({ width, canvas }) => (width * canvas.height) / canvas.width;
+const rowWidth = ({ panels }) => panels.reduce((sum, panel) => sum + panel.width + GAP, GAP);
+const rowHeight = ({ panels }) => Math.max(...panels.map(panelHeight)) + 2 * LINE + 2 * GAP;
+
+/** Draw panels side by side from `top` on, each under its title, and the caption below them. */
+function drawRow(context, { panels, caption }, top) {
+  let left = GAP;
+  for (const panel of panels) {
+    context.fillText(panel.title, left, top + LINE, panel.width);
+    context.imageSmoothingEnabled = panel.isSmooth ?? false;
+    context.drawImage(panel.canvas, left, top + LINE + GAP / 2, panel.width, panelHeight(panel));
+    left += panel.width + GAP;
+  }
+  context.fillText(caption, GAP, top + rowHeight({ panels }) - GAP);
+}
+
+/** Rows of canvases below each other, as one canvas in the page's colours. A row is {panels, caption}, and a panel
+ * {title, canvas, width}. */
+export function drawScreen(rows) {
   const whole = document.createElement("canvas");
-  whole.width = shown.reduce((sum, panel) => sum + panel.width + GAP, GAP);
-  whole.height = Math.max(...shown.map(height)) + 2 * LINE + 2 * GAP;
+  whole.width = Math.max(...rows.map(rowWidth));
+  whole.height = rows.reduce((sum, row) => sum + rowHeight(row), 0);
   const context = whole.getContext("2d");
-  context.fillStyle = style.ground;
+  const style = getComputedStyle(document.body);
+  context.fillStyle = style.backgroundColor;
   context.fillRect(0, 0, whole.width, whole.height);
   context.font = "18px system-ui, sans-serif";
-  context.fillStyle = style.ink;
-  context.fillText(answer, GAP, whole.height - GAP);
-  let left = GAP;
-  for (const panel of shown) {
-    context.fillText(panel.title, left, LINE, panel.width);
-    context.imageSmoothingEnabled = panel.isSmooth ?? false;
-    context.drawImage(panel.canvas, left, LINE + GAP / 2, panel.width, height(panel));
-    left += panel.width + GAP;
+  context.fillStyle = style.color;
+  let top = 0;
+  for (const row of rows) {
+    drawRow(context, row, top);
+    top += rowHeight(row);
   }
   return whole;
 }
@@ -74,8 +89,21 @@ export function saveCanvas(canvas, name) {
   });
 }
 
+/** Show Python code in the page's dialog. */
+export function showCode(code) {
+  part("code").value = code;
+  part("copied").textContent = "";
+  part("python").showModal();
+}
+
+/** Make the buttons of that dialog work. */
+export function startCodeDialog() {
+  part("close-python").addEventListener("click", () => part("python").close());
+  part("copy").addEventListener("click", async () => (part("copied").textContent = await copyText(part("code"))));
+}
+
 /** Copy a text; where the clipboard is forbidden, select it in the field that shows it. */
-export async function copyText(field) {
+async function copyText(field) {
   field.select();
   try {
     await navigator.clipboard.writeText(field.value);
