@@ -46,7 +46,9 @@ class _Command(TyperCommand):
             return 130
 
     def collect_usage_pieces(self, ctx):
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        # typer writes {PHOTOS...}... for what is called PHOTOS...
+        pieces = super().collect_usage_pieces(ctx)
+        return [p[1:].partition("}")[0] if p.startswith("{") else p for p in pieces]
 
     def format_options(self, ctx, formatter):
         groups = {}

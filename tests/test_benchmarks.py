@@ -6,6 +6,7 @@ import pytest
 from conftest import root
 
 NEEDS_KERAS = {"keras_codelab"}     # runs where TensorFlow is, in an environment of its own
+NEEDS_MORE = {"corruptions": "imagecorruptions"}    # a package that nothing else here needs
 SCRIPTS = sorted((root/"benchmarks").glob("*.py"))
 
 
@@ -29,6 +30,7 @@ def test_there_are_benchmarks():
 def test_benchmark_imports(path):
     if path.stem in NEEDS_KERAS:
         pytest.skip("Keras lives in an environment of its own")
+    if path.stem in NEEDS_MORE: pytest.importorskip(NEEDS_MORE[path.stem])
     assert import_script(path).__doc__, (
         "a benchmark says at its top what it measures and how it is called")
 
