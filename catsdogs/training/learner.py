@@ -37,8 +37,9 @@ from .callbacks import (
 from .callbacks import backbone_splitter, FreezeBatchNorm, SeedEpochs
 from .optimizers import OPTIMIZERS
 from .recipes import find_recipe, Recipe, recipe_policy
+from .class_weights import WeighClasses
 from .regularizers import (
-    insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels, WeighClasses)
+    insert_dropout, L1Proximal, L2Penalty, smooth_targets, SmoothLabels)
 
 # %% ../../nbs/library/training/learner.ipynb #b459f6bf
 class OneLogitLoss(BCEWithLogitsLossFlat):

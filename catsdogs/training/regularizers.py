@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['insert_dropout', 'penalized_weights', 'L2Penalty', 'soft_threshold', 'L1Proximal', 'sparsity', 'smooth_targets',
-           'SmoothLabels', 'balanced_weights', 'class_counts', 'WeighClasses', 'undecided_loss', 'OutlierExposure']
+           'SmoothLabels', 'undecided_loss', 'OutlierExposure']
 
 # %% ../../nbs/library/training/regularizers.ipynb #dbdc03fd
 import math
@@ -132,49 +132,6 @@ class SmoothLabels(Callback):
     def after_train(self):
         "No more"
         self.loss.label_smoothing = 0.
-
-# %% ../../nbs/library/training/regularizers.ipynb #b3970d2b
-def balanced_weights(
-    counts:list[int] # photos of each class
-) -> Tensor: # a weight for each class; 0 for one without photos
-    "Weights with which every class has the same share in a loss"
-    n = torch.tensor(counts, dtype=torch.float)
-    return torch.where(n > 0, n.sum() / ((n > 0).sum() * n.clamp(min=1)), 0.)
-
-def class_counts(
-    dls # fastai's DataLoaders, with one class for each picture
-) -> list[int]: # photos of each class to train with
-    "How often each class occurs in the training set; raises `CatsDogsError` if that cannot be known"
-    items, vocab = list(getattr(dls.train_ds, "items", ())), list(dls.vocab)
-    if items and all(hasattr(item, "label") for item in items):
-        numbers = [vocab.index(item.label) for item in items]
-    elif hasattr(dls.train_ds, "tls"): numbers = [int(y) for y in dls.train_ds.tls[-1]]
-    else: raise CatsDogsError("class weights: these loaders do not say how often each class occurs")
-    return [numbers.count(i) for i in range(len(vocab))]
-
-class WeighClasses(Callback):
-    """Weighs the classes in the training loss, so that each has the same share in it.
-
-    The validation loss stays without weights, so that runs can be compared.
-    """
-    def before_fit(self):
-        "Find the loss, before MixUp wraps it, and count the classes"
-        loss = self.learn.loss_func
-        # one logit has a loss of its own, `CrossEntropyLossFlat` holds that of PyTorch
-        self.place = loss if hasattr(loss, "class_weights") else getattr(loss, "func", None)
-        self.field = "class_weights" if hasattr(loss, "class_weights") else "weight"
-        if not hasattr(self.place, self.field):
-            raise CatsDogsError(
-                f"class weights: {type(loss).__name__} takes none; use the loss of `photo_learner`")
-        self.weights = balanced_weights(class_counts(self.dls)).to(self.dls.device)
-
-    def before_train(self):
-        "Weigh"
-        setattr(self.place, self.field, self.weights)
-
-    def after_train(self):
-        "No more"
-        setattr(self.place, self.field, None)
 
 # %% ../../nbs/library/training/regularizers.ipynb #0e0c5102
 def undecided_loss(
