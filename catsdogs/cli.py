@@ -892,7 +892,6 @@ def show(
         webbrowser.open(page.resolve().as_uri())
     return 0
 
-# %% ../nbs/library/app/cli.ipynb #7d1c3a52
 @_command(
     "look into a network live, in the browser",
     "catsdogs toolbox runs/codelab --save page.html")
@@ -939,7 +938,6 @@ def export(
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
     return 0
 
-# %% ../nbs/library/app/cli.ipynb #serve-cmd
 @_command("answer photos over HTTP", "catsdogs serve runs/codelab --port 8000")
 def serve(
     run: Optional[Path] = typer.Argument(

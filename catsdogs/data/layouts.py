@@ -174,7 +174,7 @@ def _parse_table(text, names):
     if not rows or len(rows[0]) < 2: return None
     n = len(rows[0])
     # a comma at the end of each line makes no column
-    rows = [[cell.strip() for cell in row[:n]] for row in rows if not any(row[n:]) and len(row) >= n]
+    rows = [list(map(str.strip, row[:n])) for row in rows if not any(row[n:]) and len(row) >= n]
     found = _file_column(rows, n, names)
     if found is None: return None
     column, keys, way = found
@@ -198,7 +198,8 @@ def _class_column(table):
     candidates = [i for i in others if table.header[i] in _HEADINGS] or others
     if len(candidates) == 2:
         pairs = {tuple(row[i] for i in candidates) for row in rows}
-        alike = all(len({pair[k] for pair in pairs}) == len(pairs) for k in (0, 1))
+        firsts, seconds = map(set, zip(*pairs))
+        alike = len(firsts) == len(seconds) == len(pairs)
         if alike and 1 < len(pairs) * 2 <= len(rows):
             numbers = all(first.replace(".", "").isdecimal() for first, _ in pairs)
             return candidates[numbers]
@@ -402,7 +403,8 @@ def _odd_class(folders):
     if odd is None or len(first) < 2: return None
     others = [f for f in first if f != odd]
     text = f"is the folder {_printable(odd)} a class, or something beside {_list(others)}?"
-    inside = {c for name in first for c in _classes_inside([f[1:] for f in folders if f[:1] == (name,)])[0]}
+    def below(name): return [f[1:] for f in folders if f[:1] == (name,)]
+    inside = {c for name in first for c in _classes_inside(below(name))[0]}
     return _asks(text, others, sorted(inside), [*others, odd])
 
 def _sets_above(splits, folders, left_out):

@@ -79,7 +79,8 @@ def _write_parquet(path, rows, columns):
     import pyarrow as pa
     import pyarrow.parquet as pq
     def text(value): return value.encode("utf8", "backslashreplace").decode() if isinstance(value, str) else value
-    values = [[text(row[i]) for row in rows] for i in range(len(columns))]
+    def column(i): return [text(row[i]) for row in rows]
+    values = [column(i) for i in range(len(columns))]
     table = pa.table(values, schema=_schema(columns))
     with atomic_path(path) as tmp: pq.write_table(table, tmp)
 

@@ -227,7 +227,7 @@ def make_comparison(
 ) -> str: # HTML
     "Two networks that get the same pictures, as one page that fetches nothing"
     script = _script(_COMPARISON)
-    networks = [{key: bundle.info[key] for key in ("title", "classes")} for bundle in bundles]
+    networks = [dict(title=b.info["title"], classes=b.info["classes"]) for b in bundles]
     table = dict(networks=networks, host=host, same=_layers_of(bundles[0]) == _layers_of(bundles[1]))
     pages = [_guest_page(*network, which) for which, network in enumerate(zip(bundles, facts, strict=True))]
     assets = [
