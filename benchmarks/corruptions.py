@@ -5,8 +5,8 @@ Usage: python benchmarks/corruptions.py PHOTOS [NAME=RUN …] [--photos 400]
 PHOTOS is the folder that holds Kaggle's train.zip. The photos are some of those that the shipped
 network was validated on. Each is spoiled in the 15 ways of Hendrycks and Dietterich (2019), at five
 strengths, by the package imagecorruptions-imaug, before it becomes small and square. RUN is the
-folder of a run; without one the network that ships is asked. Writes results/corruptions.csv, and
-results/corruptions.jpg with a picture of each kind.
+folder of a run; without one the network that ships is asked. Writes results/corruptions.csv. study/corruptions shows a
+picture of each kind.
 
 The shipped network of an earlier version: git archive COMMIT catsdogs/petnet | tar -x -C FOLDER
 """
@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from imagecorruptions import corrupt, get_corruption_names
-from PIL import Image, ImageDraw
-from skimage.data import cat
+from PIL import Image
 
 from catsdogs.data.photos import fit_photo, list_photos, map_photos, open_photo
 from catsdogs.data.splits import split_photos
@@ -63,19 +62,6 @@ def measure(predictors, photos):
             print(row, flush=True)
             yield row
 
-def sheet(side=112, strength=3, across=5):
-    "A picture of each kind of corruption, of a cat that everybody may show"
-    square = np.asarray(Image.fromarray(cat()[:, 75:375]).resize((180, 180)))
-    rows = -(-len(KINDS) // across)
-    page = Image.new("RGB", (across * (side + 6), rows * (side + 22)), "white")
-    np.random.seed(0)
-    for number, kind in enumerate(KINDS):
-        left, top = number % across * (side + 6), number // across * (side + 22)
-        picture = Image.fromarray(spoiled(square, kind, strength)).resize((side, side))
-        page.paste(picture, (left, top + 16))
-        ImageDraw.Draw(page).text((left, top + 2), kind.replace("_", " "), "black")
-    return page
-
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -87,7 +73,6 @@ def arguments():
 def main():
     args = arguments()
     torch.set_num_threads(1)
-    sheet().save(RESULTS/"corruptions.jpg", quality=88)
     every = list_photos(args.photos/"train.zip")
     _, valid = split_photos(every, shipped_run().info.data.settings)
     chosen = [every[i] for i in valid[::max(1, len(valid) // args.n)]][:args.n]
