@@ -216,7 +216,8 @@ def prepare():
 
 def use_environment():
     "What the workers find: one thread each, freed memory kept, this project first, no windows"
-    ENVIRONMENT.update(OMP_NUM_THREADS="1", **MALLOC)
+    # PyTorch reads its level of warnings once, in the fork server
+    ENVIRONMENT.update(OMP_NUM_THREADS="1", TORCH_CPP_LOG_LEVEL="FATAL", **MALLOC)
     os.environ.update(ENVIRONMENT)
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
