@@ -198,7 +198,7 @@ def _class_column(table):
     candidates = [i for i in others if table.header[i] in _HEADINGS] or others
     if len(candidates) == 2:
         pairs = {tuple(row[i] for i in candidates) for row in rows}
-        firsts, seconds = map(set, zip(*pairs))
+        firsts, seconds = map(set, zip(*pairs, strict=True))
         alike = len(firsts) == len(seconds) == len(pairs)
         if alike and 1 < len(pairs) * 2 <= len(rows):
             numbers = all(first.replace(".", "").isdecimal() for first, _ in pairs)

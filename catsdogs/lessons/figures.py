@@ -125,7 +125,9 @@ def figure_html(
 def _drawn(figure, dpi):
     "A PNG file with so many dots for an inch"
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+    figure.savefig(
+        buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white",
+        pil_kwargs=dict(optimize=True))
     return buffer.getvalue()
 
 
