@@ -156,8 +156,19 @@ def _storage(where):
     if not file.parent.is_dir():
         raise CatsDogsError(f"--storage {text}: there is no folder {file.parent}; make it first")
     if file.suffix == ".log": return _journal(file)
+    return _sqlite(file)
+
+def _sqlite(file):
+    "A storage in an SQLite file"
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
     # how long a process waits while another one writes
-    return RDBStorage(f"sqlite:///{file.absolute()}", engine_kwargs=dict(connect_args=dict(timeout=60)))
+    settings = dict(connect_args=dict(timeout=60))
+    for last in (False, False, False, True):
+        try: return RDBStorage(f"sqlite:///{file.absolute()}", engine_kwargs=settings)
+        except SQLAlchemyError:     # of two that make its tables at once, one stumbles
+            if last: raise
+            time.sleep(.5)
 
 def _check_same_study(folder, old, definition):
     "Raise `CatsDogsError` if a folder's study was defined otherwise"
