@@ -43,9 +43,11 @@ def test_answer_is_that_of_predict(server, catsdogs, tmp_path):
     assert (status, answer["label"], answer["neither"]) == (200, told["label"], told["neither"])
     assert answer["probabilities"] == pytest.approx(told["probabilities"], abs=1e-3)
 
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="not Linux")
 def test_nobody_else_can_reach_it(server):
     port = int(server[1].rpartition(":")[2])
-    listening = [line.split()[1] for line in open("/proc/net/tcp") if f":{port:04X} 00000000:0000 0A" in line]
+    with open("/proc/net/tcp") as table:
+        listening = [l.split()[1] for l in table if f":{port:04X} 00000000:0000 0A" in l]
     assert listening == [f"0100007F:{port:04X}"]
 
 def test_visitors_who_leave_or_write_nonsense_do_no_harm(server):
