@@ -126,8 +126,8 @@ def _figures(evaluation, rows, kept, cache):
         yield Figure("top_losses", figure_png(worst), _WORST, "Where it fails")
 
 _CLASSES = (
-    "Right answers for each class, of at most twenty with the fewest. Lines are 95% intervals: a class "
-    "of few photos has a long one. The dotted line is the balanced accuracy, where each class counts the same.")
+    "The share of right answers for each class; of many classes, the twenty with the lowest. Lines are 95% "
+    "intervals, which are long for few photos. The dotted line is the balanced accuracy: the mean over all classes.")
 
 def _plot_classes(scores, most=20):
     "Recall of each class with its interval; returns the figure"

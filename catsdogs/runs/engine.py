@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core import cache_dir, CatsDogsError, explain_os_errors, source_digest, write_atomic
-from ..data.photos import fit_photo, open_photo
-from .answers import answer_one, NOT_FINITE, predict_photos
+from .answers import NOT_FINITE, TakesPhotos
 
 # %% ../../nbs/library/runs/engine.ipynb #3127a7ec
 # what an answer depends on; `runs/folder` names them, but it loads PyTorch
@@ -117,7 +116,7 @@ def _session(data):
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
-class OnnxPredictor:
+class OnnxPredictor(TakesPhotos):
     "A run's answers by onnxruntime on the CPU; made once, used often"
     engine = "onnxruntime"  # who computes
     _bs = 16                # pictures that the network sees at once
@@ -131,21 +130,6 @@ class OnnxPredictor:
         self.method = facts["method"]
         self.limit = float(facts["distance_limit"]) if "distance_limit" in facts else None
         self.familiar = self.limit is not None  # can it say neither?
-
-    def __call__(self,
-        photo # a path, bytes, a PIL image, an array, or a list of such
-    ):
-        """The `Prediction` for whatever `open_photo` takes; for a list a list
-
-        Raises `UnreadablePhoto` for one photo. In a list the error stands in the prediction."""
-        if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
-        return answer_one(self, photo)
-
-    def pixels(self,
-        photo # a path, bytes, a PIL image or an array
-    ) -> np.ndarray:
-        "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"
-        return np.asarray(fit_photo(open_photo(photo, self.size), self.size, self.method))
 
     def answer(self,
         pixels:np.ndarray # n×size×size×3, uint8

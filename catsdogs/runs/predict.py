@@ -13,9 +13,8 @@ from torch import nn, Tensor
 import torch
 
 from ..core import CatsDogsError
-from ..data.photos import fit_photo, open_photo
-from .answers import answer_one, NOT_FINITE, predict_photos
-from .answers import Prediction # noqa: F401
+from .answers import NOT_FINITE, TakesPhotos
+from .answers import predict_photos, Prediction # noqa: F401
 from .folder import as_run, OOD_FILE, Run, shipped_run
 from .fuse import fuse_layers
 from ..speed import pick_device, speed_settings
@@ -32,7 +31,7 @@ def class_probabilities(
     return logits.softmax(-1)
 
 # %% ../../nbs/library/runs/predict.ipynb #aad40540
-class Predictor:
+class Predictor(TakesPhotos):
     "A run's model, ready to answer; made once, used often"
     engine = "torch"    # who computes
 
@@ -56,21 +55,6 @@ class Predictor:
         self.temperature = self.info.temperature or 1.                      # see `calibrate`
         self.familiar = run.detector()
         _check_detector(self.familiar, self.last, run)
-
-    def __call__(self,
-        photo # a path, bytes, a PIL image, an array, or a list of such
-    ):
-        """The `Prediction` for whatever `open_photo` takes; for a list a list
-
-        Raises `UnreadablePhoto` for one photo. In a list the error stands in the prediction."""
-        if isinstance(photo, (list, tuple)): return list(predict_photos(self, photo))
-        return answer_one(self, photo)
-
-    def pixels(self,
-        photo # a path, bytes, a PIL image or an array
-    ) -> np.ndarray:
-        "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"
-        return np.asarray(fit_photo(open_photo(photo, self.size), self.size, self.method))
 
     def batch(self,
         pixels:np.ndarray # n×size×size×3, uint8

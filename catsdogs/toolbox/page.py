@@ -158,6 +158,11 @@ def _fill(name, parts):
     "A file of HTML with its parts filled in"
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _static(name))
 
+def _head(kind, policy, style, licence=""):
+    "The head of a page; its kind is the class of its root"
+    parts = dict(kind=kind, policy=html.escape(policy), style=style, licence=licence)
+    return _fill("head.html", parts)
+
 def _engine_assets(engine):
     "The program that runs networks, and the worker in which it runs"
     worker = join_modules([_static(f"{name}.js") for name in _WORKER])
@@ -198,10 +203,10 @@ def make_page(
         *_network_assets(bundle, facts, host=host),
         *_picture_assets(bundle.info["size"], host),
         *(_engine_assets(engine) if engine and bundle.graph else [])]
+    licence = _static("LICENSE.onnxruntime-web")
     return _fill("page.html", dict(
-        kind="", policy=html.escape(_policy([script], host)), style=_static("toolbox.css"),
-        licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
-        input=_static("input.html"), python=_static("python.html"),
+        head=_head("", _policy([script], host), _static("toolbox.css"), licence),
+        help=_static("help.html"), input=_static("input.html"), python=_static("python.html"),
         assets="\n".join(assets), script=script))
 
 
@@ -210,9 +215,9 @@ def _guest_page(bundle, facts, which):
     "The page of one of two networks, to stand in a frame; where the engine goes there is a mark"
     script = _script(_MODULES)
     assets = _network_assets(bundle, facts, which=which)
+    style = _static("toolbox.css") + _static("compare.css")
     return _fill("page.html", dict(
-        kind="guest", policy=html.escape(_policy([script], "none")), help="", input="", python="", licence="",
-        style=_static("toolbox.css") + _static("compare.css"),
+        head=_head("guest", _policy([script], "none"), style), help="", input="", python="",
         assets="\n".join([*assets, "<!--engine-->"]), script=script))
 
 def _layers_of(bundle):
@@ -237,10 +242,10 @@ def make_comparison(
         *(_engine_assets(engine) if engine else [])]
     # a frame obeys the policy of the page around it, too
     policy = _policy([script, _script(_MODULES)], host)
+    style = _static("toolbox.css") + _static("compare.css")
     return _fill("compare.html", dict(
-        policy=html.escape(policy), style=_static("toolbox.css") + _static("compare.css"),
-        licence=_static("LICENSE.onnxruntime-web"), help=_static("help.html"),
-        input=_static("input.html"), python=_static("python.html"),
+        head=_head("comparison", policy, style, _static("LICENSE.onnxruntime-web")),
+        help=_static("help.html"), input=_static("input.html"), python=_static("python.html"),
         assets="\n".join(assets), script=script))
 
 
