@@ -362,7 +362,7 @@ def test_no_camera(visit):
 def test_dark_and_narrow(visit, width, scheme):
     visit.page.set_viewport_size(dict(width=width, height=850))
     visit.page.emulate_media(color_scheme=scheme)
-    assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    visit.wait("document.documentElement.scrollWidth <= window.innerWidth", 5)     # after it is laid out anew
     color = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     ground = [int(n) for n in re.findall(r"\d+", color)]
     assert max(ground) < 60 if scheme == "dark" else min(ground) > 200

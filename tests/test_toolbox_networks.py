@@ -158,9 +158,9 @@ def test_two_networks_with_the_same_layers(camera, engine, folder):
     v.page.locator("[data-trait=turn]").fill("1")
     v.wait_for_picture("drawn cat 1, head turn 1")
     v.page.set_viewport_size(dict(width=390, height=850))
-    assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    v.wait("document.documentElement.scrollWidth <= window.innerWidth", 5)
     for guest in (first, second):
-        assert guest.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        guest.wait("document.documentElement.scrollWidth <= window.innerWidth", 5)
     tabs = v.page.locator("#tabs button")
     assert tabs.all_inner_texts() == ["A petnet", "B petnet"]
     for i in (1, 0):
