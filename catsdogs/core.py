@@ -8,10 +8,10 @@ __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered
            'explain_os_errors', 'cache_dir', 'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
-import ast, errno, hashlib, os, random, re, shutil, sys, tempfile
+import ast, errno, hashlib, os, random, re, shutil, sys, tempfile, time
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Iterable
@@ -270,14 +270,33 @@ def _width_to_assume():
     except (OSError, ValueError, AttributeError): return None
     return None if width else shutil.get_terminal_size().columns
 
+_moved = None           # when a bar was last drawn or taken away
+
+@cache
+def _bar_class():
+    "tqdm's bar, which also notes when it moves"
+    from tqdm import tqdm
+    class Bar(tqdm):
+        def display(self, *args, **kwargs):
+            global _moved
+            _moved = time.monotonic()
+            return super().display(*args, **kwargs)
+    return Bar
+
+def _delay():
+    "Seconds before a bar shows itself: two silent ones in all, and at least half a one, so that it does not flash"
+    silent = 0 if _moved is None else time.monotonic() - _moved
+    return max(.5, 2 - silent)
+
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
     desc:str="",            # what is being done
     total:int|None=None     # how many steps, when `it` has no length
 ):
-    "A `tqdm` bar on standard error that shows itself after two seconds, and only on a terminal"
-    from tqdm import tqdm
+    """A `tqdm` bar on standard error that shows itself after two seconds, and only on a terminal
+
+    Where another bar has gone before, these two seconds are counted from its end."""
     width = _width_to_assume()
-    return tqdm(
-        it, desc=desc, total=total, delay=2, disable=None, leave=False, file=sys.stderr,
+    return _bar_class()(
+        it, desc=desc, total=total, delay=_delay(), disable=None, leave=False, file=sys.stderr,
         ncols=width, dynamic_ncols=width is None)
