@@ -255,13 +255,14 @@ class Toolbox:
 
     The last value of a notebook's cell shows itself there."""
     def __init__(self,
-        source,             # a run folder, a `Predictor`, a fastai `Learner` or an `nn.Module`
+        source=None,        # a run folder, `Predictor`, fastai `Learner` or `nn.Module`; None: the one that ships
         other=None,         # another one, to be shown beside it; None: one network
         size:int|None=None, # side of the pictures, pixels; only for an `nn.Module`
         classes=None,       # their names; only for an `nn.Module`
         layers=None         # names as in `list_layers`; None: all that compute something
     ):
-        self.source, self.network = source, read_network(source, size, classes)
+        self.source = shipped_run() if source is None else source
+        self.network = read_network(self.source, size, classes)
         self.layers = layers
         self.other = None if other is None else Toolbox(other, None, size, classes, layers)
 
@@ -316,8 +317,7 @@ class Toolbox:
         "How somebody writes this toolbox in Python; of a run's folder only the name is told"
         source, network = self.source, self.network
         if isinstance(source, Run) and source.path == shipped_run().path:
-            return dict(imports=["from catsdogs.runs.folder import shipped_run"],
-                        toolbox="Toolbox(shipped_run())")
+            return dict(imports=[], toolbox="Toolbox()")
         if isinstance(source, (Run, str, Path)): text = json.dumps(network.title)
         elif isinstance(source, nn.Module):
             text = f"model, size={network.size}, classes={network.classes!r}"
