@@ -47,6 +47,8 @@ setup(
     license_files=["LICENSE"],
     python_requires=f">={cfg['min_python']}",
     packages=find_packages(include=[package, f"{package}.*"]),
+    # an editable install then adds this folder to Python's path: a folder called catsdogs elsewhere does not hide it
+    package_dir={"": "."},
     package_data={package: ["py.typed", "petnet/*", "lessons/static/*", "toolbox/static/*", "toolbox/engine/*"]},
     zip_safe=False,
     install_requires=words("requirements"),
