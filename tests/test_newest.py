@@ -56,8 +56,10 @@ def test_beside_a_folder_of_the_same_name(tmp_path):
     "From the folder that holds a clone, Python must not take the clone for the package"
     (tmp_path/"catsdogs"/"nbs").mkdir(parents=True)
     code = "from catsdogs.runs.predict import Predictor; print(*Predictor().info.classes)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for arguments, said in ((["-c", code], "cat dog"), (["-m", "catsdogs", "--version"], "catsdogs ")):
-        done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0 and done.stdout.startswith(said), done.stderr
 
 def test_files_that_come_along():
