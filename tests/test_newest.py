@@ -1,5 +1,5 @@
 """The package from end to end on drawings, without nbdev: also run on the users' set and with the newest fastai."""
-import csv, importlib, json, pkgutil, subprocess, sys
+import csv, importlib, json, os, pkgutil, subprocess, sys
 from importlib.resources import files
 
 import catsdogs as package
