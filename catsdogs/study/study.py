@@ -143,11 +143,13 @@ def _check_same_study(where, old, definition):
     "Raise `CatsDogsError` if the study in a folder or a storage was defined otherwise"
     new = json.loads(json.dumps(definition))
     if old == new: return
-    if old.keys() != new.keys(): other = "kinds"
-    else: other = next(k for k in new if old[k] != new[k])
+    names = dict(base="settings to start from")
+    what = "it is of another kind"
+    if old.keys() == new.keys():
+        other = next(k for k in new if old[k] != new[k])
+        what = f"its {names.get(other, other)} differ"
     raise CatsDogsError(
-        f"{without_password(where)}: holds another study (its "
-        f"{dict(base='settings to start from').get(other, other)} differ); choose another place, "
+        f"{without_password(where)}: holds another study ({what}); choose another place, "
         "or repeat that study's options")
 
 def _key(trial):
