@@ -1,6 +1,6 @@
 """Is it worth while to let Optuna choose the settings of the next run, and to end bad runs early?
 
-Usage: python benchmarks/search.py [--part table|repeat|replay] [--work FOLDER] [--out benchmarks/results]
+Usage: python benchmarks/search.py [--part table|repeat|replay] [--out benchmarks/results]
 
 table → search_table.csv
     120 configurations of one small training, each trained once to its end: 400 easy drawings of 32×32, 8 epochs of the
@@ -9,35 +9,37 @@ table → search_table.csv
 repeat → search_repeat.csv
     The best six of them and six at random, with three more seeds: how much of a good score is luck.
 replay → search.csv
-    Searches that look their runs up in the table, 200 seeds for each method: the best validation loss after as many
-    CPU seconds as 10, 20 and 40 whole runs take on average.
+    Searches that look their runs up in the table, many seeds for each method: the best validation loss after as many
+    CPU seconds as 5, 10, … 60 whole runs take on average, and how much lower it is than that of random search.
 """
 import argparse
 import csv
+import itertools
 import random
 import time
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
+import optuna
 
-from catsdogs.core import cache_dir
+from catsdogs.data.dataloaders import photo_dataloaders
 from catsdogs.data.drawn import drawn_folder
 from catsdogs.data.splits import DataSettings
 from catsdogs.drawing.dataset import EASY
-from catsdogs.plotting import Figure
 from catsdogs.study.design import full_grid
 from catsdogs.study.effects import t_interval
-from catsdogs.study.study import run_study, StudySettings
+from catsdogs.study.search import PRUNERS, SAMPLERS
+from catsdogs.study.study import configure
+from catsdogs.training.callbacks import History, TerminateOnDivergence
+from catsdogs.training.learner import photo_learner
 from catsdogs.training.recipes import find_recipe
-from catsdogs.training.train import RunSettings
+from catsdogs.training.train import fit_recipe, RunSettings
 
 FIELDS = dict(
     lr=[float(f"{lr:.3g}") for lr in np.geomspace(1e-4, 1e-1, 10)], dropout=[0., .25, .5],
     augment=["none", "light"], optimizer=["adam", "muon"])
 BASE = RunSettings(
     find_recipe("one_cycle", model="classic", size=32, epochs=8, bs=32), DataSettings(32, limit=400))
-KEPT = (*FIELDS, "seed", "outcome", "valid_loss", "accuracy", "cpu_seconds", "valid_losses")
 
 
 def read(file):
@@ -61,29 +63,36 @@ def write(file, rows):
         writer.writerows({k: short(v) for k, v in row.items()} for row in rows)
 
 
-def train(configurations, seeds, folder):
-    "A row for each run, with the CPU seconds that it took"
-    seconds, last = {}, [time.process_time()]
-    file = folder/"seconds.csv"
-    if file.exists():
-        seconds = {int(row["run"]): row["cpu_seconds"] for row in read(file)}
+def train(configuration, seed, dls):
+    "Train one network: a row with its curve, and the CPU seconds that it took"
+    settings = configure(BASE, configuration, seed)
+    start = time.process_time()
+    learn, history = photo_learner(dls, None, settings.recipe, seed=seed), History()
+    learn.add_cbs([history, TerminateOnDivergence()])
+    with learn.no_bar(), learn.no_logging():
+        fit_recipe(learn)
+    losses = [row["valid_loss"] for row in history.rows]
+    return configuration | dict(
+        seed=seed, outcome="diverged" if learn.terminate_on_divergence.diverged else "finished",
+        valid_loss=min(losses, default=""), cpu_seconds=time.process_time() - start,
+        valid_losses=" ".join(f"{loss:.4g}" for loss in losses))
 
-    def done(row):
-        now = time.process_time()
-        seconds[row["run"]], last[0] = now - last[0], now
-        write(file, [dict(run=run, cpu_seconds=value) for run, value in seconds.items()])
-        print(row["run"], f"{seconds[row['run']]:.1f} s", {k: row[k] for k in FIELDS}, row.get("valid_loss"), flush=True)
-    # without the pictures of each run's report, which take longer than the training
-    with patch("catsdogs.evaluation.report._figures", lambda *parts: [Figure("curves", b"", "")]):
-        rows = run_study(drawn_folder(1000, 32, variation=EASY), folder, StudySettings(configurations, BASE, seeds), done)
-    return [
-        {name: row.get(name, "") for name in KEPT} | dict(cpu_seconds=round(seconds.get(row["run"], 0.), 2))
-        for row in rows]
+
+def train_all(pairs, file):
+    "Train what the file does not hold yet; the file has a row for each pair of a configuration and a seed"
+    rows = read(file) if file.exists() else []
+    done = {(row["seed"], *(row[name] for name in FIELDS)) for row in rows}
+    dls = photo_dataloaders(drawn_folder(1000, 32, variation=EASY), BASE.data, bs=BASE.recipe.bs)
+    for configuration, seed in pairs:
+        if (seed, *configuration.values()) in done: continue
+        rows.append(train(configuration, seed, dls))
+        write(file, rows)
+        print(len(rows), rows[-1], flush=True)
 
 
 def table(args):
     "Every configuration once"
-    write(args.out/"search_table.csv", train(full_grid(**FIELDS), 1, args.work/"table"))
+    train_all([(configuration, 0) for configuration in full_grid(**FIELDS)], args.out/"search_table.csv")
 
 
 def repeat(args):
@@ -92,16 +101,101 @@ def repeat(args):
     best = sorted(rows, key=lambda row: row["valid_loss"])[:6]
     drawn = random.Random(0).sample(rows, 6)
     configurations = [{k: row[k] for k in FIELDS} for row in best + drawn]
-    write(args.out/"search_repeat.csv", train(configurations, 4, args.work/"repeat"))
+    train_all(list(itertools.product(configurations, (1, 2, 3))), args.out/"search_repeat.csv")
+
+
+METHODS = {
+    "random": ("random", "none", 100), "TPE": ("tpe", "none", 100), "Gaussian process": ("gp", "none", 20),
+    "random, median pruner": ("random", "median", 100), "TPE, median pruner": ("tpe", "median", 100),
+    "TPE, successive halving": ("tpe", "halving", 100)}
+BUDGETS = range(5, 61, 5)   # in whole runs
+
+
+class Table:
+    "Trainings that are looked up"
+    def __init__(self, rows):
+        self.curves = {self.key(row): [float(loss) for loss in row["valid_losses"].split()] for row in rows}
+        # what a run costs does not depend on its learning rate; medians, since the machine had other work too
+        groups = {}
+        for row in rows:
+            groups.setdefault(self.group(row), []).append(row["cpu_seconds"])
+        self.seconds = {self.key(row): float(np.median(groups[self.group(row)])) for row in rows}
+        self.epochs = BASE.recipe.epochs
+        # numbers in their order
+        self.kinds = {
+            name: optuna.distributions.CategoricalDistribution(values) if isinstance(values[0], str)
+            else optuna.distributions.IntDistribution(0, len(values) - 1)
+            for name, values in FIELDS.items()}
+
+    @staticmethod
+    def group(row):
+        return row["augment"], row["optimizer"]
+
+    @staticmethod
+    def key(values):
+        return tuple(values[name] for name in FIELDS)
+
+    def ask(self, study):
+        "A trial, and the run that it stands for"
+        trial = study.ask(self.kinds)
+        chosen = {
+            name: value if isinstance(value, str) else FIELDS[name][value] for name, value in trial.params.items()}
+        return trial, self.key(chosen)
+
+
+def search(table, sampler, pruner, seed, budget):
+    "One search in the table: after each whole run its seconds so far, the lowest loss so far, and runs begun"
+    study = optuna.create_study(
+        sampler=SAMPLERS[sampler](seed), pruner=PRUNERS[pruner](table.epochs) or optuna.pruners.NopPruner())
+    spent, best, path, begun = 0., float("inf"), [], 0
+    while spent < budget:
+        trial, key = table.ask(study)
+        begun += 1
+        for epoch, loss in enumerate(table.curves[key]):
+            spent += table.seconds[key] / table.epochs
+            trial.report(loss, epoch)
+            if trial.should_prune():
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, min(table.curves[key]))
+            best = min(best, min(table.curves[key]))
+            path.append((spent, best, begun))
+    return path
+
+
+def at(path, seconds):
+    "The lowest loss and the runs begun after so many seconds"
+    before = [point for point in path if point[0] <= seconds] or path[:1]
+    return before[-1][1:]
+
+
+def replay(args):
+    "All methods at all budgets"
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    table, rows, losses = Table(read(args.out/"search_table.csv")), [], {}
+    whole = float(np.mean(list(table.seconds.values())))
+    for method, (sampler, pruner, seeds) in METHODS.items():
+        start = time.process_time()
+        paths = [search(table, sampler, pruner, seed, (BUDGETS[-1] + 1) * whole) for seed in range(seeds)]
+        print(method, f"{time.process_time() - start:.0f} s", flush=True)
+        for budget in BUDGETS:
+            points = [at(path, budget * whole) for path in paths]
+            losses[method, budget] = [loss for loss, _ in points]
+            loss = t_interval(losses[method, budget])
+            gain = t_interval(a - b for a, b in zip(losses["random", budget], losses[method, budget], strict=False))
+            rows.append(dict(
+                method=method, seeds=seeds, runs=budget, seconds=budget * whole,
+                begun=float(np.mean([begun for _, begun in points])),
+                loss=loss.mean, low=loss.low, high=loss.high, gain=gain.mean, gain_low=gain.low, gain_high=gain.high))
+    write(args.out/"search.csv", rows)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=("table", "repeat", "replay"))
-    parser.add_argument("--work", type=Path, default=cache_dir()/"search")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent/"results")
     args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
     for part in args.part or ("table", "repeat", "replay"):
         globals()[part](args)
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES', 'SHARD', 'SAMPLER_NAMES', 'PRUNER_NAMES',
-           'VARIED', 'SEARCHED', 'main', 'demo', 'data', 'check', 'train', 'evaluate', 'predict', 'study', 'show',
-           'toolbox', 'export', 'serve', 'submit']
+           'VARIED', 'SEARCHED', 'VARIED_NAMES', 'SEARCHED_NAMES', 'main', 'demo', 'data', 'check', 'train', 'evaluate',
+           'predict', 'study', 'show', 'toolbox', 'export', 'serve', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
@@ -779,6 +779,7 @@ PRUNER_NAMES = ", ".join(registered_names("study.search", "PRUNERS"))
 # what is varied if nothing else is said
 VARIED = ("augment=none,light", "dropout=0,0.5")
 SEARCHED = ("lr=0.0003..0.03", "dropout=0..0.5", "augment=none,light")
+VARIED_NAMES, SEARCHED_NAMES = " and ".join(VARIED), " and ".join(SEARCHED)
 
 @_command(
     "what each remedy against overfitting is worth",
@@ -796,8 +797,7 @@ def study(
     vary: Optional[list[str]] = typer.Option(
         None,
         help="FIELD=VALUE,VALUE or FIELD=LOW..HIGH (for --design sample and search); may be "
-             f"repeated. FIELD: {FIELD_NAMES}.  [default: {' and '.join(VARIED)}; "
-             f"for a search {' and '.join(SEARCHED)}]"),
+             f"repeated. FIELD: {FIELD_NAMES}.  [default: {VARIED_NAMES}; for a search {SEARCHED_NAMES}]"),
     design: str = typer.Option(
         "grid", help="grid: all combinations; each: one change at a time; sample: random ones; "
                      "search: look for the best settings."),

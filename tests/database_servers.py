@@ -1,6 +1,5 @@
 """Real database servers for tests: started in a temporary folder on the loopback address, by a user without rights."""
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +22,7 @@ def find_program(name):
 def unprivileged():
     "Whom a server runs as, since none runs as root: arguments for `subprocess`"
     if os.geteuid(): return {}
+    import pwd
     nobody = pwd.getpwnam("nobody")
     return dict(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
 
@@ -112,7 +112,8 @@ class PostgreSQL(Server):
 
 
 class MariaDB(Server):
-    programs, driver, scheme, first = ("mariadbd", "mariadb-install-db", "my_print_defaults"), "pymysql", "mysql", "mysql"
+    programs = ("mariadbd", "mariadb-install-db", "my_print_defaults")
+    driver, scheme, first = "pymysql", "mysql", "mysql"
 
     def make(self):
         self.run(find_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder/'data'}",

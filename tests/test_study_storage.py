@@ -1,4 +1,5 @@
 """Studies in one storage: workers with folders of their own are killed at random; each run is done and counted once."""
+import json
 import os
 import random
 import signal
@@ -22,14 +23,20 @@ def settings(seeds=SEEDS):
     return StudySettings([dict(dropout=0.), dict(dropout=.5)], base, seeds=seeds)
 
 
-def work(environment, pets, folder, storage):
+def search_settings():
+    from catsdogs.study.design import Range
+    from catsdogs.study.search import SearchSettings
+    return SearchSettings(dict(dropout=Range(0., .6), augment=["none", "light"]), settings().base, n=2 * SEEDS)
+
+
+def work(environment, pets, folder, storage, design=settings):
     "A worker on a machine of its own; signs of life come often, so that the test is short"
     os.environ.update(environment)
     import torch
     from catsdogs.study import study
     torch.set_num_threads(1)
     study.BEAT, study.STALE = .2, 3.
-    study.run_study(pets, folder, settings(), storage=storage)
+    study.run_study(pets, folder, design(), storage=storage)
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +55,23 @@ def server(request):
     started.close()
 
 
-def start(*arguments):
-    process = SERVER.Process(target=work, args=(dict(os.environ), *map(str, arguments)))
+def start(pets, folder, storage, design):
+    process = SERVER.Process(target=work, args=(dict(os.environ), str(pets), str(folder), str(storage), design))
     process.start()
     return process
 
 
-def kill_and_finish(storage, place, pets, seed):
+def kill_and_finish(storage, place, pets, seed, design=settings):
     "Two workers, of which one after the other is killed; then two finish the study. The folders of both"
     dice, kills = random.Random(seed), 0
     machines = [place/"machine 1", place/"machine 2"]
-    workers = [start(pets, machine, storage) for machine in machines]
+    workers = [start(pets, machine, storage, design) for machine in machines]
     for i in (0, 1, 0):
         workers[i].join(dice.uniform(1.5, 4))
         if workers[i].is_alive(): workers[i].kill()
         workers[i].join()
         kills += workers[i].exitcode == -signal.SIGKILL
-        workers[i] = start(pets, machines[i], storage)
+        workers[i] = start(pets, machines[i], storage, design)
     for worker in workers:
         worker.join(120)
         assert worker.exitcode == 0
@@ -116,6 +123,26 @@ def test_killed_on_a_server(server, folder, pets, alone):
     machines = kill_and_finish(storage, place, pets, server.scheme)
     check_finished(storage, machines, pets, alone)
     assert not holds_password(place)
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_search_is_killed(server, folder, pets):
+    "Each draw of a search has one run, whoever was killed; a draw that was given up is made again"
+    from catsdogs.study.storage import open_ledger
+    from catsdogs.study.study import study_rows
+    place, storage = folder/"search", server.new_database()
+    place.mkdir()
+    machines = kill_and_finish(storage, place, pets, "search", search_settings)
+    rows, trials = study_rows(machines[0], storage), open_ledger(storage).study.get_trials()
+    counted = [trial.user_attrs["draw"] for trial in trials if "row" in trial.user_attrs]
+    assert sorted(counted) == list(range(2 * SEEDS))
+    assert [row["run"] for row in rows] == [trial.number for trial in trials if "row" in trial.user_attrs]
+    assert not any(trial.state.name in ("RUNNING", "WAITING") for trial in trials)
+    # what a row says was chosen is what was trained
+    for row in rows:
+        trained = [machine/"runs"/f"{row['run']:04}"/"run.json" for machine in machines]
+        recipes = [json.loads(file.read_text())["recipe"] for file in trained if file.exists()]
+        assert any(recipe["dropout"] == pytest.approx(row["dropout"]) for recipe in recipes)
 
 
 def test_server_goes_away(server, folder, pets, monkeypatch):
@@ -202,6 +229,7 @@ def open_as_nobody(file, said):
     except CatsDogsError as e: said.write_text(str(e))
 
 
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="no users with fewer rights here")
 @pytest.mark.parametrize("name", ["study.db", "study.log"])
 def test_read_only_file(name):
     with tempfile.TemporaryDirectory() as place:

@@ -26,7 +26,8 @@ class Range:
     def __post_init__(self):
         if not self.low < self.high or self.log and self.low <= 0:
             raise CatsDogsError(
-                f"no range: {self.low} to {self.high}{' on a logarithmic scale' * self.log}")
+                f"no range: {self.low} to {self.high}; it goes from a number to a higher one"
+                f"{', and begins above 0 on a logarithmic scale' * self.log}")
 
 def study_fields() -> dict[str, type]: # name → `Recipe` or `DataSettings`
     "What a study can vary"

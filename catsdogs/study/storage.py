@@ -238,7 +238,7 @@ def open_ledger(
     "The study in a storage; raises `CatsDogsError` if there is none, or the storage cannot be used"
     import optuna
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    where, new = open_storage(storage), False
+    where = open_storage(storage)
     how = dict(
         storage=where, study_name=STUDY, sampler=sampler or optuna.samplers.RandomSampler(0),
         pruner=pruner or optuna.pruners.NopPruner())

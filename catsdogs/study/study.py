@@ -24,7 +24,7 @@ from ..runs.folder import as_run, MODEL_FILE, Run
 from .design import check_fields
 from .effects import varied_fields
 from .storage import (
-    explain_storage_errors, Ledger, open_ledger, storage_errors, without_password)
+    explain_storage_errors, open_ledger, storage_errors, without_password)
 from ..training.callbacks import CHECKPOINT_FILE
 from ..training.regularizers import sparsity
 from ..training.train import Diverged, recorded_settings, RunSettings, train_run
