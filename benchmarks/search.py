@@ -105,9 +105,9 @@ def repeat(args):
 
 
 METHODS = {
-    "random": ("random", "none", 100), "TPE": ("tpe", "none", 100), "Gaussian process": ("gp", "none", 20),
-    "random, median pruner": ("random", "median", 100), "TPE, median pruner": ("tpe", "median", 100),
-    "TPE, successive halving": ("tpe", "halving", 100)}
+    "random": ("random", "none", 40), "TPE": ("tpe", "none", 40),
+    "random, median pruner": ("random", "median", 40), "TPE, median pruner": ("tpe", "median", 40),
+    "TPE, successive halving": ("tpe", "halving", 40), "Gaussian process": ("gp", "none", 6)}
 BUDGETS = range(5, 61, 5)   # in whole runs
 
 
