@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['SAMPLERS', 'PRUNERS', 'SeededByNumber', 'SearchSettings', 'best_runs', 'format_search']
 
-# %% ../../nbs/library/study/search.ipynb #30733dc1
+# %% ../../nbs/library/study/search.ipynb #7b204f70
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -18,10 +17,7 @@ from .effects import describe_configuration, varied_fields
 from .study import configure, Plan
 from ..training.train import RunSettings
 
-# %% ../../nbs/library/study/search.ipynb #4631ccab
-if TYPE_CHECKING: from optuna.pruners import BasePruner
-
-# %% ../../nbs/library/study/search.ipynb #e93d4da2
+# %% ../../nbs/library/study/search.ipynb #f61ec487
 class SeededByNumber(BaseSampler):
     "A sampler whose random numbers begin anew with each trial, from the trial's number"
     def __init__(self,
@@ -56,14 +52,13 @@ SAMPLERS = Registry(
     "sampler",
     {
         "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
-        "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
         "random": lambda seed: optuna.samplers.RandomSampler(seed=seed)})
 
 # number of epochs → pruner
 PRUNERS = Registry(
     "pruner", {"median": _median, "halving": _halving, "none": lambda epochs: None})
 
-# %% ../../nbs/library/study/search.ipynb #8b98513a
+# %% ../../nbs/library/study/search.ipynb #77dbd746
 @dataclass(frozen=True)
 class SearchSettings:
     "What a search looks for"
@@ -102,7 +97,7 @@ def _as_it_is(settings):
     if not all(holds(some, base[name]) for name, some in settings.space.items()): return {}
     return {name: base[name] for name in settings.space}
 
-# %% ../../nbs/library/study/search.ipynb #e8665a1c
+# %% ../../nbs/library/study/search.ipynb #c3f4a4bf
 def best_runs(
     rows:list[dict],    # of a search
     n:int=5             # how many
