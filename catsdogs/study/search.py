@@ -43,7 +43,7 @@ class SeededByNumber(BaseSampler):
 
 def _median(epochs):
     # in the first third of the epochs, losses say little
-    return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=epochs // 3)
+    return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 3))
 
 def _halving(epochs):
     return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, epochs // 3), reduction_factor=3)
