@@ -61,7 +61,7 @@ class Print(tf.keras.callbacks.Callback):
     def on_test_begin(self, logs=None): self.trained = self.trained or clock()
     def on_epoch_end(self, epoch, logs=None):
         trained = self.trained or clock()
-        seconds, cpu_seconds = (b - a for a, b in zip(self.start, trained))
+        seconds, cpu_seconds = (b - a for a, b in zip(self.start, trained, strict=True))
         print(
             json.dumps(
                 {
@@ -102,7 +102,7 @@ def main():
     report = Print()
     report.photos = sum(len(files) for _, _, files in os.walk(f"{args.folder}/train"))
     model = codelab(args.jit, rescale=args.loader == "dataset")
-    seconds, cpu_seconds = (b - a for a, b in zip(start, clock()))
+    seconds, cpu_seconds = (b - a for a, b in zip(start, clock(), strict=True))
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}), flush=True)
     model.fit(
         train, epochs=args.epochs, validation_data=valid if args.validate else None, verbose=0,

@@ -2,7 +2,7 @@
 each in a process of its own.
 
 Usage: python benchmarks/peers.py PHOTOS [--keras-python PYTHON] [--turns 3] [--epochs 6]
-           [--cores 1] [--only NAME,…] [--all-settings]
+           [--threads 1] [--only NAME,…] [--all-settings]
        python benchmarks/peers.py --run NAME FOLDER --epochs N
 
 All train the same network on photos 0-999 of each class, 150×150, in batches of 100, by RMSprop:
@@ -13,9 +13,9 @@ All train the same network on photos 0-999 of each class, 150×150, in batches o
   generator   Keras' `ImageDataGenerator`, as the codelab has it
 
 --all-settings tries the settings of Keras and fastai, from which `BEST` was chosen. Each process is
-kept on as many cores as --cores says, and told to use as many threads. Other programs may run on
-the same machine and take time from all. So CPU seconds are counted beside seconds, those of the
-loaders' own processes too, and of several turns the least counts. Writes results/peers.json.
+told to use so many threads as --threads says. Other programs may run on the same machine and take
+time from all. So CPU seconds are counted beside seconds, those of the loaders' own processes too,
+and of several turns the least counts. Writes results/peers.json.
 """
 import argparse, json, os, resource, subprocess, sys, tempfile, time
 from functools import partial
@@ -27,8 +27,7 @@ SIZE, BATCH = 150, 100
 # what was tried; the first of each is the plainest
 KERAS_SETTINGS = {
     "plain": (), "jit": ("--jit",), "uint8 cache": ("--cache", "uint8"),
-    "jit, uint8 cache": ("--jit", "--cache", "uint8"), "bfloat16": ("--bfloat16",),
-    "jit, bfloat16": ("--jit", "--bfloat16")}
+    "bfloat16": ("--bfloat16",)}
 FASTAI_SETTINGS = {
     "plain": (), "no workers": ("--workers", "0"), "channels last": ("--channels-last",),
     "no workers, channels last": ("--workers", "0", "--channels-last")}
@@ -108,7 +107,7 @@ PROGRAMS = {"catsdogs": train_catsdogs, "fastai": train_fastai}
 
 def command(name, setting, args, folder):
     "The command line of a peer"
-    keras = [args.keras_python, str(HERE/"keras_codelab.py"), str(folder), "--threads", str(args.cores)]
+    keras = [args.keras_python, str(HERE/"keras_codelab.py"), str(folder), "--threads", str(args.threads)]
     epochs = ["--epochs", str(args.epochs)]
     if name == "generator": return keras + epochs
     if name == "keras": return [*keras, "--loader", "dataset", *epochs, *KERAS_SETTINGS[setting]]
@@ -119,7 +118,7 @@ def command(name, setting, args, folder):
 def measure(name, setting, args, folder):
     "One turn of a peer: its rates after the first epoch, and its first epoch with all that it needs"
     with tempfile.TemporaryDirectory() as cache:
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(args.cores))
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(args.threads))
         done = subprocess.run(
             command(name, setting, args, folder), env={**os.environ, "CATSDOGS_CACHE": cache, **threads},
             capture_output=True, text=True, check=False)
@@ -179,7 +178,7 @@ def arguments():
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="catsdogs,keras,fastai,generator")
     parser.add_argument("--all-settings", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE/"results"/"peers.json")
@@ -196,7 +195,6 @@ def hardware():
 def main():
     args = arguments()
     if args.run: return PROGRAMS[args.run](args)
-    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:args.cores]))
     turns = []
     with tempfile.TemporaryDirectory() as folder:
         unpack(args.photos/"train.zip", Path(folder))
@@ -206,7 +204,7 @@ def main():
                     turns.append(measure(name, setting, args, folder))
                     print(turns[-1], flush=True)
     result = dict(
-        hardware=hardware(), cores_used=args.cores, epochs=args.epochs, best=summary(turns), turns=turns)
+        hardware=hardware(), threads=args.threads, epochs=args.epochs, best=summary(turns), turns=turns)
     args.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result["best"], indent=1))
 
