@@ -2,7 +2,7 @@
 each in a process of its own.
 
 Usage: python benchmarks/peers.py PHOTOS [--keras-python PYTHON] [--turns 3] [--epochs 6]
-           [--threads 1] [--only NAME,…] [--all-settings]
+           [--threads 1] [--only NAME,…] [--all-settings] [--add]
        python benchmarks/peers.py --run NAME FOLDER --epochs N
 
 All train the same network on photos 0-999 of each class, 150×150, in batches of 100, by RMSprop:
@@ -12,7 +12,8 @@ All train the same network on photos 0-999 of each class, 150×150, in batches o
   fastai      fastai alone: `ImageDataLoaders.from_folder`, at its best setting here
   generator   Keras' `ImageDataGenerator`, as the codelab has it
 
---all-settings tries the settings of Keras and fastai, from which `BEST` was chosen. Each process is
+--all-settings tries the settings of Keras and fastai, from which `BEST` was chosen; bfloat16 only
+where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds. Each process is
 told to use so many threads as --threads says. Other programs may run on the same machine and take
 time from all. So CPU seconds are counted beside seconds, those of the loaders' own processes too,
 and of several turns the least counts. Writes results/peers.json.
@@ -21,16 +22,16 @@ import argparse, json, os, resource, subprocess, sys, tempfile, time
 from functools import partial
 from pathlib import Path
 
+from catsdogs.speed import cpu_has_bf16
+
 HERE = Path(__file__).parent
 SIZE, BATCH = 150, 100
 
 # what was tried; the first of each is the plainest
 KERAS_SETTINGS = {
-    "plain": (), "jit": ("--jit",), "uint8 cache": ("--cache", "uint8"),
-    "bfloat16": ("--bfloat16",)}
+    "plain": (), "jit": ("--jit",), "bfloat16": ("--bfloat16",)}
 FASTAI_SETTINGS = {
-    "plain": (), "no workers": ("--workers", "0"), "channels last": ("--channels-last",),
-    "no workers, channels last": ("--workers", "0", "--channels-last")}
+    "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last")}
 BEST = {"keras": "plain", "fastai": "plain"}
 
 
@@ -151,7 +152,8 @@ def settings_of(name, args):
     "Which settings of a peer are measured"
     known = {"keras": KERAS_SETTINGS, "fastai": FASTAI_SETTINGS}.get(name)
     if known is None: return ["as it is"]
-    return list(known) if args.all_settings else [BEST[name]]
+    if not args.all_settings: return [BEST[name]]
+    return [setting for setting in known if setting != "bfloat16" or cpu_has_bf16()]
 
 def least(turns):
     "Of each quantity the best that any turn had"
@@ -181,6 +183,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="catsdogs,keras,fastai,generator")
     parser.add_argument("--all-settings", action="store_true")
+    parser.add_argument("--add", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE/"results"/"peers.json")
     parser.add_argument("--run", choices=PROGRAMS)
     parser.add_argument("--workers", type=int)
@@ -192,10 +195,15 @@ def hardware():
     cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     return dict(cpu=cpu, cores=os.cpu_count())
 
+def save(args, turns):
+    "Write what is known now, so that a killed measurement loses nothing"
+    result = dict(hardware=hardware(), threads=args.threads, best=summary(turns), turns=turns)
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+
 def main():
     args = arguments()
     if args.run: return PROGRAMS[args.run](args)
-    turns = []
+    turns = json.loads(args.out.read_text())["turns"] if args.add else []
     with tempfile.TemporaryDirectory() as folder:
         unpack(args.photos/"train.zip", Path(folder))
         for _ in range(args.turns):
@@ -203,9 +211,6 @@ def main():
                 for setting in settings_of(name, args):
                     turns.append(measure(name, setting, args, folder))
                     print(turns[-1], flush=True)
-    result = dict(
-        hardware=hardware(), threads=args.threads, epochs=args.epochs, best=summary(turns), turns=turns)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["best"], indent=1))
+                    save(args, turns)
 
 if __name__ == "__main__": main()
