@@ -3,7 +3,7 @@ each in a process of its own.
 
 Usage: python benchmarks/peers.py PHOTOS [--keras-python PYTHON] [--turns 3] [--epochs 6]
            [--threads 1] [--only NAME,…] [--all-settings] [--add]
-       python benchmarks/peers.py --run NAME FOLDER --epochs N
+       python benchmarks/peers.py --table
 
 All train the same network on photos 0-999 of each class, 150×150, in batches of 100, by RMSprop:
 
@@ -16,7 +16,7 @@ All train the same network on photos 0-999 of each class, 150×150, in batches o
 where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds. Each process is
 told to use so many threads as --threads says. Other programs may run on the same machine and take
 time from all. So CPU seconds are counted beside seconds, those of the loaders' own processes too,
-and of several turns the least counts. Writes results/peers.json.
+and of several turns the least counts. Writes results/peers.json, and --table puts it into README.md.
 """
 import argparse, json, os, resource, subprocess, sys, tempfile, time
 from functools import partial
@@ -173,10 +173,31 @@ def summary(turns):
         b["first_epoch_times_cpu"] = round(b["first_cpu_seconds"] / ours["first_cpu_seconds"], 2)
     return best
 
+START, END = "<!-- peers.py --table writes this -->", "<!-- until here -->"
+
+def table(best):
+    "What was measured, the fastest first, in Markdown"
+    lines = [
+        "| program: setting | photos per CPU second after the first epoch | catsdogs, times as many | "
+        "CPU seconds of the first epoch | times those of catsdogs |",
+        "| --- | --- | --- | --- | --- |"]
+    for name, b in sorted(best.items(), key=lambda item: -item[1]["rate_per_cpu_second"]):
+        lines.append(
+            f"| {name} | {b['rate_per_cpu_second']:.0f} | {b['times_per_cpu_second']:.1f} | "
+            f"{b['first_cpu_seconds']:.0f} | {b['first_epoch_times_cpu']:.1f} |")
+    return "\n".join(lines)
+
+def write_table(args):
+    "Put the table where the README has it"
+    best, readme = json.loads(args.out.read_text())["best"], HERE/"README.md"
+    before, rest = readme.read_text(encoding="utf8").split(START)
+    after = rest.split(END, 1)[1]
+    readme.write_text(f"{before}{START}\n{table(best)}\n{END}{after}", encoding="utf8")
+
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
+    parser.add_argument("photos", type=Path, nargs="?")
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=6)
@@ -184,11 +205,14 @@ def arguments():
     parser.add_argument("--only", default="catsdogs,keras,fastai,generator")
     parser.add_argument("--all-settings", action="store_true")
     parser.add_argument("--add", action="store_true")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE/"results"/"peers.json")
     parser.add_argument("--run", choices=PROGRAMS)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--channels-last", action="store_true")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not (args.table or args.photos): parser.error("give PHOTOS, or --table alone")
+    return args
 
 def hardware():
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -203,6 +227,7 @@ def save(args, turns):
 def main():
     args = arguments()
     if args.run: return PROGRAMS[args.run](args)
+    if args.table: return write_table(args)
     turns = json.loads(args.out.read_text())["turns"] if args.add else []
     with tempfile.TemporaryDirectory() as folder:
         unpack(args.photos/"train.zip", Path(folder))

@@ -218,8 +218,19 @@ def table_line(goal, record, rows):
     name = record.name if len(rows) >= FEWEST else f"{record.name}, not a record yet"
     return f"| {goal} | {name} | {record.change} | {accuracy}% ({len(rows)}) | {seconds} |"
 
+def tries_table():
+    "What was tried on the validation photos, also what did not help, in Markdown"
+    lines = [
+        "| tried, one run each | changes to the recipe | right on the validation photos | log loss | CPU seconds |",
+        "| --- | --- | --- | --- | --- |"]
+    for r in read(TRIES):
+        lines.append(
+            f"| {r['why']} | {r['start']}, {r['changes']} | {float(r['accuracy']):.1%} | "
+            f"{float(r['log_loss']):.3f} | {float(r['cpu_seconds']):.0f} |")
+    return "\n".join(lines)
+
 def table():
-    "All records, the oldest first, in Markdown"
+    "All records, the oldest first, and all tries, in Markdown"
     rows = read(RUNS)
     lines = [
         "| goal | record | what is new in it | right on the test photos (runs) | CPU seconds |",
@@ -229,7 +240,7 @@ def table():
         for record in records:
             own = [r for r in rows if (r["goal"], r["record"]) == (goal, record.name)]
             lines.append(table_line(goal, record, own))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", tries_table()])
 
 START, END = "<!-- speed_race.py --table writes this -->", "<!-- until here -->"
 
@@ -237,7 +248,7 @@ def write_table():
     "Put the table where the README has it"
     readme = HERE/"README.md"
     before, rest = readme.read_text(encoding="utf8").split(START)
-    after = rest.split(END)[1]
+    after = rest.split(END, 1)[1]
     readme.write_text(f"{before}{START}\n{table()}\n{END}{after}", encoding="utf8")
 
 
