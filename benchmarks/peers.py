@@ -32,7 +32,7 @@ KERAS_SETTINGS = {
     "plain": (), "jit": ("--jit",), "bfloat16": ("--bfloat16",)}
 FASTAI_SETTINGS = {
     "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last")}
-BEST = {"keras": "plain", "fastai": "plain"}
+BEST = {"keras": "plain", "fastai": "no workers, channels last"}
 
 
 # --- the programs of this environment ---
