@@ -6,7 +6,7 @@
 # make engine    what the toolbox computes with in the browser (needs npm)
 # make readme    README.md from nbs/index.ipynb
 # make package   the files for a package index, in dist/
-# make benchmark speed against Keras (needs CATSDOGS_PHOTOS)
+# make benchmark speed beside Keras and fastai (needs CATSDOGS_PHOTOS, and TensorFlow for Keras)
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -53,7 +53,7 @@ package: install
 	$(BIN)/python -m twine check --strict dist/*
 
 benchmark: install
-	$(BIN)/python benchmarks/keras_ratio.py "$(CATSDOGS_PHOTOS)"
+	$(BIN)/python benchmarks/peers.py "$(CATSDOGS_PHOTOS)"
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -5,12 +5,14 @@ Usage: python benchmarks/corruptions.py PHOTOS [NAME=RUN …] [--photos 400]
 PHOTOS is the folder that holds Kaggle's train.zip. The photos are some of those that the shipped
 network was validated on. Each is spoiled in the 15 ways of Hendrycks and Dietterich (2019), at five
 strengths, by the package imagecorruptions-imaug, before it becomes small and square. RUN is the
-folder of a run; without one the network that ships is asked. Writes results/corruptions.csv. study/corruptions shows a
-picture of each kind.
+folder of a run; without one the network that ships is asked. Name the network that ships last, and
+the one that shipped before it just before: the card takes these two. Writes results/corruptions.csv.
+`petnet.py --card` then puts the means into the card, and study/corruptions shows a picture of each
+kind.
 
 The shipped network of an earlier version: git archive COMMIT catsdogs/petnet | tar -x -C FOLDER
 """
-import argparse, csv
+import argparse, csv, sys
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,10 @@ from PIL import Image
 from catsdogs.data.photos import fit_photo, list_photos, map_photos, open_photo
 from catsdogs.data.splits import split_photos
 from catsdogs.evaluation.metrics import score
-from catsdogs.runs.folder import shipped_run
+from catsdogs.runs.folder import as_run, shipped_run
 from catsdogs.runs.predict import Predictor
+sys.path.insert(0, str(Path(__file__).parent))
+from petnet import weights_digest
 
 RESULTS = Path(__file__).parent/"results"
 KINDS = get_corruption_names("common")
@@ -49,16 +53,16 @@ def judge(predictor, photos, pictures):
         calibration_error=round(scores.calibration_error, 4),
         neither=round(neither / scores.n, 4) if predictor.familiar else None)
 
-def measure(predictors, photos):
-    "A row for each network, kind and strength"
+def measure(networks, photos):
+    "A row for each network, kind and strength; `networks` are name → predictor and digest"
     pictures = list(map_photos(lambda photo: np.asarray(open_photo(photo)), photos, "opening"))
     settings = [("none", 0), *((kind, strength) for kind in KINDS for strength in STRENGTHS)]
     for kind, strength in settings:
         np.random.seed(strength)        # the package draws its noise from numpy's generator
         changed = [spoiled(picture, kind, strength) for picture in pictures]
-        for name, predictor in predictors.items():
+        for name, (predictor, weights) in networks.items():
             row = dict(network=name, corruption=kind, strength=strength)
-            row |= judge(predictor, photos, changed)
+            row |= judge(predictor, photos, changed) | dict(weights=weights)
             print(row, flush=True)
             yield row
 
@@ -76,9 +80,10 @@ def main():
     every = list_photos(args.photos/"train.zip")
     _, valid = split_photos(every, shipped_run().info.data.settings)
     chosen = [every[i] for i in valid[::max(1, len(valid) // args.n)]][:args.n]
-    runs = dict(run.split("=", 1) for run in args.runs) or {"shipped": None}
-    predictors = {name: Predictor(run) for name, run in runs.items()}
-    rows = list(measure(predictors, chosen))
+    runs = {name: as_run(folder) for name, folder in (run.split("=", 1) for run in args.runs)}
+    runs = runs or {"shipped": shipped_run()}
+    networks = {name: (Predictor(run), weights_digest(run)) for name, run in runs.items()}
+    rows = list(measure(networks, chosen))
     with open(RESULTS/"corruptions.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

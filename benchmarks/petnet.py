@@ -2,15 +2,19 @@
 package: `catsdogs/petnet`.
 
 Usage: python benchmarks/petnet.py PHOTOS TRAINED --others FOLDER --originals FOLDER [--dest catsdogs/petnet]
+       python benchmarks/petnet.py --card
 
 PHOTOS is the folder that holds Kaggle's train.zip, TRAINED the folder that `petnet_gpu.py` wrote.
 ORIGINALS holds labelled photos at full size and odd shapes, OTHERS photos of things and animals, of
 which every second one, from the first, was kept aside. Fits the temperature on the validation
 photos, learns what is familiar from the training photos, and writes the folder with its card, and
-results/petnet.json.
+results/petnet.json. --card measures nothing: it writes the card that is there again, from
+results/petnet.json and results/corruptions.csv.
 """
 import argparse
+import csv
 import gzip
+import hashlib
 import json
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -26,7 +30,7 @@ from catsdogs.evaluation.calibration import calibrate
 from catsdogs.evaluation.evaluate import evaluate_run
 from catsdogs.evaluation.ood import fit_ood
 from catsdogs.models.zoo import build_model
-from catsdogs.runs.folder import Run, RunData, RunInfo, SPLIT_FILE
+from catsdogs.runs.folder import MODEL_FILE, Run, RunData, RunInfo, SPLIT_FILE
 from catsdogs.runs.predict import predict_photos
 from catsdogs.training.train import data_fingerprint
 
@@ -91,7 +95,7 @@ and its logits are divided by {temperature:.2f}.
 | --- | --- | --- |
 {others}
 
-{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit \
+{corruptions}{beside}**What it is bad at.** It calls about one pet in twenty "neither": that is how its limit \
 was set. Of the other animals kept aside it takes {missed:.0%} for a cat or a dog. Photos that are much \
 wider than high are squashed, and lose their shape.
 
@@ -111,6 +115,56 @@ BESIDE = (
     "**Beside it.** The same network from labels alone, without a teacher, for {epochs} epochs, is "
     "right on {valid} validation photos and on {others} other photos.\n\n")
 
+FAMILIES = {
+    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+    "weather": ("snow", "frost", "fog", "brightness"),
+    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression")}
+
+CORRUPTIONS = """**Spoiled photos.** {n} of the validation photos were spoiled in fifteen ways, each at five \
+strengths (`benchmarks/corruptions.py`). Each number is a mean over kinds and strengths. "Before" is the \
+network that shipped before this one. `study/corruptions` shows every kind.
+
+| photos | right, before | now | log loss, before | now | calibration error, before | now |
+| --- | --- | --- | --- | --- | --- | --- |
+{rows}
+
+"""
+
+def weights_digest(run):
+    "What tells a run's weights from all others"
+    return hashlib.sha256((run.path/MODEL_FILE).read_bytes()).hexdigest()[:12]
+
+def mean_of(rows, field): return sum(float(row[field]) for row in rows)/len(rows)
+
+def corruption_row(name, before, now):
+    "A line of the card: three means, for two networks each"
+    cells = [name]
+    for field, form in (("accuracy", ".1%"), ("log_loss", ".3f"), ("calibration_error", ".1%")):
+        cells += [format(mean_of(rows, field), form) for rows in (before, now)]
+    return f"| {' | '.join(cells)} |"
+
+def tell_corruptions(run, table):
+    "The card's table of spoiled photos; empty if it does not compare this run's network with another"
+    if not table or table[-1]["weights"] != weights_digest(run): return ""
+    networks = list(dict.fromkeys(row["network"] for row in table))
+    if len(networks) < 2: return ""
+    before, now = networks[-2:]
+    kinds = {"as they are": ("none",), **FAMILIES, "all fifteen": sum(FAMILIES.values(), ())}
+    lines = []
+    for name, members in kinds.items():
+        found = [row for row in table if row["corruption"] in members]
+        lines.append(corruption_row(
+            name, [row for row in found if row["network"] == before],
+            [row for row in found if row["network"] == now]))
+    return CORRUPTIONS.format(n=table[-1]["photos"], rows="\n".join(lines))
+
+def read_corruptions():
+    "The rows that `corruptions.py` wrote; none if it never ran"
+    file = HERE/"results"/"corruptions.csv"
+    if not file.exists(): return []
+    with open(file, newline="", encoding="utf8") as lines: return list(csv.DictReader(lines))
+
 def tell_beside():
     "What a network from labels alone was worth, if it was judged"
     file = HERE/"results"/"petnet_labels.json"
@@ -126,6 +180,7 @@ def write_card(run, made, scores, others, dest):
     text = CARD.format(
         teacher=TEACHER.format(**teacher) if teacher else "",
         beside=tell_beside() if teacher else "",
+        corruptions=tell_corruptions(run, read_corruptions()),
         size=SIZE, train=info.data.train, valid=info.data.valid, outliers=made["outliers"],
         epochs=made["epochs"], seconds=made["seconds"], device=made["device"], lr=made["lr"],
         temperature=info.temperature, rows=rows, others=kinds, missed=1 - others["animals"][1])
@@ -153,15 +208,25 @@ def forget_paths(run):
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("trained", type=Path)
-    parser.add_argument("--others", type=Path, required=True)
-    parser.add_argument("--originals", type=Path, required=True)
+    parser.add_argument("photos", type=Path, nargs="?")
+    parser.add_argument("trained", type=Path, nargs="?")
+    parser.add_argument("--others", type=Path)
+    parser.add_argument("--originals", type=Path)
     parser.add_argument("--dest", type=Path, default=HERE.parent/"catsdogs"/"petnet")
-    return parser.parse_args()
+    parser.add_argument("--card", action="store_true")
+    args = parser.parse_args()
+    if not args.card and None in (args.photos, args.trained, args.others, args.originals):
+        parser.error("give PHOTOS, TRAINED, --others and --originals, or --card alone")
+    return args
+
+def write_card_again(dest):
+    "The card of the network in `dest`, from what was recorded of it"
+    found = json.loads((HERE/"results"/"petnet.json").read_text())
+    write_card(Run.open(dest), found["made"], found["scores"], found["called_neither"], dest)
 
 def main():
     args = arguments()
+    if args.card: return write_card_again(args.dest)
     torch.set_num_threads(1)
     run, made = make_run(args.photos/"train.zip", args.trained, args.dest)
     calibrate(run, evaluate_run(run))

@@ -133,12 +133,13 @@ class AverageWeights(Callback):
 
     def start(self) -> None:
         "Begin with the weights that the model has now"
-        def mix(mean, new, n):
-            return (
-                mean.lerp(new, max(1 / self.steps, 9 / (10 + n)))
-                if mean.is_floating_point()
-                else new)
-        self.average, self.raw = AveragedModel(self.model, avg_fn=mix, use_buffers=True), None
+        def mix(means, news, n):
+            "Bring all tensors of one number format up to date, in place"
+            if means[0].is_floating_point():
+                torch._foreach_lerp_(means, news, max(1 / self.steps, 9 / (10 + float(n))))
+            else: torch._foreach_copy_(means, news)
+        self.average = AveragedModel(self.model, multi_avg_fn=mix, use_buffers=True)
+        self.raw = None
         self.average.update_parameters(self.model)
 
     def after_step(self):

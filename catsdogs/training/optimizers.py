@@ -60,6 +60,33 @@ def KerasRMSProp(
     return Optimizer(params, [weight_decay, rms_step], lr=lr, sqr_mom=.9, eps=1e-7, wd=wd)
 
 # %% ../../nbs/library/training/optimizers.ipynb #3effa7c1
+_JORDAN = 3.4445, -4.7750, 2.0315
+
+def _rounds_one_by_one(x):
+    "Five rounds of x ← a·x + b·(x·xᵀ)·x + c·(x·xᵀ)²·x, on a wide matrix with singular values up to 1"
+    a, b, c = _JORDAN
+    for _ in range(5):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x
+
+def _factor(square):
+    "a + b·S + c·S²: by this the next round multiplies x, if S is x·xᵀ"
+    a, b, c = _JORDAN
+    factor = torch.addmm(square, square, square, beta=b, alpha=c)
+    factor.diagonal().add_(a)
+    return factor
+
+def _rounds_at_once(x):
+    "The same, but the five factors of x are multiplied first: they are square, and small if x is wide"
+    square = x @ x.T
+    factors = factor = _factor(square)
+    for _ in range(4):
+        square = factor @ square @ factor
+        factor = _factor(square)
+        factors = factor @ factors
+    return factors @ x
+
 def orthogonalize(
     matrix:Tensor,              # m×n
     dtype=torch.float32         # for the products inside; bfloat16 is enough for training
@@ -68,13 +95,12 @@ def orthogonalize(
 
     Singular vectors stay; singular values become 0.7 to 1.2, tiny ones somewhat less.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.to(dtype).T if tall else matrix.to(dtype)
     x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+    # bfloat16 has too few digits for the product of the factors
+    at_once = dtype == torch.float32 and x.shape[1] > 2 * len(x)
+    x = _rounds_at_once(x) if at_once else _rounds_one_by_one(x)
     return (x.T if tall else x).to(matrix.dtype)
 
 # %% ../../nbs/library/training/optimizers.ipynb #83c5de2f
