@@ -8,7 +8,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES'
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
 from inspect import Parameter, signature
 from pathlib import Path
@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    CatsDogsError, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, CatsDogsError, is_stream, printable, registered_names, remove_lock, unknown_name)
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
@@ -194,7 +194,7 @@ def _need_run(run):
 
 def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
-    if out is None: return
+    if out is None or is_stream(out): return
     if out.is_dir():
         raise CatsDogsError(
             f"{option} {out}: is a folder; give the name of a file, as {out / example}")
@@ -511,7 +511,7 @@ def _summary(scores, report=None, learned=0, unreadable=()):
         print(f"balanced accuracy {scores.balanced_accuracy:.1%}, where each class counts the same; "
               f"least is {printable(worst)} with {scores.recalls[worst]:.1%}")
     if learned: print(f"{learned:,} photos were not judged: the run has learned from them")
-    if unreadable: print(f"{len(unreadable)} photos could not be read, as {unreadable[0].error}")
+    if unreadable: print(f"{len(unreadable)} photos could not be read, as {printable(unreadable[0].error)}")
     if report: print(f"report: {report}")
 
 # %% ../nbs/library/app/cli.ipynb #98f047c3
@@ -769,8 +769,8 @@ def _print_answer(a, predictor, as_json):
         if a.error: answer["error"] = a.error
         print(json.dumps(answer))
     elif a.label is None: print(f"catsdogs: {printable(a.error)}", file=sys.stderr)
-    elif a.neither: print(f"{'neither':20} {printable(a.photo)}   (of the two, {a.label})")
-    else: print(f"{a.label:12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
+    elif a.neither: print(f"{'neither':20} {printable(a.photo)}   (of the two, {printable(a.label)})")
+    else: print(f"{printable(a.label):12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
 
 # %% ../nbs/library/app/cli.ipynb #8588238f
 @_command(
@@ -1014,18 +1014,21 @@ def submit(
     if shard is not None:
         table = _submit_part(run, path, out, shard)
         if table is None: return 0
-    done = write_submission(run, path, out, metric, clip, threshold, table=table)
-    if table: table.unlink(missing_ok=True)
-    check_answers(out, path, contest)
-    if sample: check_submission(out, sample)
-    checked = ", the ids of the sample" if sample else ""
-    print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}")
-    print(_choice_in_words(done.choice, metric, clip if metric == "logloss" else threshold))
-    if done.unreadable:
-        print(
-            f"{len(done.unreadable)} photos could not be read "
-            f"and got one half, as {done.unreadable[0].error}")
-    if upload: print(upload_submission(kaggle, out, contest, message or f"catsdogs {run.name}"))
+    # a pipe gets the file when it has been checked, and the words go elsewhere
+    words = sys.stderr if is_stream(out) else sys.stdout
+    with atomic_path(out) if is_stream(out) else nullcontext(out) as file:
+        done = write_submission(run, path, file, metric, clip, threshold, table=table)
+        if table: table.unlink(missing_ok=True)
+        check_answers(file, path, contest)
+        if sample: check_submission(file, sample)
+        checked = ", the ids of the sample" if sample else ""
+        print(f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}", file=words)
+        print(_choice_in_words(done.choice, metric, clip if metric == "logloss" else threshold), file=words)
+        if done.unreadable:
+            print(f"{len(done.unreadable)} photos could not be read and got one half, "
+                  f"as {printable(done.unreadable[0].error)}", file=words)
+        if upload:
+            print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
 
 def _submit_part(run, path, out, shard):
@@ -1033,6 +1036,7 @@ def _submit_part(run, path, out, shard):
     from catsdogs.evaluation.kaggle import submit_shard
     from catsdogs.runs.bulk import read_shard
     part = read_shard(shard)
+    if is_stream(out): raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
     bulk = submit_shard(run, path, out, part)
     if bulk.table is None: _tell_bulk(bulk, out, part)
     return bulk.table

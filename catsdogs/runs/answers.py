@@ -11,8 +11,7 @@ from typing import Iterable, Iterator
 
 import numpy as np
 
-from ..data.photos import (
-    fit_photo, map_photos, open_photo, Photo, UnreadablePhoto)
+from ..data.photos import map_photos, open_square, Photo, UnreadablePhoto
 
 # %% ../../nbs/library/runs/answers.ipynb #ac1a3e9d
 NOT_FINITE = (
@@ -37,7 +36,7 @@ def predict_photos(
     def look(photo):
         try: return photo, predictor.pixels(photo), None
         except UnreadablePhoto as e: return photo, None, str(e)
-    items = map_photos(look, photos, "predicting") if cache is None else _cached(photos, cache, bs)
+    items = map_photos(look, photos, "predicting", predictor.size) if cache is None else _cached(photos, cache, bs)
     batch = []
     for item in items:
         batch.append(item)
@@ -61,7 +60,7 @@ class TakesPhotos:
         photo # a path, bytes, a PIL image or an array
     ) -> np.ndarray:
         "A photo as the model sees it: size×size×3, uint8; raises `UnreadablePhoto`"
-        return np.asarray(fit_photo(open_photo(photo, self.size), self.size, self.method))
+        return np.asarray(open_square(photo, self.size, self.method))
 
 def _cached(photos, cache, bs):
     "Photos with their pixels out of the cache, which gives them back in batches"

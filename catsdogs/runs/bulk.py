@@ -123,7 +123,7 @@ def _network(run, fast):
     digest = hashlib.blake2b(
         json.dumps([i.classes, i.size, i.method, i.flip_tta, i.temperature, fast]).encode(), digest_size=12)
     for file in (run.path/MODEL_FILE, run.path/OOD_FILE):
-        if file.exists(): digest.update(file.read_bytes())
+        if file.is_file(): digest.update(file.read_bytes())
     return digest.hexdigest()
 
 def _about(run, photos, of, fast):

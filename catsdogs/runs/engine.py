@@ -41,6 +41,8 @@ def run_hash(
         file = _folder(run)/name
         digest.update(f"\n{name} ".encode())
         try:
+            # a pipe or a device has no end
+            if file.exists() and not file.is_file(): raise OSError("not a file")
             with open(file, "rb") as source:
                 digest.update(f"{os.fstat(source.fileno()).st_size} ".encode())
                 while block := source.read(2**20): digest.update(block)
