@@ -104,8 +104,10 @@ def _decode(exam, data, smallest):
     exam.digest = hashlib.blake2b(data, digest_size=16).digest()
     try:
         img = identify_photo(data)
-        about = _about(exam.photo, img)
-        with room_to_decode(img): _measure(exam, upright_rgb(img), about, smallest)
+        with room_to_decode(img):
+            img.load()
+            about = list(_about(exam.photo, img))
+            _measure(exam, upright_rgb(img, own=True), about, smallest)
     # decoders raise whatever they like
     except Exception as e: exam.problems.append(_why_unreadable(data, e))
 

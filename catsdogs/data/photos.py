@@ -25,6 +25,7 @@ import numpy as np
 from ..core import (
     atomic_path, cache_dir, CatsDogsError, explain_os_errors, printable, progress, Registry)
 from .layouts import read_layout, split_of
+from ..speed import trim_malloc
 
 # %% ../../nbs/library/data/photos.ipynb #c82bc6a7
 class UnreadablePhoto(CatsDogsError):
@@ -133,7 +134,7 @@ class _Room:
 
 # of files that are being read, and of pictures that are being decoded: one of the largest, or many small ones.
 # Bytes are asked for first, so that nobody who holds pixels waits
-_BYTES, _PIXELS = _Room(MAX_BYTES), _Room(MAX_PIXELS)
+_BYTES, _PIXELS = _Room(MAX_BYTES // 2), _Room(MAX_PIXELS)
 
 def room_to_read(photo):
     "Wait until the bytes of a photo have room in memory beside those of other threads; a context"
@@ -143,6 +144,7 @@ def _file_size(path):
     try: return path.stat().st_size
     except OSError: return 0
 
+@contextmanager
 def room_to_decode(
     img:Image.Image,        # whose pixels are not decoded yet
     enough:int|None=None    # pixels for each side that are enough; a large JPEG is decoded smaller then
@@ -151,7 +153,14 @@ def room_to_decode(
     pixels = img.width * img.height
     if enough: img.draft(None, (enough, enough))
     # a progressive JPEG is unpacked whole, whatever size is asked for
-    return _PIXELS.take(pixels if img.info.get("progressive") else img.width * img.height)
+    if not img.info.get("progressive"): pixels = img.width * img.height
+    with _PIXELS.take(pixels):
+        try: yield
+        finally:
+            # each thread has a heap of its own, which would keep what the largest picture took
+            if pixels > _LARGE: trim_malloc()
+
+_LARGE = 2**23 # pixels
 
 @lru_cache(maxsize=4)
 # by process: a forked child must not share the parent's place in the file
@@ -234,7 +243,11 @@ def open_photo(
         data = _bytes_of(source)
         try:
             img = identify_photo(data)
-            with room_to_decode(img, enough): return then(upright_rgb(img))
+            with room_to_decode(img, enough):
+                rgb = upright_rgb(img, own=True)
+                made = then(rgb)
+                if made is not rgb: rgb.close()
+            return made
         except UnreadablePhoto as e: raise UnreadablePhoto(f"{name}: {e}") from e
         except _DAMAGE as e: raise UnreadablePhoto(f"{name}: damaged ({e})") from e
 
@@ -270,13 +283,17 @@ def _in_bytes(a):
     return (a * (255 if is_float and high <= 2 else 1)).round().clip(0, 255).astype(np.uint8)
 
 def upright_rgb(
-    img:Image.Image # of any mode
-) -> Image.Image: # upright, 8-bit RGB
-    """A picture as one sees it, a new one
+    img:Image.Image, # of any mode
+    own:bool=False # may it be used up? Then no large one is in memory for longer than it must
+) -> Image.Image: # upright, 8-bit RGB; a new picture, or `img` if it may be used up
+    """A picture as one sees it
 
     It is turned as its camera noted, 16 bits are scaled to 8, and transparency becomes white."""
-    rgb = _in_strips(img, _converter(img))
+    img.load()
     turn = _TURNS.get(img.getexif().get(0x0112))
+    as_it_is = own and img.mode == "RGB" and "transparency" not in img.info
+    rgb = img if as_it_is else _in_strips(img, _converter(img))
+    if own and rgb is not img: img.close()
     if turn is not None: rgb = rgb.transpose(turn)
     rgb.info = {}                                       # else it would be turned again
     return rgb
@@ -313,7 +330,6 @@ _STRIP = 2**22
 
 def _in_strips(img, convert):
     "Convert a large picture strip by strip, so that it is in memory twice and not five times"
-    img.load()
     if img.width * img.height <= _STRIP: return convert(img)
     out, rows = Image.new("RGB", img.size), max(1, _STRIP // img.width)
     for top in range(0, img.height, rows):
