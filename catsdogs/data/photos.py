@@ -293,8 +293,8 @@ def upright_rgb(
     turn = _TURNS.get(img.getexif().get(0x0112))
     as_it_is = own and img.mode == "RGB" and "transparency" not in img.info
     rgb = img if as_it_is else _in_strips(img, _converter(img))
-    if own and rgb is not img: img.close()
     if turn is not None: rgb = rgb.transpose(turn)
+    if own and rgb is not img: img.close()
     rgb.info = {}                                       # else it would be turned again
     return rgb
 
@@ -326,7 +326,7 @@ def _on_white(part):
     return Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
 
 # pixels; the copies that converting needs are no larger
-_STRIP = 2**22
+_STRIP = 2**20
 
 def _in_strips(img, convert):
     "Convert a large picture strip by strip, so that it is in memory twice and not five times"
