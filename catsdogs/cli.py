@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, CatsDogsError, is_stream, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
@@ -548,6 +548,7 @@ def train(
     """Train a network into a run folder, judge it, write report.html.
     Ctrl-C loses at most one epoch: go on with --resume."""
     given = {name: value for name, value in settings.items() if value is not None}
+    _check_network(given.get("model"), given.get("weights"))
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
@@ -588,6 +589,15 @@ def train(
         _say(f"peak memory: {_peak_memory()} GB")
         _say(f"next: catsdogs predict PHOTO --run {out}, or catsdogs show {out} PHOTO")
     return 0
+
+def _check_network(model, weights):
+    "Raise `CatsDogsError` for a model or weights that there are not, before PyTorch is loaded"
+    known, family = registered_names("models.zoo", "MODELS"), (model or "codelab").split(",")[0]
+    if not (family in known or family.startswith("timm:")):
+        raise CatsDogsError(f"{unknown_name('model', family, [*known, 'timm:NAME'])}; "
+                            f"if it is a network of timm, write timm:{family}")
+    if weights not in (None, "download") and not Path(weights).is_file():
+        raise CatsDogsError(f"{weights}: no such file with weights")
 
 def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"
@@ -694,7 +704,7 @@ def _part_of(out, shard):
     if out is None:
         raise CatsDogsError("--shard goes with a table: add --out answers.csv, the same for all shards")
     _need_file(out, example="answers.csv")
-    from catsdogs.runs.bulk import check_table, read_shard
+    from catsdogs.runs.answers import check_table, read_shard
     check_table(out)
     return read_shard(shard)
 
@@ -867,7 +877,7 @@ def show(
              "a run: the PetNet that comes with the package."),
     out: Path = typer.Option(Path("page.html"), help="The page to write."),
     units: int = typer.Option(
-        3, help="Units of each layer to look at closely: those that contribute most."),
+        3, min=1, help="Units of each layer to look at closely: those that contribute most."),
     preferred: bool = typer.Option(
         True, help="Make the picture that each of these units likes best."),
     device: Optional[str] = DEVICE,
@@ -907,6 +917,8 @@ def toolbox(
 ) -> int:
     """Look into a network live, in the browser: your pictures or the webcam, and every layer.
     Ctrl-C ends it."""
+    for folder in filter(None, (run, other)): _need_run(folder)
+    _need_file(save, "--save")
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
@@ -942,7 +954,7 @@ def export(
 def serve(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
-    port: int = typer.Option(8000, help="0: any that is free."),
+    port: int = typer.Option(8000, min=0, max=65535, help="0: any that is free."),
     host: str = typer.Option(
         "127.0.0.1", help="The address to listen on; 0.0.0.0 lets other machines ask, too."),
     device: Optional[str] = DEVICE,
@@ -1001,22 +1013,29 @@ def submit(
     if sample and not sample.is_file():
         raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
     _need_file(out, example="submission.csv")
+    from catsdogs.data.kaggle_client import check_choices
+    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
+    from catsdogs.runs.answers import read_shard
+    contest, metric = agree_on_answer(path, competition, metric)
+    check_choices(metric, clip, threshold)
+    _check_for_metric(metric, clip, threshold)
+    part = read_shard(shard) if shard is not None else None
+    if part and is_stream(out):
+        raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
+    # first: a missing sign-in shall not cost the work
+    kaggle = _sign_in(contest) if upload else None
     _use_device(device)
     from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
-    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
-    contest, metric = agree_on_answer(path, competition, metric)
-    _check_for_metric(metric, clip, threshold)
     run = run or shipped_run().path
-    # first: a missing sign-in shall not cost the work
-    kaggle = _sign_in(contest) if upload else None
     table = None
-    if shard is not None:
-        table = _submit_part(run, path, out, shard)
+    if part:
+        table = _submit_part(run, path, out, part)
         if table is None: return 0
     # a pipe gets the file when it has been checked, and the words go elsewhere
     words = sys.stderr if is_stream(out) else sys.stdout
-    with atomic_path(out) if is_stream(out) else nullcontext(out) as file:
+    with (
+        explain_os_errors(f"writing {out}"), atomic_path(out) if is_stream(out) else nullcontext(out) as file):
         done = write_submission(run, path, file, metric, clip, threshold, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
@@ -1031,12 +1050,9 @@ def submit(
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
 
-def _submit_part(run, path, out, shard):
+def _submit_part(run, path, out, part):
     "Answer a part of the photos; the table of all answers, or None while parts are missing"
     from catsdogs.evaluation.kaggle import submit_shard
-    from catsdogs.runs.bulk import read_shard
-    part = read_shard(shard)
-    if is_stream(out): raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
     bulk = submit_shard(run, path, out, part)
     if bulk.table is None: _tell_bulk(bulk, out, part)
     return bulk.table

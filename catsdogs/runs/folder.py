@@ -21,7 +21,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import nn, Tensor
 from torch.nn.functional import normalize
 import torch
@@ -471,7 +471,8 @@ def _read_tensors(file):
     try:
         with open(file, "rb") as source: length = int.from_bytes(source.read(8), "little")
         if length > _LONGEST_HEADER: raise ValueError(f"its header has {length:,} bytes")
-        return load_file(file)
+        # safetensors opens no file whose name is not UTF-8
+        return load_file(file) if _has_utf8(str(file)) else load(file.read_bytes())
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as e:
         raise CatsDogsError(f"{file}: damaged or not a safetensors file ({e})") from e
 
