@@ -392,9 +392,10 @@ def check(
     _need(path)
     _need_file(out)
     if run: _need_run(run)
-    from catsdogs.data.doctor import contact_sheet, PROBLEMS, quarantine as move_away
+    from catsdogs.data.doctor import contact_sheet, need_cleanlab, PROBLEMS, quarantine as move_away
+    if run: need_cleanlab()
     moves = _problems(settings["only"])
-    start, (found, sides, findings) = time.perf_counter(), _examined(path, run, settings["classes"])
+    start, (found, sides, findings, unasked) = time.perf_counter(), _examined(path, run, settings["classes"])
     serious = {f.photo for f in findings if PROBLEMS[f.problem].kind != "note"}
     moving = [f for f in findings if f.problem in moves] if quarantine else []
     moved = len(move_away(moving, quarantine, path)) if moving else 0
@@ -404,7 +405,7 @@ def check(
     if as_json: _print_json(findings)
     else:
         _print_findings(findings)
-        _print_notes(found, sides, time.perf_counter() - start)
+        _print_notes(found, sides, unasked, time.perf_counter() - start)
         if out: print(f"page: {out}")
         if moved:
             _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
@@ -412,17 +413,19 @@ def check(
     return int(bool(serious))
 
 def _examined(path, run, classes):
-    "What a source holds, the sides of its photos, and what is wrong with them"
+    "What a source holds, the sides of its photos, what is wrong with them, and why no wrong classes were looked for"
     from catsdogs.data.doctor import check_photos
     from catsdogs.data.photos import find_photos
     found = find_photos(path, classes=classes)
     sides = _sides(found, run)
     findings = check_photos(found.photos, sides)
-    return found, sides, findings + (_mislabelled(run, path) if run else [])
+    if not run: return found, sides, findings, ""
+    try: return found, sides, findings + _mislabelled(run, path), ""
+    except CatsDogsError as e: return found, sides, findings, f"wrong classes were not looked for: {e}"
 
-def _print_notes(found, sides, seconds):
+def _print_notes(found, sides, unasked, seconds):
     "What else is to be said about a check"
-    for line in filter(None, (found.question, found.others_in_words())): _say(line)
+    for line in filter(None, (found.question, found.others_in_words(), unasked)): _say(line)
     if sides is None: _say("leaks were not looked for, since these photos cannot be split")
     _say(f"{seconds:.1f} seconds")
 

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PROBLEMS', 'DARK', 'FLAT', 'BLURRED', 'SMALLEST', 'ALIKE', 'BITS', 'LOG', 'Problem', 'Finding', 'Exam', 'examine',
-           'similar_pairs', 'check_photos', 'quarantine', 'undo_quarantine', 'contact_sheet', 'likely_mislabelled']
+           'similar_pairs', 'check_photos', 'quarantine', 'undo_quarantine', 'contact_sheet', 'need_cleanlab',
+           'likely_mislabelled']
 
 # %% ../../nbs/library/data/doctor.ipynb #b4de0faf
 import base64
@@ -17,6 +18,7 @@ import os
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -493,6 +495,12 @@ def _thumbnail(photo):
     return f'<img alt="{name}" {size} src="data:image/jpeg;base64,{data}">'
 
 # %% ../../nbs/library/data/doctor.ipynb #472071f1
+def need_cleanlab() -> None:
+    "Raise `CatsDogsError` if cleanlab, which finds wrong classes, is not installed"
+    if find_spec("cleanlab"): return
+    raise CatsDogsError(
+        "wrong classes are found by cleanlab, which is not installed: pip install 'catsdogs[doctor]'")
+
 def likely_mislabelled(
     photos:list[Photo],         # with their classes
     probabilities:np.ndarray,   # n×(number of classes), of a network that did not learn from them
@@ -501,11 +509,8 @@ def likely_mislabelled(
     """Photos that are likely to have the wrong class, by cleanlab
 
     Raises `CatsDogsError` if cleanlab is not installed."""
-    try: from cleanlab.filter import find_label_issues
-    except ImportError as e:
-        raise CatsDogsError(
-            "wrong classes are found by cleanlab, which is "
-            "not installed: pip install 'catsdogs[doctor]'") from e
+    need_cleanlab()
+    from cleanlab.filter import find_label_issues
     if not photos: return []
     number = {c: i for i, c in enumerate(classes)}
     labels = np.array([number[p.label] for p in photos])

@@ -89,6 +89,7 @@ class Photo:
             if self.path.is_symlink() and not self.path.exists():
                 raise UnreadablePhoto(f"{self}: cannot be read (a link that leads nowhere)")
             found = self.path.stat()
+            if stat.S_ISDIR(found.st_mode): raise UnreadablePhoto(f"{self}: a folder, not a photo")
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
             if found.st_size > MAX_BYTES:
@@ -235,7 +236,7 @@ def open_photo(
     Threads that decode large pictures wait for each other, so that memory does not grow with the number
     of cores. Raises `UnreadablePhoto`, which says what is wrong with the file."""
     if isinstance(source, Image.Image): return then(upright_rgb(source))
-    if hasattr(source, "shape"): return then(_from_array(source))
+    if hasattr(source, "shape") and not isinstance(source, memoryview): return then(_from_array(source))
     if isinstance(source, (str, os.PathLike)) and not isinstance(source, Photo):
         source = Photo(Path(source))
     name = printable(source) if isinstance(source, Photo) else "the photo"
@@ -252,7 +253,10 @@ def open_photo(
         except _DAMAGE as e: raise UnreadablePhoto(f"{name}: damaged ({e})") from e
 
 def _bytes_of(source):
-    return bytes(source) if isinstance(source, (bytes, bytearray, memoryview)) else source.read()
+    if isinstance(source, (bytes, bytearray, memoryview)): return bytes(source)
+    if hasattr(source, "read"): return source.read()
+    raise CatsDogsError(
+        f"a photo is a path, bytes, an open file, a picture or an array, not a {type(source).__name__}")
 
 def _from_array(a):
     "A picture from an array or a tensor"
@@ -273,14 +277,14 @@ def _in_bytes(a):
     if a.dtype == np.uint16: return (a / 257).round().astype(np.uint8)
     if a.dtype == bool: return a * np.uint8(255)
     if a.dtype.kind not in "iuf": raise CatsDogsError(f"a picture is an array of numbers, not of {a.dtype}")
-    a = np.nan_to_num(a)
-    low, high, is_float = a.min(), a.max(), a.dtype.kind == "f"
-    # resizing may pass both ends a little
-    if low < (-.1 if high <= 2 else -25) or high > 280:
+    low, high = float(a.min()), float(a.max())
+    # resizing may pass both ends a little; NaN is between no ends
+    if not (low >= -.1 * max(high, 0) and high <= 280):
         raise CatsDogsError(
             f"a picture's numbers go from 0 to 255, or as floats from 0 to 1, and these from {low:.4g} to "
             f"{high:.4g}; give the picture as it was before it was normalised")
-    return (a * (255 if is_float and high <= 2 else 1)).round().clip(0, 255).astype(np.uint8)
+    factor = 255 if a.dtype.kind == "f" and high <= 2 else 1
+    return (a * factor).round().clip(0, 255).astype(np.uint8)
 
 def upright_rgb(
     img:Image.Image, # of any mode

@@ -310,9 +310,8 @@ class Run:
                                 f"`catsdogs train … --out {self} --resume`")
         weights = _read_tensors(file)
         n_out = n_outputs(len(info.classes))
-        if not info.model.startswith("timm:"):          # timm's networks need memory to be built
-            with torch.device("meta"):
-                _check_weights(build_model(info.model, info.size, n_out), weights, self)
+        with torch.device("meta"):                      # numbers without memory
+            _check_weights(build_model(info.model, info.size, n_out), weights, self)
         model = build_model(info.model, info.size, n_out)
         _check_weights(model, weights, self)
         bad = next((name for name, w in weights.items() if not w.isfinite().all()), None)
@@ -473,7 +472,7 @@ def _read_tensors(file):
         if length > _LONGEST_HEADER: raise ValueError(f"its header has {length:,} bytes")
         # safetensors opens no file whose name is not UTF-8
         return load_file(file) if _has_utf8(str(file)) else load(file.read_bytes())
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as e:
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError) as e:
         raise CatsDogsError(f"{file}: damaged or not a safetensors file ({e})") from e
 
 def _check_weights(model, weights, run):
