@@ -1018,13 +1018,10 @@ def submit(
     _need_file(out, example="submission.csv")
     from catsdogs.data.kaggle_client import check_choices
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
-    from catsdogs.runs.answers import read_shard
     contest, metric = agree_on_answer(path, competition, metric)
     check_choices(metric, clip, threshold)
     _check_for_metric(metric, clip, threshold)
-    part = read_shard(shard) if shard is not None else None
-    if part and is_stream(out):
-        raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
+    part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
     _use_device(device)
@@ -1045,13 +1042,19 @@ def submit(
         if sample: check_submission(file, sample)
         checked = ", the ids of the sample" if sample else ""
         print(f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}", file=words)
-        print(_choice_in_words(done.choice, metric, clip if metric == "logloss" else threshold), file=words)
-        if done.unreadable:
-            print(f"{len(done.unreadable)} photos could not be read and got one half, "
-                  f"as {printable(done.unreadable[0].error)}", file=words)
+        given = clip if metric == "logloss" else threshold
+        for line in _about_submission(done, metric, given): print(line, file=words)
         if upload:
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
+
+def _part_of_submission(out, shard):
+    "The shard to answer; None if all photos are to be answered at once"
+    if shard is None: return None
+    from catsdogs.runs.answers import read_shard
+    if is_stream(out):
+        raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
+    return read_shard(shard)
 
 def _submit_part(run, path, out, part):
     "Answer a part of the photos; the table of all answers, or None while parts are missing"
@@ -1068,6 +1071,13 @@ def _check_for_metric(metric, clip, threshold):
     if metric == "accuracy" and clip is not None:
         raise CatsDogsError(
             "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
+
+def _about_submission(done, metric, given):
+    "How the answers were written, and what could not be read"
+    yield _choice_in_words(done.choice, metric, given)
+    if not done.unreadable: return
+    yield (f"{len(done.unreadable)} photos could not be read and got one half, "
+           f"as {printable(done.unreadable[0].error)}")
 
 def _choice_in_words(choice, metric, given):
     "The clip or the threshold of a submission, and how it was chosen"

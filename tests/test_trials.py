@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from test_layouts import picture
 
 from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
 from catsdogs.data import photos as photos_module
-from catsdogs.data.photos import list_photos, open_photo, open_square, upright_rgb
+from catsdogs.data.photos import open_photo, open_square, upright_rgb
 from catsdogs.data.sources import fetch_photos
 
 PEAK = """

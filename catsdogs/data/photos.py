@@ -137,7 +137,9 @@ class _Room:
 # Bytes are asked for first, so that nobody who holds pixels waits
 _BYTES, _PIXELS = _Room(MAX_BYTES // 2), _Room(MAX_PIXELS)
 
-def room_to_read(photo):
+def room_to_read(
+    photo # a `Photo`
+):
     "Wait until the bytes of a photo have room in memory beside those of other threads; a context"
     return _BYTES.take(photo.size or _file_size(photo.path))
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ..core import atomic_path, CatsDogsError, explain_os_errors, write_atomic
 from ..data.photos import Photo
-from .answers import check_table, read_shard, Shard
+from .answers import check_table, Shard
 from .folder import as_run, MODEL_FILE, OOD_FILE, Run
 from .predict import predict_photos, Prediction, Predictor
 
@@ -66,6 +66,7 @@ _FORMATS = {".csv": (_write_csv, _join_csv), ".parquet": (_write_parquet, _join_
 
 # %% ../../nbs/library/runs/bulk.ipynb #05c75a16
 PIECE = 500 # photos in a piece
+_ALL = Shard() # all photos
 
 @dataclass(frozen=True)
 class Bulk:
@@ -151,7 +152,7 @@ def answer_in_bulk(
     run:Run|str|Path,       # a run, or the path of its folder
     photos:list[Photo],     # all of them, also those of other shards
     out:str|Path,           # the table to make, .csv or .parquet
-    shard:Shard=Shard(),    # which part of the photos to answer here
+    shard:Shard=_ALL,       # which part of the photos to answer here
     fast:bool=True          # see `Predictor`
 ) -> Bulk:
     """Answer one shard of the photos into pieces of a table, and join them when all are there.
