@@ -880,7 +880,7 @@ def show(
              "a run: the PetNet that comes with the package."),
     out: Path = typer.Option(Path("page.html"), help="The page to write."),
     units: int = typer.Option(
-        3, min=1, help="Units of each layer to look at closely: those that contribute most."),
+        3, help="Units of each layer to look at closely: those that contribute most."),
     preferred: bool = typer.Option(
         True, help="Make the picture that each of these units likes best."),
     device: Optional[str] = DEVICE,
@@ -892,6 +892,7 @@ def show(
     run, rest = _run_and_rest(paths)
     if len(rest) != 1:
         raise CatsDogsError("show takes a photo, with a run folder before it or without")
+    if units < 1: raise CatsDogsError(f"units must be at least 1, not {units}")
     _need(rest[0])
     _need_file(out)
     _use_device(device)
