@@ -9,7 +9,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES'
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
 from inspect import Parameter, signature
 from pathlib import Path
@@ -20,7 +20,7 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    CatsDogsError, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
@@ -195,7 +195,7 @@ def _need_run(run):
 
 def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
-    if out is None: return
+    if out is None or is_stream(out): return
     if out.is_dir():
         raise CatsDogsError(
             f"{option} {out}: is a folder; give the name of a file, as {out / example}")
@@ -393,9 +393,10 @@ def check(
     _need(path)
     _need_file(out)
     if run: _need_run(run)
-    from catsdogs.data.doctor import contact_sheet, PROBLEMS, quarantine as move_away
+    from catsdogs.data.doctor import contact_sheet, need_cleanlab, PROBLEMS, quarantine as move_away
+    if run: need_cleanlab()
     moves = _problems(settings["only"])
-    start, (found, sides, findings) = time.perf_counter(), _examined(path, run, settings["classes"])
+    start, (found, sides, findings, unasked) = time.perf_counter(), _examined(path, run, settings["classes"])
     serious = {f.photo for f in findings if PROBLEMS[f.problem].kind != "note"}
     moving = [f for f in findings if f.problem in moves] if quarantine else []
     moved = len(move_away(moving, quarantine, path)) if moving else 0
@@ -405,7 +406,7 @@ def check(
     if as_json: _print_json(findings)
     else:
         _print_findings(findings)
-        _print_notes(found, sides, time.perf_counter() - start)
+        _print_notes(found, sides, unasked, time.perf_counter() - start)
         if out: print(f"page: {out}")
         if moved:
             _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
@@ -413,17 +414,19 @@ def check(
     return int(bool(serious))
 
 def _examined(path, run, classes):
-    "What a source holds, the sides of its photos, and what is wrong with them"
+    "What a source holds, the sides of its photos, what is wrong with them, and why no wrong classes were looked for"
     from catsdogs.data.doctor import check_photos
     from catsdogs.data.photos import find_photos
     found = find_photos(path, classes=classes)
     sides = _sides(found, run)
     findings = check_photos(found.photos, sides)
-    return found, sides, findings + (_mislabelled(run, path) if run else [])
+    if not run: return found, sides, findings, ""
+    try: return found, sides, findings + _mislabelled(run, path), ""
+    except CatsDogsError as e: return found, sides, findings, f"wrong classes were not looked for: {e}"
 
-def _print_notes(found, sides, seconds):
+def _print_notes(found, sides, unasked, seconds):
     "What else is to be said about a check"
-    for line in filter(None, (found.question, found.others_in_words())): _say(line)
+    for line in filter(None, (found.question, found.others_in_words(), unasked)): _say(line)
     if sides is None: _say("leaks were not looked for, since these photos cannot be split")
     _say(f"{seconds:.1f} seconds")
 
@@ -512,7 +515,7 @@ def _summary(scores, report=None, learned=0, unreadable=()):
         print(f"balanced accuracy {scores.balanced_accuracy:.1%}, where each class counts the same; "
               f"least is {printable(worst)} with {scores.recalls[worst]:.1%}")
     if learned: print(f"{learned:,} photos were not judged: the run has learned from them")
-    if unreadable: print(f"{len(unreadable)} photos could not be read, as {unreadable[0].error}")
+    if unreadable: print(f"{len(unreadable)} photos could not be read, as {printable(unreadable[0].error)}")
     if report: print(f"report: {report}")
 
 # %% ../nbs/library/app/cli.ipynb #98f047c3
@@ -549,6 +552,7 @@ def train(
     """Train a network into a run folder, judge it, write report.html.
     Ctrl-C loses at most one epoch: go on with --resume."""
     given = {name: value for name, value in settings.items() if value is not None}
+    _check_network(given.get("model"), given.get("weights"))
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
@@ -589,6 +593,15 @@ def train(
         _say(f"peak memory: {_peak_memory()} GB")
         _say(f"next: catsdogs predict PHOTO --run {out}, or catsdogs show {out} PHOTO")
     return 0
+
+def _check_network(model, weights):
+    "Raise `CatsDogsError` for a model or weights that there are not, before PyTorch is loaded"
+    known, family = registered_names("models.zoo", "MODELS"), (model or "codelab").split(",")[0]
+    if not (family in known or family.startswith("timm:")):
+        raise CatsDogsError(f"{unknown_name('model', family, [*known, 'timm:NAME'])}; "
+                            f"if it is a network of timm, write timm:{family}")
+    if weights not in (None, "download") and not Path(weights).is_file():
+        raise CatsDogsError(f"{weights}: no such file with weights")
 
 def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"
@@ -695,7 +708,7 @@ def _part_of(out, shard):
     if out is None:
         raise CatsDogsError("--shard goes with a table: add --out answers.csv, the same for all shards")
     _need_file(out, example="answers.csv")
-    from catsdogs.runs.bulk import check_table, read_shard
+    from catsdogs.runs.answers import check_table, read_shard
     check_table(out)
     return read_shard(shard)
 
@@ -770,8 +783,8 @@ def _print_answer(a, predictor, as_json):
         if a.error: answer["error"] = a.error
         print(json.dumps(answer))
     elif a.label is None: print(f"catsdogs: {printable(a.error)}", file=sys.stderr)
-    elif a.neither: print(f"{'neither':20} {printable(a.photo)}   (of the two, {a.label})")
-    else: print(f"{a.label:12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
+    elif a.neither: print(f"{'neither':20} {printable(a.photo)}   (of the two, {printable(a.label)})")
+    else: print(f"{printable(a.label):12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
 
 # %% ../nbs/library/app/cli.ipynb #8588238f
 SAMPLER_NAMES = ", ".join(registered_names("study.search", "SAMPLERS"))
@@ -918,6 +931,7 @@ def show(
     run, rest = _run_and_rest(paths)
     if len(rest) != 1:
         raise CatsDogsError("show takes a photo, with a run folder before it or without")
+    if units < 1: raise CatsDogsError(f"units must be at least 1, not {units}")
     _need(rest[0])
     _need_file(out)
     _use_device(device)
@@ -946,6 +960,8 @@ def toolbox(
 ) -> int:
     """Look into a network live, in the browser: your pictures or the webcam, and every layer.
     Ctrl-C ends it."""
+    for folder in filter(None, (run, other)): _need_run(folder)
+    _need_file(save, "--save")
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
@@ -981,7 +997,7 @@ def export(
 def serve(
     run: Optional[Path] = typer.Argument(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
-    port: int = typer.Option(8000, help="0: any that is free."),
+    port: int = typer.Option(8000, min=0, max=65535, help="0: any that is free."),
     host: str = typer.Option(
         "127.0.0.1", help="The address to listen on; 0.0.0.0 lets other machines ask, too."),
     device: Optional[str] = DEVICE,
@@ -1040,38 +1056,49 @@ def submit(
     if sample and not sample.is_file():
         raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
     _need_file(out, example="submission.csv")
+    from catsdogs.data.kaggle_client import check_choices
+    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
+    contest, metric = agree_on_answer(path, competition, metric)
+    check_choices(metric, clip, threshold)
+    _check_for_metric(metric, clip, threshold)
+    part = _part_of_submission(out, shard)
+    # first: a missing sign-in shall not cost the work
+    kaggle = _sign_in(contest) if upload else None
     _use_device(device)
     from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
-    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
-    contest, metric = agree_on_answer(path, competition, metric)
-    _check_for_metric(metric, clip, threshold)
     run = run or shipped_run().path
-    # first: a missing sign-in shall not cost the work
-    kaggle = _sign_in(contest) if upload else None
     table = None
-    if shard is not None:
-        table = _submit_part(run, path, out, shard)
+    if part:
+        table = _submit_part(run, path, out, part)
         if table is None: return 0
-    done = write_submission(run, path, out, metric, clip, threshold, table=table)
-    if table: table.unlink(missing_ok=True)
-    check_answers(out, path, contest)
-    if sample: check_submission(out, sample)
-    checked = ", the ids of the sample" if sample else ""
-    print(f"{done.path}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}")
-    print(_choice_in_words(done.choice, metric, clip if metric == "logloss" else threshold))
-    if done.unreadable:
-        print(
-            f"{len(done.unreadable)} photos could not be read "
-            f"and got one half, as {done.unreadable[0].error}")
-    if upload: print(upload_submission(kaggle, out, contest, message or f"catsdogs {run.name}"))
+    # a pipe gets the file when it has been checked, and the words go elsewhere
+    words = sys.stderr if is_stream(out) else sys.stdout
+    with (
+        explain_os_errors(f"writing {out}"), atomic_path(out) if is_stream(out) else nullcontext(out) as file):
+        done = write_submission(run, path, file, metric, clip, threshold, table=table)
+        if table: table.unlink(missing_ok=True)
+        check_answers(file, path, contest)
+        if sample: check_submission(file, sample)
+        checked = ", the ids of the sample" if sample else ""
+        print(f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}", file=words)
+        given = clip if metric == "logloss" else threshold
+        for line in _about_submission(done, metric, given): print(line, file=words)
+        if upload:
+            print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
 
-def _submit_part(run, path, out, shard):
+def _part_of_submission(out, shard):
+    "The shard to answer; None if all photos are to be answered at once"
+    if shard is None: return None
+    from catsdogs.runs.answers import read_shard
+    if is_stream(out):
+        raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
+    return read_shard(shard)
+
+def _submit_part(run, path, out, part):
     "Answer a part of the photos; the table of all answers, or None while parts are missing"
     from catsdogs.evaluation.kaggle import submit_shard
-    from catsdogs.runs.bulk import read_shard
-    part = read_shard(shard)
     bulk = submit_shard(run, path, out, part)
     if bulk.table is None: _tell_bulk(bulk, out, part)
     return bulk.table
@@ -1084,6 +1111,13 @@ def _check_for_metric(metric, clip, threshold):
     if metric == "accuracy" and clip is not None:
         raise CatsDogsError(
             "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
+
+def _about_submission(done, metric, given):
+    "How the answers were written, and what could not be read"
+    yield _choice_in_words(done.choice, metric, given)
+    if not done.unreadable: return
+    yield (f"{len(done.unreadable)} photos could not be read and got one half, "
+           f"as {printable(done.unreadable[0].error)}")
 
 def _choice_in_words(choice, metric, given):
     "The clip or the threshold of a submission, and how it was chosen"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed',
-           'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder', 'atomic_folder',
-           'explain_os_errors', 'cache_dir', 'source_digest', 'progress']
+           'is_stream', 'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder',
+           'atomic_folder', 'explain_os_errors', 'cache_dir', 'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile, time
@@ -125,14 +125,39 @@ def _remove_abandoned(path):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(entry.path)
 
+def is_stream(
+    path:str|Path # where something is to be written
+) -> bool:
+    "Is this a pipe, a device or an open file of this process? It is written into, and never replaced"
+    path = Path(path)
+    if not path.exists(): return False
+    is_open = str(path).startswith(("/dev/fd/", "/proc/")) or str(path) in ("/dev/stdout", "/dev/stderr")
+    return is_open or not (path.is_file() or path.is_dir())
+
+def _no_more_room(file):
+    "Why a file cannot grow any more, as an error's number; None if it can"
+    if shutil.disk_usage(file.parent).free < 2**20: return errno.ENOSPC
+    try: import resource
+    except ImportError: return None                     # Windows
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return errno.EFBIG if 0 <= limit <= file.stat().st_size + 2**16 else None
+
 @contextmanager
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
 ):
     """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds
 
-    What a killed process left of an earlier try is removed."""
+    What a killed process left of an earlier try is removed. A link stays, and the file that it leads to is
+    replaced. Pipes and devices are written into."""
     path = Path(path)
+    if is_stream(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)/"whole"
+            with open(Path(folder)/"whole", "rb") as whole, open(path, "wb") as stream:
+                shutil.copyfileobj(whole, stream)
+        return
+    if path.is_symlink(): path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
     handle, tmp = _new_temporary(path)
@@ -143,8 +168,7 @@ def atomic_path(
         except OSError: raise
         # libraries that write files themselves report a full disk in words of their own
         except Exception as e:
-            if shutil.disk_usage(path.parent).free < 2**20:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from e
+            if why := _no_more_room(tmp): raise OSError(why, os.strerror(why), str(path)) from e
             raise
         umask = os.umask(0)
         os.umask(umask)
@@ -233,6 +257,7 @@ def explain_os_errors(
     "Turn a full disk or a missing permission into a `CatsDogsError` that says what to do"
     hints = {
         errno.ENOSPC: "the disk is full; free some space or choose another place",
+        errno.EFBIG: "a file may not grow so large here (see ulimit -f); raise that limit",
         errno.EDQUOT: "your quota on this disk is used up; free some space or choose another place",
         errno.EACCES: "permission denied; choose another place or change its rights",
         errno.EROFS: "the disk is read-only; choose another place"}

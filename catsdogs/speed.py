@@ -93,8 +93,9 @@ def resident_memory() -> int: # bytes; 0 where the system does not tell (it does
     except OSError: return 0
 
 def trim_malloc() -> bool: # whether there was any
-    "Give memory that `tune_malloc` kept and nothing uses back to the operating system"
-    return bool(_tuned) and bool(ctypes.CDLL(None).malloc_trim(0))
+    "Give memory that the allocator keeps and nothing uses back to the operating system; with glibc only"
+    try: return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, TypeError, OSError): return False
 
 # %% ../nbs/library/core/speed.ipynb #374c4c2e
 @dataclass(frozen=True)

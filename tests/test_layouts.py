@@ -230,6 +230,21 @@ READ = {
         CATS_DOGS,
         {"train": 8, "valid": 8},
         16),
+    "sets in the classes' names": (
+        several("cats_train", "dogs_train", "cats_test", "dogs_test"),
+        CATS_DOGS,
+        {"train": 8, "test": 8},
+        0),
+    "classes with numbers, and sets": (
+        several("Train class1", "Train class2", "Valid class1", "Valid class2"),
+        {"class1", "class2"},
+        {"train": 8, "valid": 8},
+        0),
+    "what Windows and network drives add": (
+        several("cats", "dogs", "$RECYCLE.BIN/S-1-5-21", "System Volume Information", "#recycle"),
+        CATS_DOGS,
+        {None: 8},
+        0),
     "twenty classes": (
         several(*(f"c{i}" for i in range(20))),
         {f"c{i}" for i in range(20)},
@@ -353,6 +368,24 @@ ASKED = {
         "cats,dogs",
         CATS_DOGS,
         8),
+    "a copy of a class": (
+        several("cats", "cats - Copy", "dogs"),
+        "cats and cats - Copy look like one class",
+        "cats,dogs",
+        CATS_DOGS,
+        12),
+    "a class copied by macOS": (
+        several("cats", "cats (2)", "dogs"),
+        "cats and cats (2) look like one class",
+        "cats,dogs",
+        CATS_DOGS,
+        12),
+    "results of another program": (
+        several("cats", "dogs", "Results"),
+        "is the folder Results a class",
+        "cats,dogs",
+        CATS_DOGS,
+        8),
     "Oxford's, as species": (
         [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
         "--classes cat,dog or --classes breeds",
@@ -426,6 +459,7 @@ TABLES = {
     "paths of Windows": rows(lambda n, c, i: (f"C:\\pets\\{n}.jpg", c)),
     "a dot before": rows(lambda n, c, i: (f"./{n}.jpg", c)),
     "one column for each class": rows(lambda n, c, i: (n, 1 - i % 2, i % 2), "id,cat,dog"),
+    "bars": rows(lambda n, c, i: (n, c), between="|"),
     "class and number": rows(lambda n, c, i: (n, i % 2, c), "file,label,class_name"),
     "commas at the end": rows(lambda n, c, i: (n, c, "")),
     "an address too": rows(lambda n, c, i: (n, f"http://x/{i}", c), "file,url,label")}
@@ -455,6 +489,12 @@ def test_tables_of_the_sets(tmp_path):
     found = find_photos(flat)
     assert Counter(p.split for p in found.chosen()) == {"train": 13, "test": 6}
     assert list(found.left_out.values()) == ["without a class in the table"]
+
+
+def test_numbers_that_are_no_classes(tmp_path):
+    photos = build(tmp_path/"pets", [f"{i:04}.jpg" for i in range(20)])
+    (photos/"answers.csv").write_text(rows(lambda n, c, i: (n, .9 - .8 * (i % 2)), "id,label"))
+    with pytest.raises(CatsDogsError, match="answers.csv: holds 0.9 .* a table of probabilities"): list_photos(photos)
 
 
 def zipped(files):

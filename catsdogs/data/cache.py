@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..core import atomic_path, cache_dir, CatsDogsError, explain_os_errors, write_atomic
-from .photos import fit_photo, map_photos, open_photo, Photo, UnreadablePhoto
+from .photos import map_photos, open_square, Photo, UnreadablePhoto
 from .splits import DataSettings
 
 # %% ../../nbs/library/data/cache.ipynb #65b0a1ce
@@ -108,7 +108,7 @@ def _map_cache(file, shape, rows, bad):
 def _decode(photo, settings):
     "A photo's pixels, and why it cannot be read, or None"
     size = settings.size
-    try: img = fit_photo(open_photo(photo, size), size, settings.method)
+    try: img = open_square(photo, size, settings.method)
     except UnreadablePhoto as e: return np.zeros((size, size, 3), np.uint8), str(e)
     return np.asarray(img), None
 
@@ -116,7 +116,7 @@ def _fill_cache(file, photos, settings):
     "Decode all photos into `file`, and beside it a list of those that could not be read"
     _make_room(file.parent, len(photos) * settings.size**2 * 3)
     bad = {}
-    decoded = map_photos(partial(_decode, settings=settings), photos, "decoding photos, once")
+    decoded = map_photos(partial(_decode, settings=settings), photos, "decoding photos, once", settings.size)
     with atomic_path(file) as tmp, open(tmp, "wb") as f:
         for i, (pixels, why) in enumerate(decoded):
             if why: bad[i] = why
@@ -137,7 +137,7 @@ def _try_again(file, photos, bad, settings):
     "Decode once more what could not be read, because the reason may have gone"
     if not bad: return bad
     again = map_photos(
-        partial(_decode, settings=settings), [photos[i] for i in bad], "trying again")
+        partial(_decode, settings=settings), [photos[i] for i in bad], "trying again", settings.size)
     still = {}
     with open(file, "r+b") as f:
         for i, (pixels, why) in zip(bad, again, strict=True):

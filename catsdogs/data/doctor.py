@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PROBLEMS', 'DARK', 'FLAT', 'BLURRED', 'SMALLEST', 'ALIKE', 'BITS', 'LOG', 'Problem', 'Finding', 'Exam', 'examine',
-           'similar_pairs', 'check_photos', 'quarantine', 'undo_quarantine', 'contact_sheet', 'likely_mislabelled']
+           'similar_pairs', 'check_photos', 'quarantine', 'undo_quarantine', 'contact_sheet', 'need_cleanlab',
+           'likely_mislabelled']
 
 # %% ../../nbs/library/data/doctor.ipynb #b4de0faf
 import base64
@@ -17,6 +18,7 @@ import os
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +30,7 @@ from ..core import (
     CatsDogsError, explain_os_errors, printable, progress, Registry, write_atomic)
 from .layouts import class_key
 from .photos import identify_photo, map_photos, NO_PHOTOS, open_photo, Photo
-from .photos import UnreadablePhoto, upright_rgb
+from .photos import room_to_decode, room_to_read, UnreadablePhoto, upright_rgb
 
 # %% ../../nbs/library/data/doctor.ipynb #68b826e8
 @dataclass(frozen=True)
@@ -93,20 +95,23 @@ def examine(
 ) -> Exam:
     "Decode one photo completely and measure it"
     exam = Exam(photo)
-    try: data = photo.read()
-    except UnreadablePhoto as e:
-        exam.problems.append(("damaged", _reason(e)))
-        return exam
+    with room_to_read(photo):
+        try: data = photo.read()
+        except UnreadablePhoto as e: exam.problems.append(("damaged", _reason(e)))
+        else: _decode(exam, data, smallest)
+    return exam
+
+def _decode(exam, data, smallest):
+    "Decode the bytes of a photo and measure them"
     exam.digest = hashlib.blake2b(data, digest_size=16).digest()
     try:
         img = identify_photo(data)
-        about = _about(photo, img)
-        rgb = upright_rgb(img)
-    except UnreadablePhoto as e: exam.problems.append(_why_unreadable(data, e))
+        with room_to_decode(img):
+            img.load()
+            about = list(_about(exam.photo, img))
+            _measure(exam, upright_rgb(img, own=True), about, smallest)
     # decoders raise whatever they like
     except Exception as e: exam.problems.append(_why_unreadable(data, e))
-    else: _measure(exam, rgb, about, smallest)
-    return exam
 
 def _reason(error): return printable(error).rpartition(": ")[2] or type(error).__name__
 
@@ -149,9 +154,9 @@ def _about(photo, img):
         yield "animated", f"{img.n_frames} frames"
 
 def _measure(exam, rgb, about, smallest):
-    "Light, edges and colour of a picture"
+    "Light, edges and colour of a picture, which becomes a small one"
     exam.problems += about
-    small = rgb.copy()
+    small, size = rgb, rgb.size
     small.thumbnail((256, 256), Image.Resampling.BOX, reducing_gap=None)
     tiny = small.resize((32, 32), Image.Resampling.BOX)
     exam.thumb = np.asarray(tiny.convert("L"))
@@ -159,7 +164,7 @@ def _measure(exam, rgb, about, smallest):
     light, spread = _light(grey)
     # pictures of a few pixels have no edges to speak of
     sharp = _sharpness(np.asarray(grey, np.float32)) if min(grey.size) > 8 and spread else np.inf
-    if min(rgb.size) < smallest: exam.problems.append(("tiny", f"{rgb.width}×{rgb.height} pixels"))
+    if min(size) < smallest: exam.problems.append(("tiny", f"{size[0]}×{size[1]} pixels"))
     elif spread < FLAT: exam.problems.append(("one colour", f"grey levels differ by {spread:.1f}"))
     elif light < DARK: exam.problems.append(("dark", f"99% of it under {light / 255:.0%} of white"))
     elif sharp < BLURRED:
@@ -490,6 +495,12 @@ def _thumbnail(photo):
     return f'<img alt="{name}" {size} src="data:image/jpeg;base64,{data}">'
 
 # %% ../../nbs/library/data/doctor.ipynb #472071f1
+def need_cleanlab() -> None:
+    "Raise `CatsDogsError` if cleanlab, which finds wrong classes, is not installed"
+    if find_spec("cleanlab"): return
+    raise CatsDogsError(
+        "wrong classes are found by cleanlab, which is not installed: pip install 'catsdogs[doctor]'")
+
 def likely_mislabelled(
     photos:list[Photo],         # with their classes
     probabilities:np.ndarray,   # n×(number of classes), of a network that did not learn from them
@@ -498,11 +509,8 @@ def likely_mislabelled(
     """Photos that are likely to have the wrong class, by cleanlab
 
     Raises `CatsDogsError` if cleanlab is not installed."""
-    try: from cleanlab.filter import find_label_issues
-    except ImportError as e:
-        raise CatsDogsError(
-            "wrong classes are found by cleanlab, which is "
-            "not installed: pip install 'catsdogs[doctor]'") from e
+    need_cleanlab()
+    from cleanlab.filter import find_label_issues
     if not photos: return []
     number = {c: i for i, c in enumerate(classes)}
     labels = np.array([number[p.label] for p in photos])

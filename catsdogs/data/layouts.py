@@ -68,8 +68,9 @@ def _splits_of(folders):
 def class_key(
     name:str # of a class
 ) -> str: # what two spellings of one class have in common
-    "A class name without case, plural and separators"
+    "A class name without case, plural and separators, and without what copying a folder adds to its name"
     key = unicodedata.normalize("NFC", name).casefold()
+    key = re.sub(r"(?<=\w)([ _-]+(copy|kopie|copie|copia))?( ?\(\d+\))?$", "", key)
     if re.search(r"\d", key): return key                # 1.0 is not 10
     key = re.sub(r"[ _.-]+", "", key)
     return key.removesuffix("s") if len(key) > 2 else key
@@ -147,6 +148,8 @@ def read_table(
     labels = {}
     for name, row in table.rows:
         own = label(row) if callable(label) else row[label]
+        if re.fullmatch(r"-?\d*\.\d*[1-9]\d*", own):
+            raise CatsDogsError(f"holds {own} where the class is looked for: is it a table of probabilities?")
         if own and labels.setdefault(name, own) != own:
             raise CatsDogsError(
                 f"gives {printable(name)} two classes, {printable(labels[name])} and {printable(own)}")
@@ -168,7 +171,7 @@ def read_table_splits(
 
 def _parse_table(text, names):
     "The table in a text; None if none of its columns names photos"
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    delimiter = max(",;\t|", key=text.partition("\n")[0].count)
     try: rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except csv.Error: return None
     if not rows or len(rows[0]) < 2: return None
@@ -335,9 +338,9 @@ def _one_spelling(labels, splits, part):
     one = {}
     for names in map(list, spelled.values()):
         if any(places[names[0]] & places[name] for name in names[1:]):
-            others = [next(iter(names)) for names in spelled.values()]
-            every = [name for names in spelled.values() for name in names]
-            return labels, _asks(f"{_list(names)} look like one class.", others, every)
+            others = [min(names, key=len) for names in spelled.values()]
+            every = [name for names in spelled.values() for name in sorted(names, key=len)]
+            return labels, _asks(f"{_list(sorted(names, key=len))} look like one class.", others, every)
         one |= dict.fromkeys(names, names[0])
     return [one.get(label, label) for label in labels], None
 
@@ -381,6 +384,10 @@ class _Sets(NamedTuple):
 def _find_splits(folders):
     "Which folders are sets"
     nobody, nothing = [None] * len(folders), [None] * len(folders)
+    if both := _sets_of_classes({f[0] for f in folders if f}):
+        pairs = [both[f[0]] if f else (None, None) for f in folders]
+        below = [(pair[1], *f[1:]) if f else f for pair, f in zip(pairs, folders, strict=True)]
+        return _Sets([split for split, _ in pairs], below, nothing)
     first = _splits_of({f[0] for f in folders if f})
     outer = [first[f[0]] if f else None for f in folders]
     kinds, root = set(first.values()), not all(folders)
@@ -396,10 +403,31 @@ def _find_splits(folders):
         return _Sets(inner, [(f[0], *f[2:]) for f in folders], nothing)
     return _Sets(nobody, folders, nothing)
 
+def _sets_of_classes(first):
+    """Folder → its set and its class, for names as `train_cats` or `dogs_test`; empty for others
+
+    Each class has photos to train, and others."""
+    def rest(folder):
+        words = [word for word in re.split(r"[ _.-]+", folder) if not split_of(word)]
+        return " ".join(words) if len(words) < len(re.split(r"[ _.-]+", folder)) else " ".join(_set_and_rest(folder)[1])
+    told = {f: (_set_and_rest(f)[0], rest(f)) for f in first}
+    sets = {}
+    for split, name in told.values(): sets.setdefault(name, set()).add(split)
+    whole = len(sets) > 1 and all("train" in s and None not in s and len(s) > 1 for s in sets.values())
+    return told if whole and "" not in sets else {}
+
+# folders that lie beside classes more often than they are one; as `class_key` writes them
+_BESIDE = {
+    "sample", "plot", "figure", "result", "output", "model", "doc", "log", "run", "backup", "tmp", "temp",
+    "screenshot", "thumbnail", "thumb", "preview", "augmented", "duplicate", "quarantine", "trash", "rejected",
+    "unlabeled", "unlabelled", "unsorted", "prediction", "checkpoint"}
+
 def _odd_class(folders):
     "A question, if one of the classes is called like a set"
     first = sorted({f[0] for f in folders if f})
-    odd = next((f for f in first if split_of(f) or f.lower() in ("sample", "samples")), None)
+    # beside one folder alone: that one may hold the classes, see `_two_levels`
+    beside = _BESIDE if len(first) > 2 else {"sample"}
+    odd = next((f for f in first if split_of(f) or class_key(f) in beside), None)
     if odd is None or len(first) < 2: return None
     others = [f for f in first if f != odd]
     text = f"is the folder {_printable(odd)} a class, or something beside {_list(others)}?"

@@ -4,17 +4,19 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'RESIZE_METHODS', 'NO_PHOTOS', 'UnreadablePhoto', 'Photo', 'photo_suffixes',
-           'identify_photo', 'open_photo', 'upright_rgb', 'fit_photo', 'is_web_page', 'FoundPhotos', 'check_source',
-           'find_photos', 'list_photos', 'evenly_spaced', 'map_photos']
+           'room_to_read', 'room_to_decode', 'identify_photo', 'open_photo', 'upright_rgb', 'fit_photo', 'open_square',
+           'is_web_page', 'FoundPhotos', 'check_source', 'find_photos', 'list_photos', 'evenly_spaced', 'map_photos']
 
 # %% ../../nbs/library/data/photos.ipynb #d47584c1
 import io, os, re, shutil, stat, zipfile, zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from threading import Condition
 from typing import Callable, Iterable, Iterator
 
 from PIL import Image, ImageOps
@@ -23,6 +25,7 @@ import numpy as np
 from ..core import (
     atomic_path, cache_dir, CatsDogsError, explain_os_errors, printable, progress, Registry)
 from .layouts import read_layout, split_of
+from ..speed import trim_malloc
 
 # %% ../../nbs/library/data/photos.ipynb #c82bc6a7
 class UnreadablePhoto(CatsDogsError):
@@ -86,6 +89,7 @@ class Photo:
             if self.path.is_symlink() and not self.path.exists():
                 raise UnreadablePhoto(f"{self}: cannot be read (a link that leads nowhere)")
             found = self.path.stat()
+            if stat.S_ISDIR(found.st_mode): raise UnreadablePhoto(f"{self}: a folder, not a photo")
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadablePhoto(f"{self}: a pipe or a device, not a photo")
             if found.st_size > MAX_BYTES:
@@ -112,6 +116,54 @@ def _has_heic(): return find_spec("pillow_heif") is not None
 def photo_suffixes() -> tuple[str, ...]:
     "The endings of photos' names that can be read here; HEIC needs the package pillow-heif"
     return SUFFIXES + _HEIC if _has_heic() else SUFFIXES
+
+class _Room:
+    "Room for so much at once, in all threads; what is larger than all of it waits until it is alone"
+    def __init__(self, whole): self.whole, self.left, self.changed = whole, whole, Condition()
+
+    @contextmanager
+    def take(self, n):
+        n = min(n, self.whole)
+        with self.changed:
+            self.changed.wait_for(lambda: self.left >= n)
+            self.left -= n
+        try: yield
+        finally:
+            with self.changed:
+                self.left += n
+                self.changed.notify_all()
+
+# of files that are being read, and of pictures that are being decoded: one of the largest, or many small ones.
+# Bytes are asked for first, so that nobody who holds pixels waits
+_BYTES, _PIXELS = _Room(MAX_BYTES // 2), _Room(MAX_PIXELS)
+
+def room_to_read(
+    photo # a `Photo`
+):
+    "Wait until the bytes of a photo have room in memory beside those of other threads; a context"
+    return _BYTES.take(photo.size or _file_size(photo.path))
+
+def _file_size(path):
+    try: return path.stat().st_size
+    except OSError: return 0
+
+@contextmanager
+def room_to_decode(
+    img:Image.Image,        # whose pixels are not decoded yet
+    enough:int|None=None    # pixels for each side that are enough; a large JPEG is decoded smaller then
+):
+    "Wait until a picture's pixels have room in memory beside those of other threads; a context"
+    pixels = img.width * img.height
+    if enough: img.draft(None, (enough, enough))
+    # a progressive JPEG is unpacked whole, whatever size is asked for
+    if not img.info.get("progressive"): pixels = img.width * img.height
+    with _PIXELS.take(pixels):
+        try: yield
+        finally:
+            # each thread has a heap of its own, which would keep what the largest picture took
+            if pixels > _LARGE: trim_malloc()
+
+_LARGE = 2**23 # pixels
 
 @lru_cache(maxsize=4)
 # by process: a forked child must not share the parent's place in the file
@@ -178,59 +230,118 @@ _DAMAGE = (
 
 def open_photo(
     source, # a `Photo`, a path, bytes, an open file, a picture of Pillow, an array or a tensor
-    enough:int|None=None # pixels for each side that are enough; a large JPEG is decoded faster then
+    enough:int|None=None, # pixels for each side that are enough; a large JPEG is decoded faster then
+    then:Callable=lambda img: img # what to make of it, as a smaller picture, while it has room in memory
 ) -> Image.Image: # upright, 8-bit RGB; no side shorter than `enough` because of it
     """Decode a photo of any mode into upright 8-bit RGB
 
-    Raises `UnreadablePhoto`, which says what is wrong with the file."""
-    if isinstance(source, Image.Image): return upright_rgb(source)
-    if hasattr(source, "shape"): return _from_array(source)
-    name = printable(source) if isinstance(source, (Photo, str, os.PathLike)) else "the photo"
-    data = _bytes_of(source)
-    try:
-        img = identify_photo(data)
-        if enough: img.draft(None, (enough, enough))
-        return upright_rgb(img)
-    except UnreadablePhoto as e: raise UnreadablePhoto(f"{name}: {e}") from e
-    except _DAMAGE as e: raise UnreadablePhoto(f"{name}: damaged ({e})") from e
+    Threads that decode large pictures wait for each other, so that memory does not grow with the number
+    of cores. Raises `UnreadablePhoto`, which says what is wrong with the file."""
+    if isinstance(source, Image.Image): return then(upright_rgb(source))
+    if hasattr(source, "shape") and not isinstance(source, memoryview): return then(_from_array(source))
+    if isinstance(source, (str, os.PathLike)) and not isinstance(source, Photo):
+        source = Photo(Path(source))
+    name = printable(source) if isinstance(source, Photo) else "the photo"
+    with room_to_read(source) if isinstance(source, Photo) else nullcontext():
+        data = _bytes_of(source)
+        try:
+            img = identify_photo(data)
+            with room_to_decode(img, enough):
+                rgb = upright_rgb(img, own=True)
+                made = then(rgb)
+                if made is not rgb: rgb.close()
+            return made
+        except UnreadablePhoto as e: raise UnreadablePhoto(f"{name}: {e}") from e
+        except _DAMAGE as e: raise UnreadablePhoto(f"{name}: damaged ({e})") from e
 
 def _bytes_of(source):
     if isinstance(source, (bytes, bytearray, memoryview)): return bytes(source)
-    if isinstance(source, (str, os.PathLike)) and not isinstance(source, Photo):
-        source = Photo(Path(source))
-    return source.read()
+    if hasattr(source, "read"): return source.read()
+    raise CatsDogsError(
+        f"a photo is a path, bytes, an open file, a picture or an array, not a {type(source).__name__}")
 
 def _from_array(a):
     "A picture from an array or a tensor"
     if hasattr(a, "detach"): a = a.detach().cpu().numpy()
     a = np.asarray(a)
     def channels_last(a): return a.ndim == 3 and a.shape[-1] in (1, 3, 4)
-    if a.ndim == 3 and not channels_last(a) and a.shape[0] in (1, 3): a = a.transpose(1, 2, 0)
+    if a.ndim == 3 and not channels_last(a) and a.shape[0] in (1, 3, 4): a = a.transpose(1, 2, 0)
     if not (a.ndim == 2 or channels_last(a)) or 0 in a.shape:
         raise CatsDogsError(
             "a picture is an array or a tensor of h×w×3, 3×h×w or h×w, not of "
             f"{'×'.join(map(str, a.shape))}")
     if a.ndim == 3 and a.shape[-1] == 1: a = a[..., 0]
-    if a.dtype.kind == "f": a = np.nan_to_num(a * 255).round()
-    if a.dtype == np.uint16: return upright_rgb(Image.fromarray(a))
-    return upright_rgb(Image.fromarray(a.clip(0, 255).astype(np.uint8)))
+    return upright_rgb(Image.fromarray(_in_bytes(a)))
+
+def _in_bytes(a):
+    "The numbers of a picture from 0 to 255: of floats from 0 to 1 or to 255, of 16 bits, of true and false"
+    if a.dtype == np.uint8: return a
+    if a.dtype == np.uint16: return (a / 257).round().astype(np.uint8)
+    if a.dtype == bool: return a * np.uint8(255)
+    if a.dtype.kind not in "iuf": raise CatsDogsError(f"a picture is an array of numbers, not of {a.dtype}")
+    low, high = float(a.min()), float(a.max())
+    # resizing may pass both ends a little; NaN is between no ends
+    if not (low >= -.1 * max(high, 0) and high <= 280):
+        raise CatsDogsError(
+            f"a picture's numbers go from 0 to 255, or as floats from 0 to 1, and these from {low:.4g} to "
+            f"{high:.4g}; give the picture as it was before it was normalised")
+    factor = 255 if a.dtype.kind == "f" and high <= 2 else 1
+    return (a * factor).round().clip(0, 255).astype(np.uint8)
 
 def upright_rgb(
-    img:Image.Image # of any mode
-) -> Image.Image: # upright, 8-bit RGB
+    img:Image.Image, # of any mode
+    own:bool=False # may it be used up? Then no large one is in memory for longer than it must
+) -> Image.Image: # upright, 8-bit RGB; a new picture, or `img` if it may be used up
     """A picture as one sees it
 
     It is turned as its camera noted, 16 bits are scaled to 8, and transparency becomes white."""
-    img = ImageOps.exif_transpose(img)
-    if img.mode.startswith(("I", "F")):
-        a = np.asarray(img).astype(np.float64)
-        if img.mode == "F": a = a * (255 if a.max() <= 1 else 1)
-        elif img.mode != "I" or a.max() > 255: a = a / 257
-        img = Image.fromarray(a.round().clip(0, 255).astype(np.uint8))
-    if img.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in img.info:
-        img = img.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", img.size, "white"), img).convert("RGB")
-    return img.convert("RGB")
+    img.load()
+    turn = _TURNS.get(img.getexif().get(0x0112))
+    as_it_is = own and img.mode == "RGB" and "transparency" not in img.info
+    rgb = img if as_it_is else _in_strips(img, _converter(img))
+    if turn is not None: rgb = rgb.transpose(turn)
+    if own and rgb is not img: img.close()
+    rgb.info = {}                                       # else it would be turned again
+    return rgb
+
+# what EXIF's orientations ask for
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90}
+
+def _converter(img):
+    "How a part of this picture becomes RGB"
+    if img.mode.startswith(("I", "F")): return partial(_scaled, factor=_to_bytes(img))
+    if img.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in img.info: return _on_white
+    return lambda part: part.convert("RGB")
+
+def _to_bytes(img):
+    "The factor that brings the numbers of a picture of 16 bits, 32 bits or floats to 0 to 255"
+    if img.mode not in ("I", "F"): return 1 / 257
+    _, high = img.getextrema()
+    if img.mode == "F": return 255 if high <= 1 else 1
+    return 1 / 257 if high > 255 else 1
+
+def _scaled(part, factor):
+    a = np.nan_to_num(np.asarray(part).astype(np.float64) * factor)
+    return Image.fromarray(a.round().clip(0, 255).astype(np.uint8)).convert("RGB")
+
+def _on_white(part):
+    part = part.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
+
+# pixels; the copies that converting needs are no larger
+_STRIP = 2**20
+
+def _in_strips(img, convert):
+    "Convert a large picture strip by strip, so that it is in memory twice and not five times"
+    if img.width * img.height <= _STRIP: return convert(img)
+    out, rows = Image.new("RGB", img.size), max(1, _STRIP // img.width)
+    for top in range(0, img.height, rows):
+        strip = img.crop((0, top, img.width, min(top + rows, img.height)))
+        out.paste(convert(strip), (0, top))
+    return out
 
 # %% ../../nbs/library/data/photos.ipynb #e3cfe87c
 def _squash(img, to): return img if img.size == to else img.resize(to, Image.Resampling.BILINEAR)
@@ -253,6 +364,16 @@ def fit_photo(
     Raises `CatsDogsError` for an unknown method."""
     return RESIZE_METHODS[method](img, (size, size))
 
+def open_square(
+    source,                 # as for `open_photo`
+    size:int,               # side of the result, pixels
+    method:str="squash"     # one of `RESIZE_METHODS`
+) -> Image.Image: # size×size, upright, 8-bit RGB
+    """Open a photo and make it square; only the small picture stays in memory
+
+    Raises `UnreadablePhoto`, and `CatsDogsError` for an unknown method."""
+    return open_photo(source, size, partial(fit_photo, size=size, method=method))
+
 # %% ../../nbs/library/data/photos.ipynb #2d898ae8
 # phones' sign for "nothing to see in this folder": masks, thumbnails, quarantine
 NO_PHOTOS = ".nomedia"
@@ -263,7 +384,12 @@ _TEXTS = (
 
 _ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
-def _is_hidden(name): return name.startswith(".") or name in ("__MACOSX", "@eaDir")
+# what systems and network drives put beside the files of people
+_OF_SYSTEMS = {
+    "__macosx", "@eadir", "$recycle.bin", "recycler", "#recycle", "@recycle", "system volume information",
+    "lost+found"}
+
+def _is_hidden(name): return name.startswith(".") or name.lower() in _OF_SYSTEMS
 
 def _natural(name):
     return [int(t[-300:]) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", name)]
@@ -534,10 +660,12 @@ def map_photos(
     function:Callable,  # called with each photo, in threads: decoding releases Python's lock
     photos:Iterable[Photo],     # what to go through
     desc:str,                   # for the progress bar
-    window:int=512              # how many results may wait to be used: bounds the memory
+    side:int=0                  # if the results are pictures of side×side, fewer of them wait to be used
 ) -> Iterator: # the results, in the order of `photos`
     "Apply `function` to photos on all cores, lazily, in order, with a progress bar"
     photos = list(photos)
+    # at most 256 MB of results
+    window = max(os.cpu_count() or 1, min(512, 2**28 // (3 * side**2 + 1)))
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         progress(None, desc, total=len(photos)) as bar):

@@ -20,7 +20,7 @@ from ..core import (
     CatsDogsError, explain_os_errors, progress, remove_partial, staging_folder, write_atomic)
 from .kaggle_client import (
     Competition, connect, explain_kaggle_errors, find_competition)
-from .photos import SUFFIXES, is_web_page
+from .photos import is_web_page, MAX_BYTES, SUFFIXES
 
 # %% ../../nbs/library/data/sources.ipynb #ec5f5d19
 def _photo_parts(name):
@@ -280,7 +280,9 @@ def _write_member(dest, target, file, archive):
     path = dest/target
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(path, "xb") as copy: shutil.copyfileobj(file, copy, _BLOCK)
+        with open(path, "xb") as copy:
+            while (block := file.read(_BLOCK)) and copy.tell() <= MAX_BYTES: copy.write(block)
+            if block: raise CatsDogsError(f"{archive}: {target} is too large for a photo; do not trust it")
     except FileExistsError as e:
         raise CatsDogsError(
             f"{archive}: holds two photos called {target}; is it another archive?") from e
@@ -383,6 +385,8 @@ def _by_hand(archive, staging):
         return download(str(archive), staging/(name or "archive"))
     path = Path(archive)
     if not path.exists(): raise CatsDogsError(f"{path}: no such file or folder")
+    if not (path.is_file() or path.is_dir()):
+        raise CatsDogsError(f"{path}: a pipe or a device; give the archive as a file, or a folder")
     return path
 
 def fetch_photos(

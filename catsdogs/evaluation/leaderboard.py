@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core import CatsDogsError
-from ..data.kaggle_client import Competition, explain_kaggle_errors, find_competition
+from ..data.kaggle_client import Competition, explain_kaggle_errors, find_competition, METRICS
 from ..data.sources import recorded_competition, sample_submission
-from .kaggle import METRICS, check_submission
 
 # %% ../../nbs/library/evaluation/leaderboard.ipynb #d4c79126
 def agree_on_answer(
@@ -166,6 +165,7 @@ def check_answers(
     competition:Competition|None=None # what it wants, if that is known
 ) -> int: # rows
     "Check a submission's form, its ids, and 0 or 1 where that is wanted; raises `CatsDogsError`"
+    from catsdogs.evaluation.kaggle import check_submission     # loads PyTorch
     rows = check_submission(path, sample_submission(source))
     if competition is None or competition.metric != "accuracy": return rows
     labels = {line.split(",")[1] for line in Path(path).read_text(encoding="utf8").split()[1:]}

@@ -116,7 +116,7 @@ def _batches(photos, predictor, readable, bs=64):
         try: return predictor.pixels(photo)
         except UnreadablePhoto: return None
     batch = []
-    for i, pixels in enumerate(map_photos(look, photos, "looking for top images")):
+    for i, pixels in enumerate(map_photos(look, photos, "looking for top images", predictor.size)):
         if pixels is not None:
             readable.append(i)
             batch.append(pixels)

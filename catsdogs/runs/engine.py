@@ -23,6 +23,8 @@ from .answers import NOT_FINITE, TakesPhotos
 # %% ../../nbs/library/runs/engine.ipynb #3127a7ec
 # what an answer depends on; `runs/folder` names them, but it loads PyTorch
 _PARTS = ("run.json", "model.safetensors", "ood.safetensors")
+# bytes; an ONNX file holds no larger network, and a stranger's file may have no end
+_MOST = {"run.json": 2**26, "model.safetensors": 2**31, "ood.safetensors": 2**31}
 # files that stay in the cache; each is about as large as the weights in float32
 _KEPT = 16
 
@@ -41,6 +43,9 @@ def run_hash(
         file = _folder(run)/name
         digest.update(f"\n{name} ".encode())
         try:
+            # a pipe or a device has no end
+            if file.exists() and not file.is_file(): raise OSError("not a file")
+            if file.exists() and file.stat().st_size > _MOST[name]: raise OSError("too large for onnxruntime")
             with open(file, "rb") as source:
                 digest.update(f"{os.fstat(source.fileno()).st_size} ".encode())
                 while block := source.read(2**20): digest.update(block)

@@ -21,7 +21,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import nn, Tensor
 from torch.nn.functional import normalize
 import torch
@@ -215,7 +215,7 @@ def _check_classes(classes):
     if len(set(classes)) < len(classes):
         raise CatsDogsError("two of its classes have the same name")
     for name in classes:
-        if re.search(r"[\x00-\x1f]", name):
+        if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
             raise CatsDogsError(f"the class {_shortened(name)} has a control character in its name")
 
 # %% ../../nbs/library/runs/folder.ipynb #b473ebd6
@@ -310,9 +310,8 @@ class Run:
                                 f"`catsdogs train … --out {self} --resume`")
         weights = _read_tensors(file)
         n_out = n_outputs(len(info.classes))
-        if not info.model.startswith("timm:"):          # timm's networks need memory to be built
-            with torch.device("meta"):
-                _check_weights(build_model(info.model, info.size, n_out), weights, self)
+        with torch.device("meta"):                      # numbers without memory
+            _check_weights(build_model(info.model, info.size, n_out), weights, self)
         model = build_model(info.model, info.size, n_out)
         _check_weights(model, weights, self)
         bad = next((name for name, w in weights.items() if not w.isfinite().all()), None)
@@ -369,10 +368,15 @@ class Run:
         """The run's own photos of one side
 
         Raises `CatsDogsError` if they are no longer where they were."""
-        if self.info.data is None or not self.info.data.source:
+        source = self.info.data.source if self.info.data else None
+        if not source:
             raise CatsDogsError(
                 f"{self}: does not say which photos it was trained on; give photos to judge it on")
-        sides, source = self.split(), self.info.data.source
+        # a stranger's record shall neither ask another machine nor search the whole disk
+        if source.startswith(("//", "\\\\")) or Path(source) == Path(Path(source).anchor):
+            raise CatsDogsError(f"{self}: says that its photos lie in {_shortened(source)}, which is not looked "
+                                "through on a run folder's word; give photos to judge it on")
+        sides = self.split()
         try: photos = list_photos(source, classes=self.info.data.settings.classes)
         except (OSError, ValueError) as e:
             raise CatsDogsError(f"{_shortened(source)}: cannot be listed ({e})") from e
@@ -410,13 +414,21 @@ def as_run(
     return run if isinstance(run, Run) else Run.open(run)
 
 # %% ../../nbs/library/runs/folder.ipynb #0c2ff0be
+# bytes: a table names up to ten million photos, a record and a packed table much less
+_MOST_IN_TABLE, _MOST_IN_OTHERS = 2**30, 2**26
+_LONGEST_HEADER = 2**22     # bytes; that of a network with a thousand layers has a tenth of it
+
 def _read_text(file, errors="strict"):
-    "A text file, or one that is compressed by gzip"
+    "A text file, or one that is compressed by gzip; a stranger's may unpack to anything"
+    most = _MOST_IN_TABLE if file.suffix == ".csv" else _MOST_IN_OTHERS
     try:
-        data = file.read_bytes()
-        return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf8", errors)
+        with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as source:
+            data = source.read(most + 1)
+        text = data.decode("utf8", errors) if len(data) <= most else None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as e:
         raise CatsDogsError(f"{file}: cannot be read ({e})") from e
+    if text is None: raise CatsDogsError(f"{file}: holds more than {most:,} bytes, which no training writes")
+    return text
 
 def _read_table(file, columns, errors="strict"):
     "The rows of a CSV file with these columns, as lists of texts"
@@ -455,8 +467,12 @@ def _split_row(row, i, file):
 
 def _read_tensors(file):
     "The tensors of a safetensors file, by name"
-    try: return load_file(file)
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as e:
+    try:
+        with open(file, "rb") as source: length = int.from_bytes(source.read(8), "little")
+        if length > _LONGEST_HEADER: raise ValueError(f"its header has {length:,} bytes")
+        # safetensors opens no file whose name is not UTF-8
+        return load_file(file) if _has_utf8(str(file)) else load(file.read_bytes())
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError) as e:
         raise CatsDogsError(f"{file}: damaged or not a safetensors file ({e})") from e
 
 def _check_weights(model, weights, run):

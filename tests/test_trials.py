@@ -1,0 +1,184 @@
+"""What people have tried with the product since, a few cases of each kind."""
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_layouts import picture
+
+from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
+from catsdogs.data import photos as photos_module
+from catsdogs.data.photos import open_photo, open_square, upright_rgb
+from catsdogs.data.sources import fetch_photos
+
+PEAK = """
+import resource, sys
+from catsdogs.data.photos import open_square
+open_square(sys.argv[1], 32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such figure on Windows")
+def test_memory_of_a_large_picture(tmp_path):
+    "16 bits, 9,000×9,000: the picture itself, its eight bits in three colours, and little more"
+    rows = np.arange(9000, dtype=np.uint16)[:, None] * 7
+    Image.fromarray(np.broadcast_to(rows, (9000, 9000)).copy()).save(tmp_path/"a.png", compress_level=1)
+    done = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path/"a.png")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1                       # GB; 2 before
+
+
+def test_large_pictures_wait_for_each_other(tmp_path, monkeypatch):
+    "Whatever the number of threads, only so many pixels are in memory; small ones need not wait"
+    monkeypatch.setattr(photos_module, "_PIXELS", photos_module._Room(400))
+    at_work, most = [0], {}
+    lock = threading.Lock()
+
+    def then(img):
+        with lock:
+            at_work[0] += 1
+            most[img.width] = max(most.get(img.width, 0), at_work[0])
+        time.sleep(.05)
+        with lock:
+            at_work[0] -= 1
+        return img
+    for side in (30, 15, 8):
+        Image.new("RGB", (side, side)).save(tmp_path/f"{side}.png")
+        threads = [threading.Thread(target=open_photo, args=(tmp_path/f"{side}.png", None, then)) for _ in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    assert most[30] == 1 and most[15] == 1 and most[8] > 1, most
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "F", "I", "CMYK", "1", "L"])
+def test_strips_change_nothing(mode, monkeypatch):
+    "A large picture is converted in strips, with the same result"
+    dice = np.random.default_rng(3)
+    if mode == "I;16": img = Image.fromarray(dice.integers(0, 2**16, (40, 30), np.uint16))
+    elif mode == "F": img = Image.fromarray(dice.random((40, 30), np.float32))
+    elif mode == "I": img = Image.fromarray(dice.integers(0, 2**16, (40, 30), np.int32))
+    else: img = Image.fromarray(dice.integers(0, 255, (40, 30, 4), np.uint8), "RGBA").convert(mode)
+    whole = np.asarray(upright_rgb(img))
+    monkeypatch.setattr(photos_module, "_STRIP", 100)
+    assert (np.asarray(upright_rgb(img)) == whole).all()
+
+
+def test_turned_once():
+    "What has been opened is upright, and stays so when it is given again"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for format in ("JPEG", "PNG", "WEBP"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (20, 10)).save(buffer, format, exif=exif)
+        opened = open_photo(buffer.getvalue())
+        assert opened.size == (10, 20) and open_photo(opened).size == (10, 20)
+        given = Image.open(buffer)
+        assert open_photo(given).size == (10, 20) and open_photo(given).size == (10, 20)
+
+
+def test_one_picture_in_every_form():
+    data = picture(5, "PNG")
+    pixels = np.asarray(open_photo(data))
+    forms = [
+        bytearray(data), memoryview(data), Image.open(io.BytesIO(data)), pixels,
+        pixels.astype(np.uint16) * 257, pixels.astype(np.int64), pixels.astype(np.float32), pixels / 255,
+        torch.tensor(pixels).permute(2, 0, 1), torch.tensor(pixels).permute(2, 0, 1).half() / 255,
+        np.asfortranarray(pixels), np.concatenate([pixels, np.full((8, 8, 1), 255, np.uint8)], 2).transpose(2, 0, 1)]
+    for form in forms:
+        assert (np.asarray(open_photo(form)) == pixels).all(), type(form)
+        assert (np.asarray(open_square(form, 8)) == pixels).all()
+    assert (np.asarray(open_photo(io.BytesIO(data))) == pixels).all()
+    assert (np.asarray(open_photo(pixels[..., 0] > 90))[..., 1] == (pixels[..., 0] > 90) * 255).all()
+
+
+@pytest.mark.parametrize("form, words", [
+    (np.full((8, 8, 3), -1.), "before it was normalised"),
+    (np.random.default_rng(0).normal(size=(3, 8, 8)) * 2, "before it was normalised"),
+    (np.full((8, 8), np.nan), "nan"), (np.full((8, 8, 3), 70_000), "7e.04"), (np.array([["a"]]), "array of numbers"),
+    (torch.zeros(1, 3, 8, 8), "not of 1×3×8×8"), (None, "not a NoneType"), (5, "not a int"), (".", "a folder"),
+    ("", "a folder")], ids=str)
+def test_what_is_no_picture(form, words):
+    with pytest.raises(CatsDogsError, match=words) as caught: open_photo(form)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_pipes_and_links_stay(tmp_path):
+    "What is written goes into a pipe, and to the file that a link leads to"
+    os.mkfifo(tmp_path/"pipe")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path/"pipe").read_text()))
+    reader.start()
+    write_atomic(tmp_path/"pipe", "through")
+    reader.join(20)
+    assert got == ["through"] and is_stream(tmp_path/"pipe")
+    assert is_stream("/dev/null") and not is_stream(tmp_path) and not is_stream(tmp_path/"new")
+    (tmp_path/"far").mkdir()
+    (tmp_path/"far"/"a.csv").write_text("old")
+    (tmp_path/"link").symlink_to(tmp_path/"far"/"a.csv")
+    with atomic_path(tmp_path/"link") as tmp: tmp.write_text("new")
+    assert (tmp_path/"link").is_symlink() and (tmp_path/"far"/"a.csv").read_text() == "new"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["far", "link", "pipe"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_submission_into_a_pipe(drawn, tmp_path, catsdogs):
+    for i in range(3): (tmp_path/f"{i}.jpg").write_bytes(picture(i))
+    done = catsdogs("submit", drawn, tmp_path, "--out", "/dev/stdout")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["id", "0", "1", "2"]
+    assert "3 rows" in done.stderr
+
+
+def test_archives_that_are_none(tmp_path):
+    "A pipe would be waited for, and a photo that has no end would fill the disk"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path/"pipe.zip")
+        with pytest.raises(CatsDogsError, match="a pipe or a device"):
+            fetch_photos("petimages", tmp_path/"to", tmp_path/"pipe.zip")
+    with zipfile.ZipFile(tmp_path/"bomb.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("PetImages/Cat/1.jpg", "w") as file:
+            for _ in range(300): file.write(bytes(2**20))
+    with pytest.raises(CatsDogsError, match="too large for a photo"):
+        fetch_photos("petimages", tmp_path/"to", tmp_path/"bomb.zip")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "pipe.zip") == ["bomb.zip"]
+
+
+LOADED = """
+import sys
+from catsdogs.cli import main
+for line in sys.stdin.read().splitlines():
+    status = main(line.split())
+    print(line, status, "torch" in sys.modules, flush=True)
+"""
+SLIPS = """train PETS --model resnet18
+train PETS --model timm:resnet18 --weights nowhere.pth
+submit PETS --metric area
+submit PETS --competition titanic
+submit PETS --clip 2
+submit PETS --threshold 3
+submit PETS --shard 9/8
+submit PETS --upload
+show PETS/a.jpg --units 0
+toolbox nowhere
+toolbox --save nowhere/page.html
+serve --port 99999
+predict PETS --shard 9/8
+predict PETS --out a.xlsx"""
+
+
+def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
+    (tmp_path/"a.jpg").write_bytes(picture(1))
+    typed = SLIPS.replace("PETS", str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", LOADED], input=typed, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{line} 2 False" for line in typed.splitlines()]
+    assert len(done.stderr.splitlines()) == len(typed.splitlines())
