@@ -72,7 +72,7 @@ def read_address(
     raise CatsDogsError(
         f"{shown}: cannot be reached, or breaks off; tried {TRIES} times ({why})") from last
 
-# %% ../../nbs/library/data/shards.ipynb #sh6246ab
+# %% ../../nbs/library/data/shards.ipynb #shf72890
 _checked, _checking = set(), threading.Lock()
 
 def sha256_of(
@@ -84,14 +84,20 @@ def sha256_of(
         while block := f.read(2**20): digest.update(block)
     return digest.hexdigest()
 
-def _check_file(file, shown, sha256, size):
-    "Raise `CatsDogsError` if a file is not the one that was packed"
-    again = "get it again from where it comes from, or pack the photos again"
+_AGAIN = "get it again from where it comes from, or pack the photos again"
+
+def _check_size(file, shown, size):
+    "Raise `CatsDogsError` if a file is missing or cut short"
+    if not file.is_file(): raise CatsDogsError(f"{shown}: is missing; {_AGAIN}")
     found = file.stat().st_size
     if size is not None and found < size:
-        raise CatsDogsError(f"{shown}: is cut short, {found:,} of {size:,} bytes are there; {again}")
-    if size not in (None, found) or sha256_of(file) != sha256:
-        raise CatsDogsError(f"{shown}: is not the file that was packed (its checksum is wrong); {again}")
+        raise CatsDogsError(f"{shown}: is cut short, {found:,} of {size:,} bytes are there; {_AGAIN}")
+
+def _check_file(file, shown, sha256, size):
+    "Raise `CatsDogsError` if a file is not the one that was packed"
+    _check_size(file, shown, size)
+    if size not in (None, file.stat().st_size) or sha256_of(file) != sha256:
+        raise CatsDogsError(f"{shown}: is not the file that was packed (its checksum is wrong); {_AGAIN}")
 
 def _fetch(shown, address, file, sha256, size):
     "Fetch a file into the cache, unless it is there; what arrives broken is fetched once more"
@@ -107,7 +113,7 @@ def _fetch(shown, address, file, sha256, size):
                     read_address(address, tmp)
                     _check_file(tmp, shown, sha256, size)
 
-# %% ../../nbs/library/data/shards.ipynb #sh651475
+# %% ../../nbs/library/data/shards.ipynb #sh17e1f6
 @dataclass(frozen=True)
 class TarShard:
     "One tar of a packed data set"
@@ -156,8 +162,6 @@ class TarShard:
         shown, at_address = f"{without_password(self.place)}/{name}", address_of(self.place)
         file = Path(self.place)/name
         if at_address: file = cache_dir()/"shards"/f"{self.sha256}{file.suffix}"
-        elif not file.is_file():
-            raise CatsDogsError(f"{shown}: is missing; copy it here again, or pack the photos again")
         if _is_checked(file, at_address): return file
         with _checking:
             if not _is_checked(file, at_address):
@@ -181,14 +185,14 @@ def _is_checked(file, cached):
 def _check_list(rows, shard):
     "The rows of a list; raises an error unless there is a name, a class, a size and a place for each photo"
     def whole(value): return type(value) is int and 0 <= value <= shard.size
-    good = all(isinstance(name, str) for name in rows["names"])
+    good = all(isinstance(name, str) and name for name in rows["names"])
     good = good and all(c is None or whole(c) for c in rows["classes"])
     good = good and all(map(whole, [*rows["sizes"], *rows["offsets"]]))
     if not good or {len(rows[k]) for k in ("names", "classes", "sizes", "offsets")} != {shard.photos}:
         raise ValueError
     return rows
 
-# %% ../../nbs/library/data/shards.ipynb #sh24168f
+# %% ../../nbs/library/data/shards.ipynb #sh48f463
 SHARDS_FORMAT = 1
 SIDES = ("train", "valid", "test")
 _NAME = re.compile(rf"({'|'.join(SIDES)})-\d{{6}}\.tar")
@@ -225,6 +229,14 @@ class PackedPhotos:
         try: return cls(place, *_read_index(index, place))
         except (KeyError, TypeError, ValueError, AttributeError) as e:
             raise CatsDogsError(f"{shown}: is no index of shards (wrong or missing: {printable(e)})") from e
+
+    def check(self) -> None:
+        "Raise `CatsDogsError` if a shard in a folder is missing or cut short; no byte of it is read"
+        if address_of(self.place): return
+        for shard in self.shards:
+            listed = f"{Path(shard.name).stem}.json"
+            _check_size(Path(self.place, shard.name), str(shard), shard.size)
+            _check_size(Path(self.place, listed), f"{self.place}/{listed}", None)
 
     def side(self,
         name:str # train, valid or test

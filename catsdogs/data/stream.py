@@ -144,7 +144,7 @@ class StreamDL(TfmdDL):
             yield self.after_batch(to_device(batch, self.device))
         self.after_iter()
 
-# %% ../../nbs/library/data/stream.ipynb #st86bd43
+# %% ../../nbs/library/data/stream.ipynb #stb95bc0
 def stream_dataloaders(
     source:str|Path,                        # a packed data set: a folder or an address
     settings:DataSettings=DataSettings(),   # `size` and `method`; the split is that of the packing
@@ -161,6 +161,7 @@ def stream_dataloaders(
     if not (packed.side("train") and packed.side("valid")):
         raise CatsDogsError(
             f"{source}: was packed from photos without classes, so it can be answered but not learned from")
+    packed.check()
     valid = list(packed.photos("valid"))
     cache = build_cache(valid, settings)
     valid = [photo for photo in valid if photo in cache]
