@@ -473,6 +473,44 @@ def test_killed_and_resumed(packed, folder, tmp_path):
     np.testing.assert_allclose(curve(out), curve(whole), atol=1e-6)
 
 
+class Killed(BaseException):
+    "As if the process had been killed"
+
+
+@pytest.mark.parametrize("kind", ["classic", "codelab"])
+def test_resumed_within_an_epoch(kind, packed, tmp_path, monkeypatch):
+    "With augmentation, dropout, MixUp and a mean of the weights: the same curve and the same weights, bit for bit"
+    import torch
+    from catsdogs.training import callbacks
+    from catsdogs.training.recipes import find_recipe
+    from catsdogs.training.train import RunSettings, train_run
+    more = dict(dropout=.3, mixup=.2, augment="standard", ema=.2) if kind == "classic" else dict(optimizer="muon")
+    recipe = find_recipe("one_cycle", model=kind, size=32, epochs=3, bs=8, **more)
+    whole = train_run(packed.place, tmp_path/"whole", RunSettings(recipe, fast=False))
+    monkeypatch.setattr(callbacks, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("catsdogs.evaluation.report._figures", lambda *parts: ())
+    seen = []
+
+    def kill(self):
+        seen.append((self.epoch, self.training))
+        if self.training and self.epoch == 1 and self.iter == 7: raise Killed
+    monkeypatch.setattr(callbacks.BatchBar, "after_batch", kill)
+    with pytest.raises(Killed): train_run(packed.place, tmp_path/"killed", RunSettings(recipe, fast=False))
+    within = callbacks.read_checkpoint(tmp_path/"killed")["within"]
+    assert 6 <= within["batches"] <= 8
+    seen.clear()
+
+    def count(self): seen.append((self.epoch, self.training))
+    monkeypatch.setattr(callbacks.BatchBar, "after_batch", count)
+    run = train_run(packed.place, tmp_path/"killed", resume=True)
+    batches = -(-sum(packed.counts["train"].values()) // 8)
+    assert seen.count((1, True)) == batches - within["batches"] and seen.count((2, True)) == batches
+    np.testing.assert_allclose(curve(run.path), curve(whole.path), rtol=1e-5)
+    assert run.info.kept_epoch == whole.info.kept_epoch
+    for name, weight in whole.model().state_dict().items():
+        assert torch.equal(weight, run.model().state_dict()[name]), name
+
+
 # Many
 
 def made_up(place, n_shards, per_shard):

@@ -136,6 +136,14 @@ class ShardsDL(PieceDL):
                 "into more and smaller shards (--per-shard)")
         self.dl.n = steps * self.dl.bs
 
+    # the stream's own, which `GoOnWithin` sets
+    @property
+    def skip(self): return self.dl.skip
+    @skip.setter
+    def skip(self,
+        value # batches that the next epoch leaves out
+    ): self.dl.skip = value
+
     def __len__(self): return len(self.dl)
 
     def __iter__(self):

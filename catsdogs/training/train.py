@@ -32,7 +32,7 @@ from ..evaluation.report import finish_run
 from ..runs.folder import as_run, INFO_FILE, Run, RUN_FORMAT, RunData, RunInfo
 from ..speed import pick_device, speed_settings
 from .callbacks import (
-    BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore,
+    BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, GoOnWithin, History, read_checkpoint, restore,
     TerminateOnDivergence, StopEarly)
 from .callbacks import Unfreeze, unfreeze_schedule
 from .learner import photo_learner
@@ -266,6 +266,7 @@ def _fit_run(learn, run, processes, on_epoch):
     # these stay: what they noted is read after the fit
     learn.add_cbs([History(rows, on_epoch if leads else None), TerminateOnDivergence()])
     if leads: cbs += [Checkpoint(run), BatchBar()]
+    if state and "within" in state: cbs.append(GoOnWithin(state["within"], leads))
     if leads and recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     with learn.no_bar(), learn.no_logging(), _shared(learn, processes):
