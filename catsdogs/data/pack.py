@@ -59,19 +59,23 @@ def _name_in(source, photo):
     try: return photo.path.relative_to(source).as_posix()
     except ValueError: return f"{photo.folder}/{photo.name}"
 
-# %% ../../nbs/library/data/pack.ipynb #pa20d507
+# %% ../../nbs/library/data/pack.ipynb #pa951dc0
 def _packed_bytes(photo, size):
     "A photo's bytes for the tar and their suffix; or None and why it cannot be read"
     try:
         data = photo.read()
         picture = open_photo(data, size or 8)           # the smallest that a decoder makes: 8 times faster
     except UnreadablePhoto as e: return None, str(e)
-    shorter = min(picture.size)
-    if size is None or shorter <= size: return data, photo.name.rpartition(".")[2].lower()
-    to = [max(1, round(side * size / shorter)) for side in picture.size]
+    small = _smaller(picture, size) if size and min(picture.size) > size else data
+    if len(small) < len(data): return small, "jpg"
+    return data, photo.name.rpartition(".")[2].lower()
+
+def _smaller(picture, size):
+    "A JPEG whose shorter side has so many pixels"
+    to = [max(1, round(side * size / min(picture.size))) for side in picture.size]
     small = io.BytesIO()
     picture.resize(to, Image.Resampling.BILINEAR).save(small, "JPEG", quality=95)
-    return small.getvalue(), "jpg"
+    return small.getvalue()
 
 # %% ../../nbs/library/data/pack.ipynb #pae32032
 def _add(tar, name, data):
