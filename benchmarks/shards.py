@@ -31,9 +31,11 @@ def made_up(place, n):
     place.mkdir()
     shards = []
     for i in range(n // PER_SHARD):
-        names = [f"{('cat', 'dog')[k % 2]}/{('cat', 'dog')[k % 2]}.{i * PER_SHARD + k}.jpg" for k in range(PER_SHARD)]
-        rows = dict(names=names, classes=[k % 2 for k in range(PER_SHARD)], sizes=[20_000 + k for k in range(PER_SHARD)],
-                    offsets=[512 + 22_016 * k for k in range(PER_SHARD)])
+        numbers = range(PER_SHARD)
+        kinds = [("cat", "dog")[k % 2] for k in numbers]
+        names = [f"{kind}/{kind}.{i * PER_SHARD + k}.jpg" for k, kind in enumerate(kinds)]
+        rows = dict(names=names, classes=[k % 2 for k in numbers], sizes=[20_000 + k for k in numbers],
+                    offsets=[512 + 22_016 * k for k in numbers])
         data = json.dumps(rows).encode()
         (place/f"train-{i:06}.json").write_bytes(data)
         shards.append(dict(name=f"train-{i:06}.tar", photos=PER_SHARD, size=22_016 * PER_SHARD,
@@ -93,7 +95,8 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss)"""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     cpu, peak = map(float, done.stdout.split())
     kilo = 1 if sys.platform == "darwin" else 1024
-    return dict(cpu_seconds=round(cpu, 1), seconds=round(time.monotonic() - start, 1), peak_gb=round(peak * kilo / 1e9, 2))
+    seconds = time.monotonic() - start
+    return dict(cpu_seconds=round(cpu, 1), seconds=round(seconds, 1), peak_gb=round(peak * kilo / 1e9, 2))
 
 
 def list_many(asked):

@@ -1,4 +1,4 @@
-"""Photos in shards: packed, read from a folder, a web server or memory, streamed; and all that can be wrong with them."""
+"""Photos in shards: packed, read from a folder, a web server or memory, streamed; and all that can be wrong."""
 import base64
 import hashlib
 import io
@@ -66,7 +66,7 @@ def test_same_photos_same_sides(pets, packed):
     "Bytes, names, classes and sides are those of the folder"
     photos = list_photos(pets)
     def known(photo, side): return photo.label, photo.name, photo.size, photo.folder, side, photo.read()
-    sides = dict(zip(("train", "valid"), split_photos(photos)))
+    sides = dict(zip(("train", "valid"), split_photos(photos), strict=True))
     wanted = {known(photos[i], side) for side, own in sides.items() for i in own}
     found = {known(photo, photo.split) for photo in packed.photos()}
     assert found == wanted and len(found) == 120
@@ -104,8 +104,9 @@ def test_twice_and_otherwise(pets, packed, tmp_path):
     before = {file: file.stat().st_mtime_ns for file in place.iterdir()}
     assert not pack_photos(pets, place, PackSettings(per_shard=20)).new
     assert {file: file.stat().st_mtime_ns for file in place.iterdir()} == before
-    for settings, data in ((PackSettings(per_shard=30), DataSettings()), (PackSettings(per_shard=20, seed=1), DataSettings()),
-                           (PackSettings(per_shard=20), DataSettings(valid=.4))):
+    for settings, data in (
+            (PackSettings(per_shard=30), DataSettings()), (PackSettings(per_shard=20, seed=1), DataSettings()),
+            (PackSettings(per_shard=20), DataSettings(valid=.4))):
         with pytest.raises(CatsDogsError, match="packed in another way; choose a new folder"):
             pack_photos(pets, place, settings, data)
     with pytest.raises(CatsDogsError, match="is not empty"): pack_photos(pets, pets)
@@ -308,7 +309,8 @@ WRONG = {
     cut: "train-000001.tar: is cut short, 5,000 of", lose: "train-000001.tar: is missing",
     lose_list: "train-000001.json: is missing", other_bytes: "train-000001.tar: is not the file that was packed",
     other_list: "train-000001.json: is not the file that was packed", double: "train-000000.tar is there twice",
-    double_under_a_new_name: "train-000099.tar is there twice", newer: "is of version 2, and this catsdogs reads version 1",
+    double_under_a_new_name: "train-000099.tar is there twice",
+    newer: "is of version 2, and this catsdogs reads version 1",
     outside: "the name of a shard", no_classes: "'classes'", negative: "the numbers of", no_json: "not valid JSON",
     no_index: "holds no photos"}
 
@@ -411,7 +413,7 @@ def test_every_photo_once_in_each_epoch(packed, quick):
         loader.rng, loader.skip = random.Random(seed), skip
         batches = [((xb * 255).round().byte(), yb) for xb, yb in loader]
         return [(x.permute(1, 2, 0).contiguous().numpy().tobytes(), loader.vocab[int(y)])
-                for xb, yb in batches for x, y in zip(xb, yb)]
+                for xb, yb in batches for x, y in zip(xb, yb, strict=True)]
     first, second = epoch(1), epoch(2)
     assert dict(first) == by_pixels == dict(second) and len(first) == len(by_pixels) == loader.n
     assert first != second and epoch(1) == first

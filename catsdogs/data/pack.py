@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PackSettings', 'Packing', 'pack_photos']
 
-# %% ../../nbs/library/data/pack.ipynb #pa7ab396
-import hashlib, io, json, os, random, re, shutil, tarfile
+# %% ../../nbs/library/data/pack.ipynb #pafdeccc
+import hashlib, io, json, os, random, shutil, tarfile
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from PIL import Image
 from ..core import (
     atomic_path, CatsDogsError, explain_os_errors, printable, staging_folder, write_atomic)
 from .photos import (
-    check_source, find_photos, INDEX_FILE, is_packed, map_photos, open_photo, Photo, UnreadablePhoto)
+    check_source, find_photos, INDEX_FILE, is_packed, map_photos, open_photo, UnreadablePhoto)
 from .shards import PackedPhotos, sha256_of, SHARDS_FORMAT
 from .splits import DataSettings, split_photos
 from ..settings import check_settings, setting
@@ -154,7 +154,7 @@ def _there_already(dest, about):
             f"{dest}: holds other photos, or the same packed in another way; choose a new folder")
     return Packing(PackedPhotos.open(dest), False, {})
 
-# %% ../../nbs/library/data/pack.ipynb #pa5e5b93
+# %% ../../nbs/library/data/pack.ipynb #paf3b9ce
 # what belongs to no packed data set in the end
 _PLAN_FILE = "plan.json"
 
@@ -173,7 +173,7 @@ def _write_all(folder, source, plan, settings):
     left = {name: photos for name, photos in plan.items() if not (folder/f"{name}.json").exists()}
     wanted = [photo for photos in left.values() for photo in photos]
     answers = map_photos(partial(_packed_bytes, size=settings.size), wanted, "packing")
-    first = dict(zip(plan, _first_numbers(plan)))
+    first = dict(zip(plan, _first_numbers(plan), strict=True))
     for name, photos in left.items():
         bad = {}
         shard = _readable(enumerate(photos, first[name]), answers, source, bad)

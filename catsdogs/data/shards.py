@@ -6,12 +6,12 @@
 __all__ = ['TRIES', 'PAUSE', 'SHARDS_FORMAT', 'SIDES', 'without_password', 'read_address', 'sha256_of', 'TarShard',
            'PackedPhotos', 'packed_photos']
 
-# %% ../../nbs/library/data/shards.ipynb #shcbff50
+# %% ../../nbs/library/data/shards.ipynb #shd2dc4a
 import asyncio, hashlib, json, os, re, threading, time
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 from filelock import FileLock
 
@@ -192,7 +192,7 @@ def _check_list(rows, shard):
         raise ValueError
     return rows
 
-# %% ../../nbs/library/data/shards.ipynb #sh48f463
+# %% ../../nbs/library/data/shards.ipynb #she87d6e
 SHARDS_FORMAT = 1
 SIDES = ("train", "valid", "test")
 _NAME = re.compile(rf"({'|'.join(SIDES)})-\d{{6}}\.tar")
@@ -254,7 +254,7 @@ class PackedPhotos:
         try:
             return [
                 Photo(shard, name, label(number), shard.side, size, stamp, offset)
-                for name, number, size, offset in zip(*columns)]
+                for name, number, size, offset in zip(*columns, strict=True)]
         except IndexError as e: raise CatsDogsError(f"{shard}: its list names a class that is not in the index") from e
 
     def photos(self,
