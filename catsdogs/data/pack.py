@@ -59,13 +59,13 @@ def _name_in(source, photo):
     try: return photo.path.relative_to(source).as_posix()
     except ValueError: return f"{photo.folder}/{photo.name}"
 
-# %% ../../nbs/library/data/pack.ipynb #pa951dc0
+# %% ../../nbs/library/data/pack.ipynb #pa09aef4
 def _packed_bytes(photo, size):
     "A photo's bytes for the tar and their suffix; or None and why it cannot be read"
     try:
         data = photo.read()
         picture = open_photo(data, size or 8)           # the smallest that a decoder makes: 8 times faster
-    except UnreadablePhoto as e: return None, str(e)
+    except UnreadablePhoto as e: return None, str(e).removeprefix("the photo: ")
     small = _smaller(picture, size) if size and min(picture.size) > size else data
     if len(small) < len(data): return small, "jpg"
     return data, photo.name.rpartition(".")[2].lower()
