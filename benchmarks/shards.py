@@ -1,7 +1,7 @@
 """What a packed data set of a million photos costs to list, and whether a network notices that its photos are streamed.
 
 python benchmarks/shards.py list [--photos 1000000] [--files 100000] [--save]
-python benchmarks/shards.py train TRAIN.ZIP [--seeds 3] [--save]
+python benchmarks/shards.py train TRAIN.ZIP [--seeds 3] [--work FOLDER] [--save]
 
 `list` makes up an index of a thousand shards with their lists, but no photo. It measures, each in a process of its own,
 what a training needs (the index, and the order of the first photos), going through all photos, and a list of all. To
@@ -9,7 +9,8 @@ compare, it lists a folder of links to eight files. CPU seconds and peak memory 
 Python's imports; `imports` says what these alone take.
 
 `train` packs Kaggle's small set (2,000 photos to train, 1,000 to validate) at 64 pixels into shards of 50, and trains
-the codelab's network twice for each seed: from the ordinary cache, and streamed.
+the codelab's network twice for each seed: from the ordinary cache, and streamed. Stopped and typed again with the same
+`--work`, it goes on.
 """
 import argparse
 import hashlib
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,13 +124,13 @@ def compare(asked):
     from catsdogs.training.recipes import RECIPES
     from catsdogs.training.train import RunSettings, train_run
     recipe, rows = replace(RECIPES["one_cycle"], size=64, epochs=asked.epochs, bs=64, keep="last"), []
-    with tempfile.TemporaryDirectory(prefix="shards-") as place:
+    with nullcontext(asked.work) if asked.work else tempfile.TemporaryDirectory(prefix="shards-") as place:
         place = Path(place)
         packed = pack_photos(
             asked.zip, place/"packed", PackSettings(size=64, per_shard=50), DataSettings(split="small")).packed
         for seed in range(asked.seeds):
             for way, source in (("cache", list(packed.photos())), ("stream", packed.place)):
-                run = train_run(source, place/f"{way}-{seed}", RunSettings(recipe, seed=seed))
+                run = train_run(source, place/f"{way}-{seed}", RunSettings(recipe, seed=seed), resume=True)
                 history = [[round(row[name], 4) for name in HISTORY_COLUMNS[:4]] for row in run.history()]
                 seconds = min(row["train_seconds"] for row in run.history())
                 rows.append(dict(way=way, seed=seed, train_seconds=round(seconds, 2), history=history))
@@ -145,7 +147,8 @@ def main():
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--work", help="keep the runs here")
     parser.add_argument("--save", action="store_true")
     asked = parser.parse_args()
     found = list_many(asked) if asked.what == "list" else compare(asked)

@@ -639,7 +639,7 @@ def _check_packed(path, given):
     late = [name for name in ("limit", "split", "valid", "classes") if name in given]
     if path is not None and late and is_packed(path):
         raise CatsDogsError(
-            f"--{late[0]}: {path} is packed, and so it is split already; give this to catsdogs pack")
+            f"--{late[0]}: these photos are packed, and so they are split already; give it to catsdogs pack")
 
 def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"

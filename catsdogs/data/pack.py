@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PackSettings', 'Packing', 'pack_photos']
 
-# %% ../../nbs/library/data/pack.ipynb #pafdeccc
+# %% ../../nbs/library/data/pack.ipynb #pa91aa5b
 import hashlib, io, json, os, random, shutil, tarfile
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -18,11 +18,11 @@ from ..core import (
     atomic_path, CatsDogsError, explain_os_errors, printable, staging_folder, write_atomic)
 from .photos import (
     check_source, find_photos, INDEX_FILE, is_packed, map_photos, open_photo, UnreadablePhoto)
-from .shards import PackedPhotos, sha256_of, SHARDS_FORMAT
+from .shards import PackedPhotos, sha256_of, SHARDS_FORMAT, without_password
 from .splits import DataSettings, split_photos
 from ..settings import check_settings, setting
 
-# %% ../../nbs/library/data/pack.ipynb #pad4f88e
+# %% ../../nbs/library/data/pack.ipynb #pa077ec6
 @dataclass(frozen=True)
 class PackSettings:
     """How photos are packed
@@ -31,7 +31,7 @@ class PackSettings:
     size: int | None = setting(
         None, "make larger photos smaller, so that their shorter side has so many pixels", low=8,
         high=2048)
-    per_shard: int = setting(1000, "photos in a shard, about", low=1, high=100_000)
+    per_shard: int = setting(1000, "photos in a shard, at most; 1000 if it is not given", low=1, high=100_000)
     seed: int = setting(0, "which shuffle", low=0)
 
     def __post_init__(self): check_settings(self)
@@ -99,7 +99,7 @@ def _write_shard(file, shard, classes):
                 rows[column].append(value)
     return rows
 
-# %% ../../nbs/library/data/pack.ipynb #pa6a8348
+# %% ../../nbs/library/data/pack.ipynb #paa6dfe3
 @dataclass(frozen=True)
 class Packing:
     "What came of a packing"
@@ -117,7 +117,7 @@ def pack_photos(
 
     A killed packing goes on where it was. Raises `CatsDogsError` if `dest` holds anything else."""
     source, dest = check_source(source), Path(dest)
-    if is_packed(source): raise CatsDogsError(f"{source}: is packed already")
+    if is_packed(source): raise CatsDogsError(f"{without_password(str(source))}: is packed already")
     found = find_photos(source, classes=data.classes)
     plan = _planned(found.chosen(), data, settings)
     about = _about(source, plan, settings, data)

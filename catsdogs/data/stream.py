@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TOGETHER', 'AHEAD', 'shard_order', 'stream_photos', 'PackedSide', 'StreamDL', 'stream_dataloaders']
 
-# %% ../../nbs/library/data/stream.ipynb #st1f0096
+# %% ../../nbs/library/data/stream.ipynb #stfa4009
 import os, random
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ from ..core import CatsDogsError, progress
 from .cache import build_cache
 from .dataloaders import CachedDL, PhotoBlock
 from .photos import fit_photo, open_photo, Photo, UnreadablePhoto
-from .shards import PackedPhotos, TarShard
+from .shards import PackedPhotos, TarShard, without_password
 from .splits import DataSettings
 
 # %% ../../nbs/library/data/stream.ipynb #st8090c5
@@ -144,7 +144,7 @@ class StreamDL(TfmdDL):
             yield self.after_batch(to_device(batch, self.device))
         self.after_iter()
 
-# %% ../../nbs/library/data/stream.ipynb #stb95bc0
+# %% ../../nbs/library/data/stream.ipynb #st03b470
 def stream_dataloaders(
     source:str|Path,                        # a packed data set: a folder or an address
     settings:DataSettings=DataSettings(),   # `size` and `method`; the split is that of the packing
@@ -158,14 +158,15 @@ def stream_dataloaders(
     there is nothing to train on."""
     packed = PackedPhotos.open(source)
     settings = replace(packed.settings, size=settings.size, method=settings.method)
+    shown = without_password(packed.place)
     if not (packed.side("train") and packed.side("valid")):
         raise CatsDogsError(
-            f"{source}: was packed from photos without classes, so it can be answered but not learned from")
+            f"{shown}: was packed from photos without classes, so it can be answered but not learned from")
     packed.check()
     valid = list(packed.photos("valid"))
     cache = build_cache(valid, settings)
     valid = [photo for photo in valid if photo in cache]
-    if not valid: raise CatsDogsError(f"{source}: no validation photo can be read")
+    if not valid: raise CatsDogsError(f"{shown}: no validation photo can be read")
     both = _valid_block(packed, settings, cache, batch_tfms).dataloaders(valid, bs=bs, device=device)
     train = PackedSide(packed, "train")
     one_is_left = len(train) > bs and len(train) % bs == 1      # one alone breaks batch norm

@@ -188,7 +188,7 @@ def _interrupted(out, resume):
 
 def _other_photos(source, run):
     return (
-        f"{source}: not the photos that the run in {run} began with; train into "
+        f"{without_password(str(source))}: not the photos that the run in {run} began with; train into "
         "another folder, or restore them")
 
 def _check_photos(source, run):
