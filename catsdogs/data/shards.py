@@ -20,7 +20,7 @@ from ..core import (
 from .photos import address_of, FoundPhotos, INDEX_FILE, Photo
 from .splits import DataSettings
 
-# %% ../../nbs/library/data/shards.ipynb #shcbe607
+# %% ../../nbs/library/data/shards.ipynb #shdb446a
 TRIES = 3
 PAUSE = 1. # seconds before the second try; twice as many before the third
 
@@ -28,7 +28,7 @@ def without_password(
     address:str # as http://USER:PASSWORD@host/photos
 ) -> str: # as http://host/photos
     "An address as it may be shown and written down"
-    return re.sub(r"(?<=://)[^/@]*@", "", address)
+    return re.sub(r"(:/{1,2})[^/@]*@", r"\1", address)
 
 def _refusal(error):
     "Why an address cannot be read, in words; empty if another try may help"
