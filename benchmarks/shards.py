@@ -1,7 +1,7 @@
 """What a packed data set of a million photos costs to list, and whether a network notices that its photos are streamed.
 
 python benchmarks/shards.py list [--photos 1000000] [--files 100000] [--save]
-python benchmarks/shards.py train TRAIN.ZIP [--seeds 3] [--work FOLDER] [--save]
+python benchmarks/shards.py train TRAIN.ZIP [--seeds 4] [--work FOLDER] [--save]
 
 `list` makes up an index of a thousand shards with their lists, but no photo. It measures, each in a process of its own,
 what a training needs (the index, and the order of the first photos), going through all photos, and a list of all. To
@@ -146,7 +146,7 @@ def main():
     parser.add_argument("zip", nargs="?")
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--work", help="keep the runs here")
     parser.add_argument("--save", action="store_true")
