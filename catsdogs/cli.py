@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES', 'SHARD', 'SAMPLER_NAMES', 'PRUNER_NAMES',
-           'VARIED', 'SEARCHED', 'VARIED_NAMES', 'SEARCHED_NAMES', 'main', 'demo', 'data', 'check', 'train', 'evaluate',
-           'predict', 'study', 'show', 'toolbox', 'export', 'serve', 'submit']
+           'VARIED', 'SEARCHED', 'VARIED_NAMES', 'SEARCHED_NAMES', 'main', 'demo', 'data', 'check', 'pack', 'train',
+           'evaluate', 'predict', 'study', 'show', 'toolbox', 'export', 'serve', 'submit']
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
@@ -21,6 +21,7 @@ from typer.core import TyperCommand
 from . import __version__
 from .core import (
     atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
+from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
 from .study.design import study_fields
@@ -246,7 +247,7 @@ def _settings_options(settings, names=()):
         words = limits_of(settings)[f.name].words()
         is_sentence = words[0].isascii() and not limits_of(settings)[f.name].help.startswith(
             "{names}")
-        panel = "The photos" if settings is DataSettings else "The recipe"
+        panel = {DataSettings: "The photos", Recipe: "The recipe"}.get(settings)
         if f.name in ("model", "epochs", "size"): panel = None
         option = typer.Option(
             None, help=f"{words[0].upper() if is_sentence else words[0]}{words[1:]}.",
@@ -495,6 +496,48 @@ def _print_findings(findings, most=10):
     for name, some in by_problem.items():
         if some: print(f"{name:14} {len(some):7,}  {PROBLEMS[name].kind}: {PROBLEMS[name].words}")
 
+# %% ../nbs/library/app/cli.ipynb #9acc0002
+@_command(
+    "pack very many photos into shards",
+    "catsdogs pack photos packed --size 256, then catsdogs train packed, or from a web server: "
+    "catsdogs train https://example.com/packed")
+@_with_options(*_settings_options(PackSettings),
+               *_settings_options(DataSettings, ("limit", "split", "valid", "classes")))
+def pack(
+    *,
+    source: Path = typer.Argument(..., metavar="PHOTOS", help="A folder or a zip with photos."),
+    dest: Path = typer.Argument(..., help="The folder to make; an unfinished one is continued."),
+    **settings,
+) -> int:
+    """Pack photos into shards: tar files of WebDataset's convention, with an index.
+    Stopped and typed again, it goes on. train, predict and check read them."""
+    _need(source)
+    from catsdogs.data.pack import pack_photos
+    given = {name: value for name, value in settings.items() if value is not None}
+    own = {name: value for name, value in given.items() if name in limits_of(PackSettings)}
+    data = DataSettings(**{name: value for name, value in given.items() if name not in own})
+    try: packing = pack_photos(source, dest, PackSettings(**own), data)
+    except KeyboardInterrupt:
+        print("\ncatsdogs: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    _tell_packing(packing, dest)
+    return 0
+
+def _tell_packing(packing, dest):
+    "What was packed, what was left out, and what comes next"
+    packed, left_out = packing.packed, packing.left_out
+    def photos(side): return sum(shard.photos for shard in packed.side(side))
+    words = dict(train="to train", valid="to validate", test="to test")
+    counts = ", ".join(f"{photos(side):,} {word}" for side, word in words.items() if photos(side))
+    size = sum(shard.size for shard in packed.shards) / 1e6
+    print(
+        f"{dest}: {'packed' if packing.new else 'packed already'}, {len(packed.shards):,} shards, "
+        f"{size:,.1f} MB: {counts}")
+    if left_out:
+        photo, why = next(iter(left_out.items()))
+        print(f"catsdogs: {len(left_out):,} photos were left out, as {photo} ({why})", file=sys.stderr)
+    _say(f"next: catsdogs train {dest}, or put the folder on a web server and give its address")
+
 # %% ../nbs/library/app/cli.ipynb #b4b54c23
 def _peak_memory():
     "Peak resident memory of this process in GB; None where it cannot be known"
@@ -532,8 +575,8 @@ def train(
     *,
     path: Optional[Path] = typer.Argument(
         None, metavar="PHOTOS",
-        help="A folder per class, names like cat.0.jpg, or "
-             "Kaggle's zip.  [with --resume: the run's own]"),
+        help="A folder per class, names like cat.0.jpg, Kaggle's zip, or what `catsdogs pack` "
+             "has made, also at an address.  [with --resume: the run's own]"),
     out: Optional[Path] = typer.Option(None, help="The run folder to make.  [default: runs/MODEL]"),
     recipe: Optional[str] = typer.Option(None, help=f"{RECIPE_NAMES}.  [default: the model's]"),
     seed: Optional[int] = typer.Option(
@@ -555,6 +598,7 @@ def train(
     _check_network(given.get("model"), given.get("weights"))
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
+    _check_packed(path, given)
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
     if as_json: _talk["quiet"] = True
@@ -602,6 +646,14 @@ def _check_network(model, weights):
                             f"if it is a network of timm, write timm:{family}")
     if weights not in (None, "download") and not Path(weights).is_file():
         raise CatsDogsError(f"{weights}: no such file with weights")
+
+def _check_packed(path, given):
+    "Raise `CatsDogsError` for an option that comes too late, because a packed data set is split already"
+    from catsdogs.data.photos import is_packed
+    late = [name for name in ("limit", "split", "valid", "classes") if name in given]
+    if path is not None and late and is_packed(path):
+        raise CatsDogsError(
+            f"--{late[0]}: these photos are packed, and so they are split already; give it to catsdogs pack")
 
 def _photos_to_train(path, out, resume):
     "The photos to train on; raises `CatsDogsError` for what can be known before PyTorch is loaded"
@@ -666,7 +718,7 @@ SHARD = typer.Option(
     "catsdogs predict cat.jpg holiday-photos, or for very many photos in several processes: "
     "catsdogs predict photos --out answers.parquet --shard 3/8")
 def predict(
-    paths: list[Path] = typer.Argument(..., metavar="PHOTOS...", help="Photos, folders, zips."),
+    paths: list[Path] = typer.Argument(..., metavar="PHOTOS...", help="Photos, folders, zips, packed data sets."),
     run: Optional[Path] = typer.Option(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
     device: Optional[str] = DEVICE,

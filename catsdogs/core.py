@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed',
            'is_stream', 'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder',
-           'atomic_folder', 'explain_os_errors', 'cache_dir', 'source_digest', 'progress']
+           'atomic_folder', 'explain_os_errors', 'cache_dir', 'make_room', 'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile, time
@@ -274,6 +274,38 @@ def cache_dir() -> Path:
     """
     if own := os.environ.get("CATSDOGS_CACHE"): return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()/"catsdogs"
+
+def make_room(
+    folder:str|Path,    # of a cache
+    pattern:str,        # which of its files are counted, as "*.u8"
+    needed:int          # bytes of the file that is to come
+) -> None:
+    """Remove the files that were not used for longest, until all keep to `$CATSDOGS_CACHE_GB`, 10 GB if it is not set
+
+    A list `NAME.json` goes with its file. Raises `CatsDogsError` for a limit that is no number."""
+    # nobody writes one file for a day
+    killed = [f for f in Path(folder).glob(".*.tmp") if _last_used(f) < time.time() - 86_400]
+    for f in killed: f.unlink(missing_ok=True)
+    room = _cache_limit() - needed
+    for old in sorted(Path(folder).glob(pattern), key=_last_used, reverse=True):
+        with suppress(FileNotFoundError): room -= old.stat().st_size
+        if room >= 0: continue
+        # first, so that half a cache is never taken for one
+        old.with_suffix(".json").unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
+
+def _last_used(file):
+    "When a file was used last; another process may have removed it meanwhile"
+    try: return file.stat().st_mtime
+    except FileNotFoundError: return time.time()
+
+def _cache_limit():
+    "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
+    asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
+    try: return float(asked) * 1e9
+    except ValueError as e:
+        raise CatsDogsError(
+            f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e
 
 # %% ../nbs/library/core/core.ipynb #d0c0de02
 def source_digest(

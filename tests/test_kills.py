@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 LATE = {"data": 14, "quarantine": 4, "cache": 15}       # steps at which a kill once did harm, or may
 
 
-@pytest.mark.parametrize("name", ["data", "cache", "quarantine", "train"])
+@pytest.mark.parametrize("name", ["data", "cache", "quarantine", "pack", "train"])
 def test_killed_and_typed_again(name, tmp_path):
     trial = kill_commands.Trial(name, tmp_path)
     dice, number = random.Random(name), {"cache": signal.SIGKILL, "data": signal.SIGINT}.get(name, signal.SIGTERM)

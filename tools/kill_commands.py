@@ -1,6 +1,7 @@
 """Kill the long commands at random moments, start them again, and compare with a run that nobody disturbed.
 
-python tools/kill_commands.py [COMMAND …]     data, archive, cache, train, study, submit, check, quarantine, demo
+python tools/kill_commands.py [COMMAND …]     data, archive, cache, train, study, submit, check, quarantine,
+                                              pack, demo
     --kills N       how many for each command (24)
     --seed S        which moments (0)
     --record FILE   add the counts of this call to a JSON file
@@ -114,6 +115,7 @@ COMMANDS = {
     "submit": Command(_test_photos, ("submit", "test", "--out", "submission.csv")),
     "check": Command(_spoil, ("check", "pets", "--out", "page.html")),
     "quarantine": Command(_spoil, ("check", "pets", "--quarantine", "aside")),
+    "pack": Command(_draw, ("pack", "pets", "packed", "--size", "24", "--per-shard", "6")),
     "demo": Command(
         lambda place: None, ("demo", "--n", "20", "--size", "32", "--epochs", "2", "--no-open", "--out", "demo")),
 }

@@ -196,6 +196,9 @@ class Readers:
         return {
             "photos": (self._pictures(), spoil, self.read_photo),
             "zips": ([self._zip()], spoil, self.read_zip),
+            "shards": ([self._packed("train-000000.tar")], spoil, self.read_shard),
+            "index of shards": ([self._packed("shards.json")], spoil_json, self.read_index),
+            "list of a shard": ([self._packed("train-000000.json")], spoil_json, self.read_shard_list),
             "archives": ([self._zip(), self._tar()], spoil, self.read_archive),
             "run.json": ([(run/"run.json").read_bytes()], spoil_json, self.read_run),
             "weights": ([(run/"model.safetensors").read_bytes()], spoil_tensors, self.read_weights),
@@ -251,6 +254,40 @@ class Readers:
             for file in self.photos:
                 archive.add(file, f"PetImages/{file.parent.name}/{file.name}")
         return buffer.getvalue()
+
+    def _packed(self, name):
+        "A file of a packed data set"
+        from catsdogs.data.pack import pack_photos
+        return (pack_photos(self.pets, self.folder/"packed").packed.side("train")[0].local().parent/name).read_bytes()
+
+    def _spoiled_pack(self, name, data):
+        "A copy of the packed data set with one file of it spoiled"
+        place = self.folder/"spoiled"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.folder/"packed", place)
+        (place/name).write_bytes(data)
+        return place
+
+    def read_shard(self, data):
+        from catsdogs.data.photos import list_photos
+        for photo in list_photos(self._spoiled_pack("train-000000.tar", data)):
+            photo.read()
+
+    def read_index(self, data):
+        from catsdogs.data.photos import list_photos
+        for photo in list_photos(self._spoiled_pack("shards.json", data)):
+            photo.read()
+
+    def read_shard_list(self, data):
+        "With a checksum that fits, as whoever spoils a list on purpose would make it"
+        import hashlib
+        from catsdogs.data.doctor import check_photos
+        from catsdogs.data.photos import list_photos
+        place = self._spoiled_pack("train-000000.json", data)
+        index = json.loads((place/"shards.json").read_bytes())
+        index["shards"][0]["list_sha256"] = hashlib.sha256(data).hexdigest()
+        (place/"shards.json").write_text(json.dumps(index))
+        check_photos(list_photos(place))
 
     def read_zip(self, data):
         from catsdogs.data.doctor import check_photos

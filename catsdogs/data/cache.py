@@ -6,7 +6,7 @@
 __all__ = ['PhotoCache', 'build_cache']
 
 # %% ../../nbs/library/data/cache.ipynb #64534240
-import hashlib, json, math, mmap, os, time
+import hashlib, json, math, mmap, os
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from filelock import FileLock
 import numpy as np
 import torch
 
-from ..core import atomic_path, cache_dir, CatsDogsError, explain_os_errors, write_atomic
+from ..core import (
+    atomic_path, cache_dir, CatsDogsError, explain_os_errors, make_room, write_atomic)
 from .photos import map_photos, open_square, Photo, UnreadablePhoto
 from .splits import DataSettings
 
@@ -114,7 +115,7 @@ def _decode(photo, settings):
 
 def _fill_cache(file, photos, settings):
     "Decode all photos into `file`, and beside it a list of those that could not be read"
-    _make_room(file.parent, len(photos) * settings.size**2 * 3)
+    make_room(file.parent, "*.u8", len(photos) * settings.size**2 * 3)
     bad = {}
     decoded = map_photos(partial(_decode, settings=settings), photos, "decoding photos, once", settings.size)
     with atomic_path(file) as tmp, open(tmp, "wb") as f:
@@ -147,24 +148,3 @@ def _try_again(file, photos, bad, settings):
                 f.write(pixels.tobytes())
     if still != bad: write_atomic(file.with_suffix(".json"), json.dumps(still))
     return still
-
-def _make_room(folder, needed):
-    "Remove the caches that were not used for longest, until all together keep to the limit"
-    # nobody decodes for a day
-    killed = [f for f in folder.glob(".*.tmp") if time.time() - f.stat().st_mtime > 86_400]
-    for f in killed: f.unlink(missing_ok=True)
-    room = _cache_limit() - needed
-    for old in sorted(folder.glob("*.u8"), key=lambda f: f.stat().st_mtime, reverse=True):
-        room -= old.stat().st_size
-        if room >= 0: continue
-        # first, so that half a cache is never taken for one
-        old.with_suffix(".json").unlink(missing_ok=True)
-        old.unlink(missing_ok=True)
-
-def _cache_limit():
-    "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
-    asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
-    try: return float(asked) * 1e9
-    except ValueError as e:
-        raise CatsDogsError(
-            f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e

@@ -341,7 +341,7 @@ def _check_quarantine(photos, source, dest):
     "Refuse what cannot be moved, and places where it must not go"
     if any(p.member for p in photos):
         raise CatsDogsError(
-            "photos inside a zip cannot be moved: unpack it into a folder and check that")
+            "photos inside a zip or a shard cannot be moved: unpack it into a folder and check that")
     if source == dest or dest in source.parents:
         raise CatsDogsError(
             f"{dest}: is, or contains, the folder with the "

@@ -16,9 +16,10 @@ import re
 import zlib
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, Iterable
 
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save_file
@@ -353,12 +354,13 @@ class Run:
         return dict(_split_row(row, i, file) for i, row in enumerate(rows))
 
     def save_split(self,
-        train:list[Photo],  # what it learns from
-        valid:list[Photo]   # what it is judged by
+        train:Iterable[Photo],  # what it learns from
+        valid:Iterable[Photo]   # what it is judged by
     ) -> None:
         "Write down which photo is on which side, so that no photo it learned from judges it"
-        sides = [("train", p) for p in train] + [("valid", p) for p in valid]
-        table = _table(_SPLIT_COLUMNS, [(p.name, p.label, p.size, side) for side, p in sides])
+        def row(photo, side): return photo.name, photo.label, photo.size, side
+        rows = chain((row(p, "train") for p in train), (row(p, "valid") for p in valid))
+        table = _table(_SPLIT_COLUMNS, rows)
         # a file name may be bytes that are no UTF-8
         self._write(SPLIT_FILE, table.encode("utf8", "surrogateescape"))
 

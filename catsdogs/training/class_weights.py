@@ -24,6 +24,8 @@ def class_counts(
     dls # fastai's DataLoaders, with one class for each picture
 ) -> list[int]: # photos of each class to train with
     "How often each class occurs in the training set; raises `CatsDogsError` if that cannot be known"
+    # of a stream they are known without a list of its photos
+    if hasattr(dls.train_ds, "class_counts"): return dls.train_ds.class_counts
     items, vocab = list(getattr(dls.train_ds, "items", ())), list(dls.vocab)
     if items and all(hasattr(item, "label") for item in items):
         numbers = [vocab.index(item.label) for item in items]

@@ -28,6 +28,7 @@ import torch
 from ..core import CatsDogsError, seed_everything
 from ..data.augment import Augment, augmentations, mix_callbacks
 from ..data.dataloaders import CachedDL
+from ..data.stream import StreamDL
 from ..models.pretrained import load_backbone
 from ..models.zoo import build_model, n_outputs
 from ..runs.predict import class_probabilities
@@ -165,7 +166,7 @@ def _augmented(dls, policy):
     wanted = augmentations(policy)
     if not wanted: return dls
     for dl in dls.loaders:
-        if type(dl) not in (TfmdDL, CachedDL):
+        if type(dl) not in (TfmdDL, CachedDL, StreamDL):
             raise CatsDogsError(
                 f"the recipe's augmentation cannot be added to a {type(dl).__name__}: give "
                 "the loaders batch_tfms=augmentations(…), and the recipe augment=\"none\"")

@@ -23,14 +23,16 @@ from ..core import (
     cache_dir, CatsDogsError, explain_os_errors, printable, remove_lock, source_digest)
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
-from ..data.photos import list_photos, Photo
+from ..data.photos import address_of, is_packed, list_photos, Photo
+from ..data.shards import PackedPhotos, without_password
 from ..data.splits import DataSettings, split_photos
+from ..data.stream import stream_dataloaders
 from ..drawing.dataset import Variation
 from ..evaluation.report import finish_run
 from ..runs.folder import as_run, INFO_FILE, Run, RUN_FORMAT, RunData, RunInfo
 from ..speed import pick_device, speed_settings
 from .callbacks import (
-    BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, History, read_checkpoint, restore,
+    BatchBar, BestEpoch, Checkpoint, CHECKPOINT_FILE, GoOnWithin, History, read_checkpoint, restore,
     TerminateOnDivergence, StopEarly)
 from .callbacks import Unfreeze, unfreeze_schedule
 from .learner import photo_learner
@@ -89,12 +91,18 @@ def _hardware(device):
 # what was understood of the photos; the command shows it
 _log = logging.getLogger(__name__)
 
+def _place_of(source):
+    "Where a run finds its photos again; None for a list of them"
+    if isinstance(source, list): return None
+    if address := address_of(source): return without_password(address)
+    return str(Path(source).resolve())
+
 def _describe(source, settings, dls, speed):
     "What `run.json` says of a run before it starts"
     recipe = settings.recipe
-    fingerprint = data_fingerprint(dls.train_ds.items, dls.valid_ds.items)
-    data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), fingerprint,
-                   None if isinstance(source, list) else str(Path(source).resolve()),
+    if is_packed(source): fingerprint = dls.packed.fingerprint
+    else: fingerprint = data_fingerprint(dls.train_ds.items, dls.valid_ds.items)
+    data = RunData(dls.settings, len(dls.train_ds), len(dls.valid_ds), fingerprint, _place_of(source),
                    {printable(photo): printable(why) for photo, why in dls.left_out.items()})
     versions = {name: version(name) for name in ("catsdogs", "torch", "fastai")} | dict(
         python=platform.python_version())
@@ -105,7 +113,8 @@ def _describe(source, settings, dls, speed):
 
 # %% ../../nbs/library/training/train.ipynb #8255653b
 def train_run(
-    source:str|Path|list,               # photos: whatever `list_photos` reads
+    # photos: whatever `list_photos` reads; those of a packed data set are streamed
+    source:str|Path|list,
     out:str|Path,                       # the run folder; new or empty, unless `resume`
     settings:RunSettings=RunSettings(), # when an interrupted run is resumed, its own are used
     resume:bool=False,  # go on where the run in `out` was interrupted; start it if there is none
@@ -125,7 +134,8 @@ def train_run(
         return old
     if old: settings = recorded_settings(old, settings.recipe.weights)
     recipe = settings.recipe
-    dls = photo_dataloaders(source, settings.data, bs=recipe.bs, device=pick_device())
+    dataloaders = stream_dataloaders if is_packed(source) else photo_dataloaders
+    dls = dataloaders(source, settings.data, bs=recipe.bs, device=pick_device())
     info = _describe(source, settings, dls, speed_settings(settings.fast, dls.device))
     if processes.size > 1: info.hardware["processes"] = processes.size
     processes.check_same(info.data.fingerprint, "photos")
@@ -178,13 +188,16 @@ def _interrupted(out, resume):
 
 def _other_photos(source, run):
     return (
-        f"{source}: not the photos that the run in {run} began with; train into "
+        f"{without_password(str(source))}: not the photos that the run in {run} began with; train into "
         "another folder, or restore them")
 
 def _check_photos(source, run):
     "Raise `CatsDogsError` if these are not the photos of a finished run; nothing is decoded"
     data = run.info.data
     if data is None: return
+    if is_packed(source):
+        if PackedPhotos.open(source).fingerprint == data.fingerprint: return
+        raise CatsDogsError(_other_photos(source, run))
     photos = list_photos(source, classes=data.settings.classes)
     unread = {name.rpartition("/")[2].rpartition(":")[2] for name in data.left_out}
     def readable(indices):
@@ -253,6 +266,7 @@ def _fit_run(learn, run, processes, on_epoch):
     # these stay: what they noted is read after the fit
     learn.add_cbs([History(rows, on_epoch if leads else None), TerminateOnDivergence()])
     if leads: cbs += [Checkpoint(run), BatchBar()]
+    if state and "within" in state: cbs.append(GoOnWithin(state["within"], leads))
     if leads and recipe.keep == "best": cbs.append(best)
     if recipe.patience: cbs.append(StopEarly(patience=recipe.patience))
     with learn.no_bar(), learn.no_logging(), _shared(learn, processes):
