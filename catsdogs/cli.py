@@ -665,10 +665,7 @@ def _photos_to_train(path, out, resume):
         raise CatsDogsError("give the photos to train on, as catsdogs train train.zip")
     if path is None:
         from catsdogs.runs.folder import Run
-        data = Run.open(out).info.data
-        if data is None or not data.source:
-            raise CatsDogsError(f"{out}: does not say which photos it was trained on; give them")
-        path = Path(data.source)
+        path = Path(Run.open(out).source())
     _need(path)
     return path
 

@@ -28,7 +28,7 @@ from torch.nn.functional import normalize
 import torch
 
 from ..core import atomic_path, CatsDogsError, explain_os_errors, write_atomic
-from ..data.photos import list_photos, Photo, RESIZE_METHODS
+from ..data.photos import address_of, list_photos, Photo, RESIZE_METHODS
 from ..data.splits import DataSettings
 from ..models.pretrained import mismatch
 from ..models.zoo import build_model, check_model, n_outputs
@@ -364,21 +364,26 @@ class Run:
         # a file name may be bytes that are no UTF-8
         self._write(SPLIT_FILE, table.encode("utf8", "surrogateescape"))
 
+    def source(self) -> str: # a folder or a file on this machine
+        """Where its photos lie, as its record says
+
+        A stranger's record shall neither ask another machine nor search the whole disk. Raises
+        `CatsDogsError` if it names such a place, or none."""
+        source = self.info.data.source if self.info.data else None
+        if not source: raise CatsDogsError(f"{self}: does not say which photos it was trained on; give them")
+        elsewhere = source.startswith(("//", "\\\\")) or address_of(source)
+        if elsewhere or Path(source) == Path(Path(source).anchor):
+            raise CatsDogsError(f"{self}: says that its photos lie in {_shortened(source)}, which is not looked "
+                                "through on a run folder's word; give the photos")
+        return source
+
     def photos(self,
         side:str="valid" # "valid" or "train"
     ) -> list[Photo]:
         """The run's own photos of one side
 
-        Raises `CatsDogsError` if they are no longer where they were."""
-        source = self.info.data.source if self.info.data else None
-        if not source:
-            raise CatsDogsError(
-                f"{self}: does not say which photos it was trained on; give photos to judge it on")
-        # a stranger's record shall neither ask another machine nor search the whole disk
-        if source.startswith(("//", "\\\\")) or Path(source) == Path(Path(source).anchor):
-            raise CatsDogsError(f"{self}: says that its photos lie in {_shortened(source)}, which is not looked "
-                                "through on a run folder's word; give photos to judge it on")
-        sides = self.split()
+        Raises `CatsDogsError` if they are no longer where they were, and as `source` does."""
+        source, sides = self.source(), self.split()
         try: photos = list_photos(source, classes=self.info.data.settings.classes)
         except (OSError, ValueError) as e:
             raise CatsDogsError(f"{_shortened(source)}: cannot be listed ({e})") from e

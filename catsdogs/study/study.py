@@ -112,7 +112,7 @@ def settings_of(
     """
     run = as_run(run)
     settings = recorded_settings(run, changes.get("weights"))
-    return run.info.data.source, replace(
+    return run.source(), replace(
         settings,
         recipe=replace(settings.recipe, **{k: v for k, v in changes.items() if v is not None}))
 
