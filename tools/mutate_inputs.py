@@ -48,9 +48,9 @@ def write_study(file, rows):
     "A study's journal, with a trial that holds each of the rows"
     import optuna
     from optuna.trial import create_trial, TrialState
-    from catsdogs.study.study import _storage
+    from catsdogs.study.storage import open_storage, STUDY
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(storage=_storage(file), study_name="catsdogs", direction="maximize")
+    study = optuna.create_study(storage=open_storage(file), study_name=STUDY, direction="maximize")
     for i, row in enumerate(rows):
         about = dict(configuration=dict(dropout=i % 2), seed=i // 2, row=row)
         study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=about))
