@@ -482,16 +482,29 @@ def test_command_serves(engine, browser, folder):
         assert address.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(address.split("?")[0])
-        first, second = Visit(browser, address), Visit(browser, address)
+        first, second = Visit(browser, address, cores=1), Visit(browser, address)
         assert first.text("#title") == "petnet" and first.page.evaluate("crossOriginIsolated")
         different_drawings_in_two_tabs(first, second)
         same_drawing_by_python(first)
+        same_by_two_threads(browser, address, first)
         first.close()
         os.kill(process.pid, signal.SIGINT)
         process.join(30)
         assert (process.exitcode, err.read_text()) == (0, "")
         alive_without_its_server(second)
     finally: process.kill()
+
+def same_by_two_threads(browser, address, by_one):
+    "With four cores two threads compute, and the numbers are the same"
+    by_two = Visit(browser, address, cores=4)
+    assert (by_one.data("threads"), by_two.data("threads")) == ("1", "2")
+    names = [row["name"] for row in by_two.bundle()["layers"] if row["main"]]
+    for visit in (by_one, by_two):
+        visit.page.locator("#drawings button").nth(1).click()
+        visit.wait_for_picture("drawn dog 1")
+    found, same = by_two.layers(names), by_one.layers(names)
+    for name in ("logits", *names): assert np.abs(found[name] - same[name]).max() < 1e-4, name
+    by_two.close()
 
 def different_drawings_in_two_tabs(*tabs):
     "Each tab gets the drawings that it asked for, also if they ask at the same time"

@@ -23,10 +23,16 @@ def _numbers(texts):
     "Numbers as the page sends them → arrays by name"
     return {name: np.frombuffer(base64.b64decode(text), np.float32) for name, text in texts.items()}
 
+def pretend_cores(page, cores):
+    "Let a page believe that the machine has so many cores"
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Emulation.setHardwareConcurrencyOverride", dict(hardwareConcurrency=cores))
+
 class Visit:
     "One visit to a page: what the browser asked for, and what went wrong"
-    def __init__(self, browser, address, **options):
+    def __init__(self, browser, address, cores=None, **options):
         self.page = browser.new_page(**(dict(viewport=dict(width=1280, height=800)) | options))
+        if cores: pretend_cores(self.page, cores)
         self.asked, self.errors = [], []
         self.page.on("request", lambda r: self.asked.append(r.url))
         self.page.on(

@@ -81,18 +81,27 @@ async function answer(id, session, feeds, outputs) {
 
 // ---- messages
 
-async function start({ script, wasm, graph, ways, table, names }) {
+/**
+ * Threads need memory that they share. A browser gives it only to a page that its server keeps apart from others.
+ * Half of the cores are left to the page itself and to other programs.
+ */
+function threadsFor(cores) {
+  return self.crossOriginIsolated ? Math.min(4, Math.ceil(cores / 2)) : 1;
+}
+
+async function start({ script, wasm, graph, ways, table, names, cores }) {
   const address = URL.createObjectURL(new Blob([await unpack(script)], { type: "text/javascript" }));
   ort = await import(address);
-  URL.revokeObjectURL(address);
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threadsFor(cores);
+  // more threads are started from the same address
+  if (ort.env.wasm.numThreads === 1) URL.revokeObjectURL(address);
   ort.env.wasm.wasmBinary = (await unpack(wasm)).buffer;
   ort.env.logLevel = "error";
   [graphBytes, wayBytes] = [fromTwoPiles(await unpack(graph)), await unpack(ways)];
   wayTable = table;
   startNames = new Set(["logits", ...names]);
   await forwardSession(names, UNCHANGED);
-  self.postMessage({ type: "ready" });
+  self.postMessage({ type: "ready", threads: ort.env.wasm.numThreads });
 }
 
 async function run({ id, image, size, names, changes }) {

@@ -36,7 +36,10 @@ async function startWorker({ size, ways, in_python: why }, names) {
   const started = new Promise((resolve, reject) => (ready = { resolve, reject }));
 
   worker.onmessage = ({ data }) => {
-    if (data.type === "ready") return ready.resolve();
+    if (data.type === "ready") {
+      document.documentElement.dataset.threads = data.threads;
+      return ready.resolve();
+    }
     const { resolve, reject } = waiting.get(data.id) ?? ready;
     waiting.delete(data.id);
     if (data.type === "failed") reject(new Error(data.message));
@@ -50,7 +53,8 @@ async function startWorker({ size, ways, in_python: why }, names) {
 
   const parts = Object.fromEntries(["script", "wasm", "graph", "ways"].map((name) => [name, readBytes(name)]));
   const buffers = Object.values(parts).map((bytes) => bytes.buffer);
-  worker.postMessage({ type: "start", names, table: ways, ...parts }, buffers);
+  const cores = navigator.hardwareConcurrency;
+  worker.postMessage({ type: "start", names, cores, table: ways, ...parts }, buffers);
   await started;
 
   let last = 0;
