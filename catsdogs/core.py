@@ -143,6 +143,14 @@ def _no_more_room(file):
     return errno.EFBIG if 0 <= limit <= file.stat().st_size + 2**16 else None
 
 @contextmanager
+def _into_stream(path):
+    "Yield a temporary path, and write the file into a pipe or a device when it is whole"
+    with tempfile.TemporaryDirectory() as folder:
+        tmp = Path(folder)/"whole"
+        yield tmp
+        with open(tmp, "rb") as whole, open(path, "wb") as stream: shutil.copyfileobj(whole, stream)
+
+@contextmanager
 def atomic_path(
     path:str|Path # the file to make or replace; its folder is made if need be
 ):
@@ -152,10 +160,7 @@ def atomic_path(
     replaced. Pipes and devices are written into."""
     path = Path(path)
     if is_stream(path):
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)/"whole"
-            with open(Path(folder)/"whole", "rb") as whole, open(path, "wb") as stream:
-                shutil.copyfileobj(whole, stream)
+        with _into_stream(path) as tmp: yield tmp
         return
     if path.is_symlink(): path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)

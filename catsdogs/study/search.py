@@ -71,7 +71,8 @@ class SearchSettings:
 
     def __post_init__(self):
         distributions(self.space)
-        SAMPLERS[self.sampler], PRUNERS[self.pruner]
+        # an unknown name is told here
+        for registry, name in ((SAMPLERS, self.sampler), (PRUNERS, self.pruner)): registry[name]
         if self.n < 1: raise CatsDogsError(f"a search needs at least one run, not {self.n}")
         for name, some in self.space.items():
             ends = (some.low, some.high) if isinstance(some, Range) else some
