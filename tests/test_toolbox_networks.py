@@ -29,8 +29,8 @@ def same_sum(visit, network):
     "A value behind a sum of two branches: both summands are PyTorch's, and their names lead to their layers"
     choose_unit(visit, "relu7", 5)
     open_steps(visit)
-    visit.settle()
     place = dict(row=1, column=2)
+    visit.wait("toolbox.chosenSteps()")
     visit.page.evaluate("place => (toolbox.state.place = place)", place)
     steps = visit.page.evaluate("toolbox.chosenSteps()")
     xb = torch.tensor(visit.layers([])["numbers"]).view(1, 3, network.size, network.size)
@@ -41,7 +41,7 @@ def same_sum(visit, network):
     assert [(s["name"], s["after"]) for s in steps["summands"]] == [("conv7", ["batch norm"]), ("batchnorm8", [])]
     assert [s["value"] for s in steps["summands"]] == pytest.approx([main, shortcut], abs=1e-4)
     assert steps["value"] == pytest.approx(value, abs=1e-4) and steps["after"][0]["kind"] == "ReLU"
-    visit.wait("document.getElementById('steps').textContent.includes('sum of the two branches')")
+    visit.wait_for_text("#steps", "sum of the two branches")
     visit.page.locator("#steps button").nth(1).click()
     visit.settle()
     assert visit.text("#unit-name") == "batchnorm8, unit 5" and visit.text("#where") == "row 1, column 2"
@@ -120,7 +120,7 @@ def test_two_networks(browser, engine, folder):
     before = [guest.layers([])["logits"] for guest in guests]
     choose_unit(guests[1], "relu2", 6)
     guests[1].page.locator("#switch-off").click()
-    guests[1].settle()
+    v.settle()
     after = [guest.layers([])["logits"] for guest in guests]
     assert (before[0] == after[0]).all() and v.page.locator(".track b:visible").count() == 2
     with v.page.expect_download() as saving: v.page.locator("#save").click()
@@ -146,16 +146,16 @@ def test_two_networks_with_the_same_layers(camera, engine, folder):
     v.wait("+document.documentElement.dataset.fps > 0")
     counts = [int(guest.data("pictures")) for guest in (first, second)]
     v.wait(f"+document.querySelector('iframe').contentDocument.documentElement.dataset.pictures > {counts[0]} + 10")
-    assert v.data("live") == "true" and "pictures/s" in v.text("#rate")
+    assert v.data("live") == "true"
+    v.wait_for_text("#rate", "pictures/s")
     press_in(v, "Space")
     v.settle()
     frozen = [guest.layers([])["numbers"] for guest in (first, second)]
     assert (frozen[0] == frozen[1]).all()
     more = [int(guest.data("pictures")) - count for guest, count in zip((first, second), counts, strict=True)]
     assert min(more) > 10 and abs(more[0] - more[1]) <= 2, more          # in step
-    v.page.locator("#drawings button").first.click()
-    v.wait_for_picture("drawn cat 1")
-    v.page.locator("[data-trait=turn]").fill("1")
+    v.show_drawing(0)
+    v.move_knob("turn", 1)
     v.wait_for_picture("drawn cat 1, head turn 1")
     v.page.set_viewport_size(dict(width=390, height=850))
     v.wait("document.documentElement.scrollWidth <= window.innerWidth", 5)

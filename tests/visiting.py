@@ -28,6 +28,17 @@ def pretend_cores(page, cores):
     devtools = page.context.new_cdp_session(page)
     devtools.send("Emulation.setHardwareConcurrencyOverride", dict(hardwareConcurrency=cores))
 
+# a page in the background has no frames: there two seconds are enough
+_SETTLED = """async () => {
+    const aFrame = () => new Promise(done => {
+        requestAnimationFrame(() => setTimeout(done));
+        setTimeout(done, 2000);
+    });
+    await aFrame();
+    await aFrame();
+    return "settled" in document.documentElement.dataset;
+}"""
+
 class Visit:
     "One visit to a page: what the browser asked for, and what went wrong"
     def __init__(self, browser, address, cores=None, **options):
@@ -48,8 +59,12 @@ class Visit:
         self.settle()
 
     def settle(self):
-        "Wait until the picture that stays has been computed"
-        self.page.wait_for_selector("html[data-settled]", state="attached", timeout=30_000)
+        """Wait until the picture that stays has been computed, and nothing more is going to happen.
+
+        A page hears of some things only later than the hand that did them: that a fold was opened, that a
+        part has another size or has come into sight. So two frames pass before it is asked.
+        """
+        self.wait(_SETTLED)
 
     def wait(self, expression, seconds=60):
         "Ask until an expression is true; Playwright's own way is `eval`, which the page's policy forbids"
@@ -61,6 +76,22 @@ class Visit:
     def wait_for_picture(self, name):
         "Wait until the picture of this name has been computed"
         self.wait(f"document.documentElement.dataset.settled === {json.dumps(name)}")
+        self.settle()
+
+    def wait_for_text(self, selector, *words):
+        "Wait until an element shows all these words"
+        for word in words:
+            self.wait(f"document.querySelector({json.dumps(selector)}).innerText.includes({json.dumps(word)})")
+
+    def show_drawing(self, number):
+        "Choose one of the drawings, also the one that is shown already, and wait for its layers"
+        self.page.evaluate("delete document.documentElement.dataset.settled")
+        self.page.locator("#drawings button").nth(number).click()
+        self.wait_for_picture(f"drawn {('cat', 'dog')[number % 2]} {number // 2 + 1}")
+
+    def move_knob(self, trait, value):
+        "Move a slider of the drawing"
+        self.page.locator(f"[data-trait={trait}]").fill(str(value))
 
     def data(self, name): return self.page.evaluate(f"document.documentElement.dataset[{name!r}]")
     def bundle(self): return json.loads(self.page.text_content("#asset-bundle"))
@@ -71,6 +102,7 @@ class Visit:
 
     def open_file(self, path):
         "Choose a file, and wait for its layers"
+        self.page.evaluate("delete document.documentElement.dataset.settled")
         self.page.set_input_files("#file", path)
         self.wait_for_picture(os.path.basename(path))
 
@@ -134,9 +166,14 @@ def same_layers(visit, network, path):
         assert np.abs(found[name] - want[name].numpy().ravel()).max() < 1e-4, name
     return len(names)
 
+def choose_layer(visit, layer):
+    "Show a layer, and wait for its values"
+    visit.page.locator(f"[data-layer={layer}]").click()
+    visit.settle()
+
 def choose_unit(visit, layer, unit):
     "Show a layer and choose a unit of it"
-    visit.page.locator(f"[data-layer={layer}]").click()
+    choose_layer(visit, layer)
     visit.page.locator(".units button").nth(unit).click()
     visit.settle()
 
@@ -163,7 +200,7 @@ def same_changed_layers(visit, network):
     visit.page.locator("#strength").fill("2")
     by_name[first].register_forward_hook(times(1, 2.))
     kernels = next((m for m in by_name.values() if isinstance(m, torch.nn.Conv2d)), None)
-    visit.page.wait_for_timeout(200)                      # the kernels are asked for
+    visit.wait(f"toolbox.knowsKernels({json.dumps(first)})")
     has_kernel = visit.page.locator("#kernel").is_visible()
     if has_kernel:
         visit.page.locator("#kernel input").nth(1).fill("0.75")
@@ -195,6 +232,7 @@ def normalized(network, pixels):
 def open_steps(visit):
     "Show the steps of values, if they are not shown"
     if visit.page.evaluate("!document.getElementById('apart').open"): visit.page.locator("#apart summary").click()
+    visit.settle()
 
 _WAY = """() => {
     %s
@@ -223,6 +261,11 @@ class PairVisit(Visit):
         "The pages of the two networks"
         frames = [f for f in self.page.frames if f.parent_frame and f.parent_frame.parent_frame is None]
         return [FrameVisit(frame) for frame in frames]
+
+    def settle(self):
+        "Wait for both networks"
+        for guest in self.guests(): guest.wait(_SETTLED)
+        super().settle()
 
 def pixels_of(visit):
     "The picture on the screen as the network sees it: size×size×3, 0 to 255"

@@ -78,19 +78,19 @@ def check_flat_size(
 
 
 @exercise(
-    praise="A step for each batch, and 2,000 photos make 100 batches of 20.",
-    hint="An epoch shows every photo once, and each step takes 20 of them.",
-    solution="100, because 2,000 / 20 = 100.")
+    praise="A step for each batch, and 2,000 photos make 20 batches of 100.",
+    hint="An epoch shows every photo once, and each step takes 100 of them.",
+    solution="20, because 2,000 / 100 = 20.")
 def check_steps(
     answer # a whole number
 ):
-    "Steps in an epoch of 2,000 photos in batches of 20"
+    "Steps in an epoch of 2,000 photos in batches of 100"
     slips = {
-        "That is the size of a batch. How many of them are there?": 20,
+        "That is the size of a batch. How many of them are there?": 100,
         "That would be a step for each photo. A step takes a whole batch.": 2000,
-        "Divide by the size of the batch, in place of multiplying.": 40000,
+        "Divide by the size of the batch, in place of multiplying.": 200000,
     }
-    return first_slip(answer, 100, slips, "Into how many batches do the photos fit?")
+    return first_slip(answer, 20, slips, "Into how many batches do the photos fit?")
 
 
 _CLASSIC_WEIGHTS = [(32, 3, 3, 3), (32, 32, 3, 3), (128, 32 * 14 * 14), (1, 128)]

@@ -402,12 +402,12 @@ CODELAB_TWINS = [
         "Make every photo 150×150 pixels. A batch needs photos of one "
         "size. Keras squashes a photo, and fastai cuts a square out of it."),
     (
-        '    class_mode="binary", batch_size=20)\nvalid = data.flow_from_directory(\n    '
-        '"validation",\n    target_size=(150, 150),\n    class_mode="binary", batch_size=20)',
+        '    class_mode="binary", batch_size=100)\nvalid = data.flow_from_directory(\n    '
+        '"validation",\n    target_size=(150, 150),\n    class_mode="binary", batch_size=100)',
         '    splitter=GrandparentSplitter(\n        '
-        'valid_name="validation"))\ndls = block.dataloaders(folder, bs=20)',
+        'valid_name="validation"))\ndls = block.dataloaders(folder, bs=100)',
         "Keep the photos of the folder validation aside, and hand out "
-        "batches of 20. For the names cat and dog the network sees 0 and "
+        "batches of 100. For the names cat and dog the network sees 0 and "
         "1: class_mode says so in Keras, and CategoryBlock in fastai."),
     (
         'model = Sequential([\n    layers.Input((150, 150, 3)),\n    '

@@ -621,6 +621,9 @@ async function stepsAt(name, unit, places) {
   return apart.steps && places.map((place) => takeApart(apart, unit, place));
 }
 
+/** What tests ask: whether it is known which kernels a layer has. */
+const knowsKernels = (name) => weights.has(name);
+
 /** Say so where Python computes, which is slower. */
 function showWhereItComputes(reason) {
   part("computer").textContent = reason ? `Computed by ${host.name}, which is slower.` : "";
@@ -675,7 +678,7 @@ async function main() {
   say("");
   showWhereItComputes(work.network.reason);
   document.documentElement.dataset.ready = "true";
-  window.toolbox = { state, layersNow, shownWay, chosenSteps, stepsAt };
+  window.toolbox = { state, layersNow, shownWay, chosenSteps, stepsAt, knowsKernels };
   askKernels();
   newPicture();
 }
