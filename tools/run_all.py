@@ -2,7 +2,7 @@
 
 First the checks that take seconds (tools/check.py). Then the network that the lessons share is trained, once.
 Then notebooks and pytest run side by side, the slowest first, each notebook in a process of its own with one thread.
-pytest waits for browsers and servers half of its time, so one of its jobs may run beside a notebook on each core.
+pytest often waits for browsers and other processes, so one of its jobs may run beside a notebook on each core.
 
 python tools/run_all.py [NOTEBOOK …]    everything, or only these notebooks
     --workers N     how many at once; without it one more than there are cores, if memory allows
@@ -26,19 +26,20 @@ from pathlib import Path
 try: import resource
 except ImportError: resource = None     # not on Windows
 
-from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
+from check import ENVIRONMENT, ROOT, Result, line, run_checks
 
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
 # What the fork server imports once for all jobs. The first alone is enough for a few notebooks.
 HEAVY = [
     "nbdev.test", "catsdogs.cli", "catsdogs.training.train", "catsdogs.demo",
     "catsdogs.study.effects", "catsdogs.toolbox.page", "matplotlib.pyplot", "captum.attr", "timm",
-    "optuna", "pytest", "scipy.stats", "PIL.Image"]
-# pytest in five jobs, so that both cores have work to the end: (name, its files; all others)
+    "optuna", "pytest", "scipy.stats", "PIL.Image", "networkx", "tools.quick_export"]
+# pytest in several jobs, so that all workers have work to the end: (name, its files; all others)
 TESTS = ROOT/"tests"
 PYTEST = {
     "pytest: command line": [
         "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
+    "pytest: processes": ["test_study_storage.py", "test_processes.py", "test_kills.py"],
     "pytest: toolbox": ["test_toolbox.py"],
     "pytest: toolbox, networks": ["test_toolbox_networks.py"],
     "pytest: toolbox, Python": ["test_toolbox_python.py"],
@@ -82,12 +83,8 @@ SMALL_FIGURES = "set_matplotlib_formats('png', bbox_inches=None, dpi=50)"
 
 
 def use_small_figures():
-    "Figures that nobody sees are drawn once and small, without a layout; otherwise they are drawn twice, and large"
+    "Figures that nobody sees are drawn once and small; otherwise they are drawn twice, and large"
     from execnb.shell import CaptureShell
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-    from catsdogs import plotting
-    ConstrainedLayoutEngine.execute = lambda engine, figure: None
-    plotting._STYLE.update({"figure.dpi": 50, "savefig.dpi": 50})
     start = CaptureShell.__init__
     def start_small(shell, *args, **kwargs):
         start(shell, *args, **kwargs)
