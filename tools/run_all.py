@@ -33,7 +33,8 @@ SECONDS = ROOT/"tools"/"notebook_seconds.json"
 HEAVY = [
     "nbdev.test", "catsdogs.cli", "catsdogs.training.train", "catsdogs.demo",
     "catsdogs.study.effects", "catsdogs.toolbox.page", "matplotlib.pyplot", "captum.attr", "timm",
-    "optuna", "pytest", "scipy.stats", "PIL.Image", "networkx", "tools.quick_export"]
+    "optuna", "pytest", "scipy.stats", "PIL.Image", "networkx", "alembic.command",
+    "psycopg", "accelerate", "tools.quick_export"]
 # pytest in several jobs, so that all workers have work to the end: (name, its files; all others)
 TESTS = ROOT/"tests"
 PYTEST = {
