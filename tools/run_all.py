@@ -39,7 +39,8 @@ HEAVY = [
 TESTS = ROOT/"tests"
 PYTEST = {
     "pytest: command line": [
-        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
+        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py",
+        "test_bulk.py", "test_trials.py"],      # they share a run
     "pytest: processes": ["test_study_storage.py", "test_processes.py", "test_kills.py"],
     "pytest: toolbox": ["test_toolbox.py"],
     "pytest: toolbox, networks": ["test_toolbox_networks.py"],
