@@ -8,6 +8,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from typing_in import type_in
+
 pytest.importorskip("onnxruntime")
 
 
@@ -19,31 +21,40 @@ def place(tmp_path_factory):
     return folder
 
 
-def predict(place, *options, loaded=""):
-    "Status, output and errors of `catsdogs predict`; `loaded`: a module, the last line says whether it is there"
-    code = f"import sys; from catsdogs.cli import main; s = main(sys.argv[1:]); print({loaded!r} in sys.modules)"
-    env = {**os.environ, "CATSDOGS_CACHE": str(place/"cache")}
-    env.pop("CATSDOGS_DEVICE", None)
+def environment(place):
+    "That of a user who has chosen no device, with the cache of this place"
+    return {k: v for k, v in os.environ.items() if k != "CATSDOGS_DEVICE"} | {"CATSDOGS_CACHE": str(place/"cache")}
+
+
+def predict(place, *options):
+    "Status, output and errors of `catsdogs predict`"
+    done = type_in(["predict", *options], place, environment(place))
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def predict_in_a_fresh_python(place, *options):
+    "The same, and whether PyTorch has been imported for it"
+    code = "import sys; from catsdogs.cli import main; s = main(sys.argv[1:]); print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code + "; sys.exit(s)", "predict", *map(str, options)],
-        capture_output=True, text=True, env=env)
+        capture_output=True, text=True, env=environment(place))
     lines = done.stdout.splitlines()
     return done.returncode, lines[:-1], done.stderr, lines[-1] == "True"
 
 
 def test_prepared_engine_answers_without_torch(place):
     photo = place/"cat.png"
-    status, (before,), _, torch_loaded = predict(place, photo, "--json", loaded="torch")
-    assert status == 0 and torch_loaded and json.loads(before)["engine"] == "torch"
-    status, _, errors, _ = predict(place, photo, "--engine", "onnxruntime")
+    status, (before,), _ = predict(place, photo, "--json")
+    assert status == 0 and json.loads(before)["engine"] == "torch"
+    status, _, errors = predict(place, photo, "--engine", "onnxruntime")
     assert status == 0, errors
-    status, (line,), errors, torch_loaded = predict(place, photo, "--json", loaded="torch")
+    status, (line,), errors, torch_loaded = predict_in_a_fresh_python(place, photo, "--json")
     answer = json.loads(line)
     assert status == 0 and not torch_loaded and answer.pop("engine") == "onnxruntime" and errors == ""
     expected = json.loads(before)
     assert answer["label"] == expected["label"] == "cat" and answer["neither"] == expected["neither"]
     assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=.02)     # bfloat16 on some CPUs
-    _, _, errors, torch_loaded = predict(place, photo, "--engine", "torch", loaded="torch")
+    _, _, errors, torch_loaded = predict_in_a_fresh_python(place, photo, "--engine", "torch")
     assert torch_loaded and errors == "catsdogs: answered by torch\n"
 
 
@@ -53,5 +64,5 @@ def test_prepared_engine_answers_without_torch(place):
     (["--device", "abacus"], "unknown device 'abacus'"),
 ])
 def test_wrong_engine_is_one_line(place, options, message):
-    status, lines, errors, _ = predict(place, place/"cat.png", *options)
+    status, lines, errors = predict(place, place/"cat.png", *options)
     assert status == 2 and not lines and errors.count("\n") == 1 and message in errors

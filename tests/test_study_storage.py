@@ -9,9 +9,19 @@ from pathlib import Path
 import pytest
 
 from database_servers import PASSWORD, QUOTED, SERVERS
-from typing_in import SERVER
+from typing_in import plain_reports, SERVER
 
 SEEDS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reports():
+    "Those of this process and of its workers have no figures"
+    from catsdogs.evaluation import report
+    usual = report._figures
+    plain_reports()
+    yield
+    report._figures = usual
 
 
 def settings(seeds=SEEDS):
@@ -35,6 +45,7 @@ def work(environment, pets, folder, storage, design=settings):
     import torch
     from catsdogs.study import study
     torch.set_num_threads(1)
+    plain_reports()
     study.BEAT, study.STALE = .2, 3.
     study.run_study(pets, folder, design(), storage=storage)
 

@@ -112,6 +112,19 @@ def test_notebook_runner(tmp_path, monkeypatch):
     assert done.returncode == 1
 
 
+def test_jobs_of_make_test(monkeypatch):
+    "Each file of tests is in one job; one job of pytest is at work at a time, as long as there are notebooks"
+    monkeypatch.syspath_prepend(root/"tools")
+    run_all = load_tool("run_all")
+    files = [file for job in run_all.find_tests().values() for file in job]
+    assert sorted([*files, *run_all.IN_CHECK]) == sorted(file.name for file in (root/"tests").glob("test_*.py"))
+    one, other, *_ = run_all.PYTEST
+    pending, taken = [(one,), ("a.ipynb",), (other,), ("b.ipynb",)], []
+    for waits in (False, True, True, True):
+        taken += run_all.next_job(pending, waits)
+    assert taken == [one, "a.ipynb", "b.ipynb", other] and pending == []
+
+
 @pytest.mark.skipif(not shutil.which("git"), reason="no git on this machine")
 def test_hooks(tmp_path, monkeypatch):
     hooks = load_tool("install_hooks")

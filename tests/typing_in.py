@@ -17,6 +17,15 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["catsdogs.cli", "catsdogs.training.train", "catsdogs.demo", "matplotlib.pyplot", "requests"])
 SECONDS = 300   # more than any command of the tests takes
+# set in the environment of a command: its reports have no figures, which take longer to draw than small trainings
+PLAIN_REPORTS = "CATSDOGS_TEST_PLAIN_REPORTS"
+
+
+def plain_reports():
+    "From now on, this process writes reports without figures; that figures are drawn is tested elsewhere"
+    from catsdogs.evaluation import report
+    from catsdogs.plotting import Figure
+    report._figures = lambda *parts: [Figure("curves", b"", "")]
 
 
 def command(arguments, folder, environment, out, err):
@@ -27,6 +36,7 @@ def command(arguments, folder, environment, out, err):
     os.environ.update(environment)
     for path, number in ((os.devnull, 0), (out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_RDWR), number)
+    if environment.get(PLAIN_REPORTS): plain_reports()
     from catsdogs.cli import main
     sys.exit(main(arguments))
 

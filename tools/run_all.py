@@ -2,9 +2,10 @@
 
 First the checks that take seconds (tools/check.py). Then the network that the lessons share is trained, once.
 Then notebooks and pytest run side by side, the slowest first, each notebook in a process of its own with one thread.
+pytest often waits for browsers and other processes, so one of its jobs may run beside a notebook on each core.
 
 python tools/run_all.py [NOTEBOOK …]    everything, or only these notebooks
-    --workers N     how many at once; without it as many as cores and memory allow
+    --workers N     how many at once; without it one more than there are cores, if memory allows
     --record        write the seconds that were measured into tools/notebook_seconds.json, which orders the next run
 
 The environment variable CATSDOGS_PHOTOS (the folder with Kaggle's train.zip) switches the tests on real photos on.
@@ -25,19 +26,22 @@ from pathlib import Path
 try: import resource
 except ImportError: resource = None     # not on Windows
 
-from check import ENVIRONMENT, ROOT, Result, line, run, run_checks
+from check import ENVIRONMENT, ROOT, Result, line, run_checks
 
 SECONDS = ROOT/"tools"/"notebook_seconds.json"
 # What the fork server imports once for all jobs. The first alone is enough for a few notebooks.
 HEAVY = [
     "nbdev.test", "catsdogs.cli", "catsdogs.training.train", "catsdogs.demo",
     "catsdogs.study.effects", "catsdogs.toolbox.page", "matplotlib.pyplot", "captum.attr", "timm",
-    "optuna", "pytest", "scipy.stats", "PIL.Image"]
-# pytest in five jobs, so that both cores have work to the end: (name, its files; all others)
+    "optuna", "pytest", "scipy.stats", "PIL.Image", "networkx", "alembic.command",
+    "psycopg", "accelerate", "tools.quick_export"]
+# pytest in several jobs, so that all workers have work to the end: (name, its files; all others)
 TESTS = ROOT/"tests"
 PYTEST = {
     "pytest: command line": [
-        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py"],
+        "test_kaggle.py", "test_newest.py", "test_layouts.py", "test_project.py", "test_course.py",
+        "test_bulk.py", "test_trials.py"],      # they share a run
+    "pytest: processes": ["test_study_storage.py", "test_processes.py", "test_kills.py"],
     "pytest: toolbox": ["test_toolbox.py"],
     "pytest: toolbox, networks": ["test_toolbox_networks.py"],
     "pytest: toolbox, Python": ["test_toolbox_python.py"],
@@ -50,12 +54,7 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
 MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
-TRAIN_LESSON_NETWORK = """
-import os, torch
-torch.set_num_threads(os.cpu_count())       # nothing else runs yet
-from catsdogs.training.train import drawn_run
-drawn_run()
-"""
+LESSON_NETWORK = "the lessons' network is there"
 
 
 def find_notebooks(names):
@@ -113,6 +112,15 @@ def run_pytest(files):
     return status == 0, ""
 
 
+def train_lesson_network(_):
+    "The network that many notebooks look into, trained before they ask for it at the same time"
+    import torch
+    from catsdogs.training.train import drawn_run
+    torch.set_num_threads(os.cpu_count())       # nothing else runs yet
+    drawn_run()
+    return True, ""
+
+
 def work(job, path, answer):
     "What a worker does: one job, and its result through the pipe"
     # what the fork server has imported is no garbage: collecting it would copy its memory into every job
@@ -143,9 +151,9 @@ def slowest_first(jobs, seconds):
 
 
 def allowed_workers():
-    "One for each core, if there is memory for it"
+    "One for each core, and one for what waits, if there is memory for them"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores, available_memory() // MEMORY_EACH))
+    return max(1, min(cores + 1, available_memory() // MEMORY_EACH))
 
 
 def available_memory():
@@ -180,15 +188,22 @@ def finish_job(receiver, name, process, started):
     return Result(name, passed, seconds, output, computed)
 
 
+def next_job(pending, waits):
+    "Take the first of the pending jobs; while a job of pytest is `waits`, notebooks come first"
+    notebooks = [job for job in pending if job[0] not in PYTEST]
+    job = notebooks[0] if waits and notebooks else pending[0]
+    pending.remove(job)
+    return job
+
+
 def run_jobs(jobs, workers):
-    "Run (name, job, path) in that order, so many at once; results as they end"
-    # A fork server imports the heavy packages once, and each job starts from there: fresh, and without the wait.
+    "Run (name, job, path) in that order, so many at once, of pytest one at a time if possible; results as they end"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(HEAVY if len(jobs) > 5 else HEAVY[:1])
     pending, running, results = list(jobs), {}, []
     while pending or running:
         while pending and len(running) < workers:
-            receiver, state = start_job(context, *pending.pop(0))
+            waits = any(name in PYTEST for name, *_ in running.values())
+            receiver, state = start_job(context, *next_job(pending, waits))
             running[receiver] = state
         for receiver in wait(list(running)):
             result = finish_job(receiver, *running.pop(receiver))
@@ -198,20 +213,25 @@ def run_jobs(jobs, workers):
     return results
 
 
-def train_lesson_network():
-    "The network that many notebooks look into, trained before they ask for it at the same time"
-    start = time.perf_counter()
-    passed, output = run(sys.executable, "-c", TRAIN_LESSON_NETWORK)
-    result = Result("the lessons' network is there", passed, time.perf_counter() - start, output)
-    print("" if passed else output, end="")
-    print(line(result), flush=True)
-    return result
-
-
 def prepare():
     "What comes before the notebooks: the quick checks, and the network that they share"
     print("== make check", flush=True)
-    return [*run_checks(), train_lesson_network()]
+    checks = run_checks(exported=lambda: start_server(HEAVY))
+    return [*checks, *run_jobs([(LESSON_NETWORK, train_lesson_network, None)], 1)]
+
+
+def start_server(modules):
+    "A fork server imports the heavy packages once, and each job starts from there: fresh, and without the wait"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+    forkserver.ensure_running()     # it imports while this process goes on
+
+
+def all_computed():
+    "CPU seconds of the fork server and of all that came from it, the commands of pytest included; 0 if not on Linux"
+    try: stat = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/stat").read_text()
+    except OSError: return 0.
+    ticks = stat.rpartition(")")[2].split()[11:15]      # its own and its children's, in user and in system mode
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def use_environment():
@@ -251,8 +271,8 @@ def summary(results, slowest):
         print(
             "\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS "
             "to the folder that holds Kaggle's train.zip")
-    if computed := sum(result.computed for result in slowest):
-        print(f"\nthe jobs took {sum(r.seconds for r in slowest):,.0f} seconds, of which {computed:,.0f} on a CPU")
+    if computed := all_computed():
+        print(f"\nthe jobs took {sum(r.seconds for r in slowest):,.0f} seconds, and {computed:,.0f} of a CPU")
     print(
         f"\n{len(results) - len(failed)} passed, {len(failed)} "
         f"failed{'' if PHOTOS else ', 1 skipped'}")
@@ -268,9 +288,10 @@ def main():
     parser.add_argument("--record", action="store_true")
     asked = parser.parse_args()
     start = time.perf_counter()
+    use_environment()
+    if asked.notebooks: start_server(HEAVY if len(asked.notebooks) > 5 else HEAVY[:1])
     checks = [] if asked.notebooks else prepare()
     print("\n== notebooks" + (" with photos" if PHOTOS else ""), flush=True)
-    use_environment()
     seconds = recorded_seconds()
     jobs = [(name_of(path), run_notebook, path) for path in find_notebooks(asked.notebooks)]
     if not asked.notebooks:
