@@ -90,13 +90,17 @@ def write_notebook(path, *sources):
 
 
 def test_notebook_runner(tmp_path, monkeypatch):
-    "Right, wrong, dead and flagged notebooks: each is told as what it is"
+    "Right, wrong, dead, flagged and unsteady notebooks: each is told as what it is"
     monkeypatch.delenv("CATSDOGS_PHOTOS", raising=False)
     notebooks = [
         write_notebook(tmp_path/"right.ipynb", "assert 1 + 1 == 2"),
         write_notebook(tmp_path/"wrong.ipynb", "assert 1 + 1 == 3, 'arithmetic holds'"),
         write_notebook(tmp_path/"dead.ipynb", "import os; os._exit(3)"),
         write_notebook(tmp_path/"flagged.ipynb", "#| photos\nraise SystemExit('needs photos')"),
+        write_notebook(
+            tmp_path/"unsteady.ipynb",
+            f"from pathlib import Path\nmark = Path({str(tmp_path/'mark')!r})\nseen = mark.exists()\n"
+            "mark.touch()\nassert seen, 'too early'"),
     ]
     command = [sys.executable, "tools/run_all.py", *map(str, notebooks), "--workers", "2"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
@@ -105,10 +109,13 @@ def test_notebook_runner(tmp_path, monkeypatch):
         for line in done.stdout.splitlines()
         if line.endswith(".ipynb")}
     assert became == {
-        "right.ipynb": "ok", "wrong.ipynb": "FAILED", "dead.ipynb": "FAILED", "flagged.ipynb": "ok"}
+        "right.ipynb": "ok", "wrong.ipynb": "FAILED", "dead.ipynb": "FAILED", "flagged.ipynb": "ok",
+        "unsteady.ipynb": "ok"}
     assert "arithmetic holds" in done.stdout
     assert "exit status 3" in done.stdout
-    assert done.stdout.splitlines()[-1] == "2 passed, 2 failed, 1 skipped"
+    unsteady, = [line for line in done.stdout.splitlines() if line.startswith("UNSTEADY")]
+    assert "unsteady.ipynb" in unsteady and "too early" in done.stdout
+    assert done.stdout.splitlines()[-1] == "3 passed, 2 failed, 1 skipped"
     assert done.returncode == 1
 
 

@@ -2,6 +2,7 @@
 
 First the checks that take seconds (tools/check.py). Then the network that the lessons share is trained, once.
 Then notebooks and pytest run side by side, the slowest first, each notebook in a process of its own with one thread.
+If only a few of them fail, these run once more, alone. What passes only then is named as unsteady.
 pytest often waits for browsers and other processes, so one of its jobs may run beside a notebook on each core.
 
 python tools/run_all.py [NOTEBOOK …]    everything, or only these notebooks
@@ -54,6 +55,7 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 PHOTOS = os.environ.get("CATSDOGS_PHOTOS")
 MEMORY_EACH = 5 * 2**30         # bytes that a worker is given
+FEW = 3                         # failures that may be those of a busy machine
 LESSON_NETWORK = "the lessons' network is there"
 
 
@@ -213,6 +215,18 @@ def run_jobs(jobs, workers):
     return results
 
 
+def once_more(results, jobs):
+    """What failed, again and alone: its own fault then, and not that of a busy machine
+
+    Returns the results, and the names of those that passed only now. More than a few failures are not tried again.
+    """
+    failed = [result.name for result in results if not result.passed]
+    if not 0 < len(failed) <= FEW: return results, []
+    print("\n== once more, alone", flush=True)
+    again = {result.name: result for result in run_jobs([job for job in jobs if job[0] in failed], 1)}
+    return [again.get(r.name, r) for r in results], [name for name in failed if again[name].passed]
+
+
 def prepare():
     "What comes before the notebooks: the quick checks, and the network that they share"
     print("== make check", flush=True)
@@ -258,8 +272,8 @@ def record(results, seconds):
     SECONDS.write_text(text + "\n", encoding="utf8")
 
 
-def summary(results, slowest):
-    "The last lines: the slowest jobs, what failed, and how many passed"
+def summary(results, slowest, only_alone):
+    "The last lines: the slowest jobs, what failed, what passed `only_alone`, and how many passed"
     print("\n== the slowest")
     for result in sorted(slowest, key=lambda result: result.seconds, reverse=True)[:10]:
         print(line(result))
@@ -267,6 +281,7 @@ def summary(results, slowest):
     if failed:
         print("\n== failed")
         print(*(line(result) for result in failed), sep="\n")
+    for name in only_alone: print(f"\nUNSTEADY {name}: failed beside other jobs, and passed alone; look at its output above")
     if not PHOTOS:
         print(
             "\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS "
@@ -299,7 +314,8 @@ def main():
     results = run_jobs(slowest_first(jobs, seconds), asked.workers or allowed_workers())
     if asked.record:
         record(results, seconds)
-    failed = summary(checks + results, results)
+    results, only_alone = once_more(results, jobs)
+    failed = summary(checks + results, results, only_alone)
     print(f"make test: {(time.perf_counter() - start) / 60:.1f} minutes", file=sys.stderr)
     return failed
 
