@@ -21,13 +21,13 @@ from .photos import address_of, FoundPhotos, INDEX_FILE, Photo
 from .splits import DataSettings
 
 # %% ../../nbs/library/data/shards.ipynb #shdb446a
-TRIES = 3
+TRIES = 3   # how often an address is asked
 PAUSE = 1. # seconds before the second try; twice as many before the third
 
 def without_password(
     address:str # as http://USER:PASSWORD@host/photos
 ) -> str: # as http://host/photos
-    "An address as it may be shown and written down"
+    "An address as it may be shown and written down, without the user's name and password"
     return re.sub(r"(:/{1,2})[^/@]*@", r"\1", address)
 
 def _refusal(error):
@@ -73,6 +73,7 @@ def read_address(
         f"{shown}: cannot be reached, or breaks off; tried {TRIES} times ({why})") from last
 
 # %% ../../nbs/library/data/shards.ipynb #shf72890
+# the files that this process has found whole
 _checked, _checking = set(), threading.Lock()
 
 def sha256_of(
@@ -159,6 +160,7 @@ class TarShard:
         raise gone
 
     def _whole(self, name, sha256, size):
+        "The tar or its list as a file on this machine, with this checksum; it is read once to see that"
         shown, at_address = f"{without_password(self.place)}/{name}", address_of(self.place)
         file = Path(self.place)/name
         if at_address: file = cache_dir()/"shards"/f"{self.sha256}{file.suffix}"
