@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['Interval', 't_interval', 'varied_fields', 'Effect', 'main_effects', 'interactions', 'effects_against_reference',
            'Rank', 'describe_configuration', 'ranking', 'format_ranking', 'format_answers', 'learning_curve',
-           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves', 'KeepFilters']
+           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves']
 
 # %% ../../nbs/library/study/effects.ipynb #9c15894c
 import itertools, math
 from dataclasses import dataclass
 from typing import Callable
 
-from fastai.callback.core import Callback
 import numpy as np
 
 from ..core import CatsDogsError
@@ -323,23 +322,3 @@ def plot_learning_curves(
     ax.set_xticks(ticks, [f"{k:,}" for k in ticks], fontsize=8)
     ax.minorticks_off()
     return ax
-
-# %% ../../nbs/library/study/effects.ipynb #0d50a940
-class KeepFilters(Callback):
-    """Keeps a convolution's weights from before training and after each epoch, in `.weights`.
-
-    Their shape is (epochs+1)×filters×channels×height×width.
-    """
-    def __init__(self,
-        layer # an `nn.Conv2d` of the learner's model
-    ): self.layer = layer
-
-    def before_fit(self):
-        "Keep the first weights"
-        self.weights = self._now()
-
-    def after_epoch(self):
-        "Keep the weights of this epoch"
-        self.weights = np.concatenate([self.weights, self._now()])
-
-    def _now(self): return self.layer.weight.detach().float().cpu().clone()[None]
