@@ -151,13 +151,13 @@ class TarShard:
         size:int    # its bytes
     ) -> bytes:
         "The bytes of one photo"
-        for file in (self.local(), self.local()):       # the cache may have lost it between two lines
+        for last in (False, True):
             try:
-                with open(file, "rb") as tar:
+                with open(self.local(), "rb") as tar:
                     tar.seek(offset)
                     return tar.read(size)
-            except FileNotFoundError as e: gone = e
-        raise gone
+            except FileNotFoundError:
+                if last: raise                          # the cache may lose a file between two lines
 
     def _whole(self, name, sha256, size):
         "The tar or its list as a file on this machine, with this checksum; it is read once to see that"
