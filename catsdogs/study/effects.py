@@ -10,7 +10,6 @@ __all__ = ['Interval', 't_interval', 'varied_fields', 'Effect', 'main_effects', 
 # %% ../../nbs/library/study/effects.ipynb #9c15894c
 import itertools, math
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 
@@ -176,26 +175,22 @@ def describe_configuration(
         or "as is")
 
 def ranking(
-    rows:list[dict],    # of a study
-    of:str="accuracy",  # which score
-    best:Callable=max   # `min` for losses
+    rows:list[dict]     # of a study
 ) -> list[Rank]: # the best first
-    "The configurations in order, each with its distance to the best"
+    "The configurations in the order of their accuracy, each with its distance to the best"
     fields = varied_fields(rows)
-    scores = _scores(rows, fields, of)
+    scores = _scores(rows, fields, "accuracy")
     if not scores:
         raise CatsDogsError("no run of this study has finished: there is nothing to rank")
-    order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=best is max)
+    order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=True)
     leader, reference = scores[order[0]], {field: values[0] for field, values in fields.items()}
-    return [
-        _rank(dict(zip(fields, c)), scores[c], leader, reference, 1 if best is max else -1)
-        for c in order]
+    return [_rank(dict(zip(fields, c)), scores[c], leader, reference) for c in order]
 
 _NO_PAIRS = Interval(math.nan, -math.inf, math.inf, 0)
 
-def _rank(configuration, scores, leader, reference, sign):
+def _rank(configuration, scores, leader, reference):
     "A configuration's `Rank`; scores and leader: {seed: score}"
-    gaps = [sign * (leader[seed] - score) for seed, score in scores.items() if seed in leader]
+    gaps = [leader[seed] - score for seed, score in scores.items() if seed in leader]
     name = describe_configuration(configuration, reference)
     return Rank(name, t_interval(scores.values()), t_interval(gaps) if gaps else _NO_PAIRS)
 
@@ -237,13 +232,12 @@ def format_answers(
 # %% ../../nbs/library/study/effects.ipynb #8e52e9b5
 def learning_curve(
     rows:list[dict],    # of a study that varied the number of photos
-    of:str="accuracy",  # which score
-    by:str="photos"     # the column with the number of training photos
+    of:str="accuracy"   # which score
 ) -> dict[int, Interval]: # number of photos → score over seeds, in increasing order
     "Score by data set size"
     sizes = {}
     for r in rows:
-        if r["outcome"] == "finished": sizes.setdefault(r[by], []).append(r[of])
+        if r["outcome"] == "finished": sizes.setdefault(r["photos"], []).append(r[of])
     return {n: t_interval(sizes[n]) for n in sorted(sizes)}
 
 def size_to_match(
