@@ -99,7 +99,7 @@ def _agree(folder, about):
             raise CatsDogsError(f"{file}: cannot be read ({e}); delete {folder} to begin again") from e
     differ = [name for name in about if not isinstance(before, dict) or before.get(name) != about[name]]
     if not differ: return
-    words = dict(network="another network", photos="other photos", n="other photos",
+    words = dict(network="another network or version of catsdogs", photos="other photos", n="other photos",
                  shards="another number of shards", piece="pieces of another size")
     raise CatsDogsError(
         f"{folder}: was begun with {words[differ[0]]}; repeat that command, or delete the folder to begin again")
