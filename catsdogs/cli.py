@@ -20,7 +20,7 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, CatsDogsError, explain_os_errors, is_pipe, printable, registered_names, remove_lock, unknown_name)
 from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
@@ -201,7 +201,7 @@ def _need_run(run):
 
 def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
-    if out is None or is_stream(out): return
+    if out is None or is_pipe(out): return
     if out.is_dir():
         raise CatsDogsError(
             f"{option} {out}: is a folder; give the name of a file, as {out / example}")
@@ -1111,9 +1111,9 @@ def submit(
         table = _submit_part(run, path, out, part)
         if table is None: return 0
     # a pipe gets the file when it has been checked, and the words go elsewhere
-    words = sys.stderr if is_stream(out) else sys.stdout
+    words = sys.stderr if is_pipe(out) else sys.stdout
     with (
-        explain_os_errors(f"writing {out}"), atomic_path(out) if is_stream(out) else nullcontext(out) as file):
+        explain_os_errors(f"writing {out}"), atomic_path(out) if is_pipe(out) else nullcontext(out) as file):
         done = write_submission(run, path, file, form, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
@@ -1129,7 +1129,7 @@ def _part_of_submission(out, shard):
     "The shard to answer; None if all photos are to be answered at once"
     if shard is None: return None
     from catsdogs.runs.answers import read_shard
-    if is_stream(out):
+    if is_pipe(out):
         raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
     return read_shard(shard)
 
