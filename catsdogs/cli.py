@@ -20,7 +20,7 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, CatsDogsError, explain_os_errors, is_pipe, printable, registered_names, remove_lock, unknown_name)
 from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
@@ -115,6 +115,11 @@ def _say_once(message, follows=False):
     "Print a line about an error, unless another process of the same training has printed it"
     if first_to_say(message, follows): print(message, file=sys.stderr)
 
+def _stopped(where=""):
+    "Say that a command was stopped, and that it goes on if it is typed again; the exit status"
+    print(f"\ncatsdogs: stopped; the same command goes on from here{where}", file=sys.stderr)
+    return 130
+
 def _fail(message):
     # one line, whatever names and files have brought into it
     _say_once(f"catsdogs: error: {printable(message)}", follows=isinstance(message, Lost))
@@ -196,7 +201,7 @@ def _need_run(run):
 
 def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
-    if out is None or is_stream(out): return
+    if out is None or is_pipe(out): return
     if out.is_dir():
         raise CatsDogsError(
             f"{option} {out}: is a folder; give the name of a file, as {out / example}")
@@ -285,29 +290,29 @@ def demo(
             f"{out / 'report.html'}, or choose another folder by --out")
     from catsdogs.demo import run_demo
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
-    except KeyboardInterrupt:
-        print(
-            f"\ncatsdogs: stopped; the same command goes on from here (--out {out})",
-            file=sys.stderr)
-        return 130
+    except KeyboardInterrupt: return _stopped(f" (--out {out})")
     print(f"report: {report}")
     _say(f"next: catsdogs toolbox {out}, or catsdogs train PHOTOS with photos of your own")
-    if show and _has_screen():
-        import webbrowser
-        webbrowser.open(report.resolve().as_uri())
+    _browse(report.resolve().as_uri(), show)
     return 0
 
 def _is_finished(run):
     "Did this run come to its end, with its report? Without loading PyTorch"
-    try: info = json.loads((run/"run.json").read_text(encoding="utf8"))
-    except (OSError, ValueError): return False
-    return isinstance(info, dict) and info.get("state") == "finished" and (run/"report.html").exists()
+    return _read_info(run).get("state") == "finished" and (run/"report.html").exists()
 
-def _has_screen():
-    "Is there somebody at a terminal, with a screen?"
-    return sys.stdout.isatty() and (
-        sys.platform in ("win32", "darwin")
-        or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY")))
+def _read_info(run):
+    "What the `run.json` of a folder says, without loading PyTorch; nothing if there is none"
+    try: info = json.loads((run/"run.json").read_text(encoding="utf8"))
+    except (OSError, ValueError): return {}
+    return info if isinstance(info, dict) else {}
+
+def _browse(address, wanted):
+    "Open a page in the browser, if that is wanted, and somebody sits at a terminal with a screen"
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if not (wanted and has_screen and sys.stdout.isatty()): return
+    import webbrowser
+    webbrowser.open(address)
 
 # %% ../nbs/library/app/cli.ipynb #8a61e460
 @_command(
@@ -517,9 +522,7 @@ def pack(
     own = {name: value for name, value in given.items() if name in limits_of(PackSettings)}
     data = DataSettings(**{name: value for name, value in given.items() if name not in own})
     try: packing = pack_photos(source, dest, PackSettings(**own), data)
-    except KeyboardInterrupt:
-        print("\ncatsdogs: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt: return _stopped()
     _tell_packing(packing, dest)
     return 0
 
@@ -611,9 +614,7 @@ def train(
         if seed is not None: asked["seed"] = seed
         if fast is not None: asked["fast"] = fast
         if line := not_followed(out, asked): _say(line)
-        epochs = (
-            json.loads((out / "run.json").read_text(encoding="utf8")).get("recipe") or {}
-        ).get("epochs", epochs)
+        epochs = (_read_info(out).get("recipe") or {}).get("epochs", epochs)
     try:
         with _told(): run = train_run(path, out, run_settings, resume, _Epochs(epochs))
     except KeyboardInterrupt:
@@ -622,21 +623,19 @@ def train(
             f"\ncatsdogs: stopped{others if launched()[1] > 1 else ''}; go on with the same "
             f"command and --resume (--out {out})", follows=True)
         return 130
-    if not _leads(): return 0
+    if _leads(): _tell_training(run, out, as_json)
+    return 0
+
+def _tell_training(run, out, as_json):
+    "What a training came to, and what comes next"
     scores, report = run.info.scores, run.path/"report.html"
     if as_json:
-        print(
-            json.dumps(
-                {
-                    **_scores_as_json(scores),
-                    "run": str(out),
-                    "report": str(report),
-                    "peak_memory_gb": _peak_memory()}))
-    else:
-        _summary(scores, report)
-        _say(f"peak memory: {_peak_memory()} GB")
-        _say(f"next: catsdogs predict PHOTO --run {out}, or catsdogs show {out} PHOTO")
-    return 0
+        about = dict(run=str(out), report=str(report), peak_memory_gb=_peak_memory())
+        print(json.dumps(_scores_as_json(scores) | about))
+        return
+    _summary(scores, report)
+    _say(f"peak memory: {_peak_memory()} GB")
+    _say(f"next: catsdogs predict PHOTO --run {out}, or catsdogs show {out} PHOTO")
 
 def _check_network(model, weights):
     "Raise `CatsDogsError` for a model or weights that there are not, before PyTorch is loaded"
@@ -766,9 +765,7 @@ def _predict_into(out, photos, run, part):
     from catsdogs.runs.bulk import answer_in_bulk
     from catsdogs.runs.folder import shipped_run
     try: bulk = answer_in_bulk(run or shipped_run(), photos, out, part)
-    except KeyboardInterrupt:
-        print("\ncatsdogs: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt: return _stopped()
     _tell_bulk(bulk, out, part)
     return int(bulk.unreadable > 0)
 
@@ -914,11 +911,7 @@ def study(
         settings = SearchSettings(fields, base, n, sampler or "tpe", pruner or "median", keep_models)
     else: settings = StudySettings(_configurations(design, n, fields), base, seeds or 3, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
-    except KeyboardInterrupt:
-        print(
-            f"\ncatsdogs: stopped; the same command goes on from here (--out {out})",
-            file=sys.stderr)
-        return 130
+    except KeyboardInterrupt: return _stopped(f" (--out {out})")
     if as_json: print("\n".join(json.dumps(r) for r in rows))
     else:
         print(format_search(rows) if is_search else format_answers(rows))
@@ -989,9 +982,7 @@ def show(
     page = show_photo(
         run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
     print(f"page: {page}")
-    if view and _has_screen():
-        import webbrowser
-        webbrowser.open(page.resolve().as_uri())
+    _browse(page.resolve().as_uri(), view)
     return 0
 
 @_command(
@@ -1020,9 +1011,7 @@ def toolbox(
         return 0
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
-        if view and _has_screen():
-            import webbrowser
-            webbrowser.open(address)
+        _browse(address, view)
     serve_page(box.page(photos=True, host="server"), tell, box.backend().answer)
     return 0
 
@@ -1105,11 +1094,11 @@ def submit(
     if sample and not sample.is_file():
         raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
     _need_file(out, example="submission.csv")
-    from catsdogs.data.kaggle_client import check_choices
+    from catsdogs.data.kaggle_client import AnswerForm
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
     contest, metric = agree_on_answer(path, competition, metric)
-    check_choices(metric, clip, threshold)
-    _check_for_metric(metric, clip, threshold)
+    form = AnswerForm(metric, clip, threshold)
+    _check_for_metric(form)
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
@@ -1122,17 +1111,16 @@ def submit(
         table = _submit_part(run, path, out, part)
         if table is None: return 0
     # a pipe gets the file when it has been checked, and the words go elsewhere
-    words = sys.stderr if is_stream(out) else sys.stdout
+    words = sys.stderr if is_pipe(out) else sys.stdout
     with (
-        explain_os_errors(f"writing {out}"), atomic_path(out) if is_stream(out) else nullcontext(out) as file):
-        done = write_submission(run, path, file, metric, clip, threshold, table=table)
+        explain_os_errors(f"writing {out}"), atomic_path(out) if is_pipe(out) else nullcontext(out) as file):
+        done = write_submission(run, path, file, form, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
         if sample: check_submission(file, sample)
         checked = ", the ids of the sample" if sample else ""
         print(f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}", file=words)
-        given = clip if metric == "logloss" else threshold
-        for line in _about_submission(done, metric, given): print(line, file=words)
+        for line in _about_submission(done, form): print(line, file=words)
         if upload:
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
@@ -1141,7 +1129,7 @@ def _part_of_submission(out, shard):
     "The shard to answer; None if all photos are to be answered at once"
     if shard is None: return None
     from catsdogs.runs.answers import read_shard
-    if is_stream(out):
+    if is_pipe(out):
         raise CatsDogsError(f"--out {out}: the parts need a place beside it; give the name of a file")
     return read_shard(shard)
 
@@ -1152,28 +1140,28 @@ def _submit_part(run, path, out, part):
     if bulk.table is None: _tell_bulk(bulk, out, part)
     return bulk.table
 
-def _check_for_metric(metric, clip, threshold):
+def _check_for_metric(form):
     "Raise `CatsDogsError` for an option that does not go with the metric"
-    if metric == "logloss" and threshold is not None:
+    if form.metric == "logloss" and form.threshold is not None:
         raise CatsDogsError(
             "--threshold is for --metric accuracy; the log loss wants probabilities, see --clip")
-    if metric == "accuracy" and clip is not None:
+    if form.metric == "accuracy" and form.clip is not None:
         raise CatsDogsError(
             "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
 
-def _about_submission(done, metric, given):
+def _about_submission(done, form):
     "How the answers were written, and what could not be read"
-    yield _choice_in_words(done.choice, metric, given)
+    yield _choice_in_words(done.choice, form)
     if not done.unreadable: return
     yield (f"{len(done.unreadable)} photos could not be read and got one half, "
            f"as {printable(done.unreadable[0].error)}")
 
-def _choice_in_words(choice, metric, given):
+def _choice_in_words(choice, form):
     "The clip or the threshold of a submission, and how it was chosen"
-    is_loss = metric == "logloss"
+    is_loss = form.metric == "logloss"
     chosen = f"clipped at {choice.clip:.4f}" if is_loss else f"1 above {choice.threshold:.2f}"
     if not choice.n:
-        why = "the run's validation photos are no longer there" if given is None else "you gave it"
+        why = "the run's validation photos are no longer there" if form.given is None else "you gave it"
         return f"{chosen}, not measured: {why}"
     score = f"log loss {choice.log_loss:.3f}" if is_loss else f"{choice.accuracy:.1%} right"
     return f"{chosen}, chosen on {choice.n:,} validation photos ({score} there)"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed',
-           'is_stream', 'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder',
-           'atomic_folder', 'explain_os_errors', 'cache_dir', 'make_room', 'source_digest', 'progress']
+           'is_pipe', 'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder', 'atomic_folder',
+           'explain_os_errors', 'cache_dir', 'make_room', 'source_digest', 'progress']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile, time
@@ -125,7 +125,7 @@ def _remove_abandoned(path):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(entry.path)
 
-def is_stream(
+def is_pipe(
     path:str|Path # where something is to be written
 ) -> bool:
     "Is this a pipe, a device or an open file of this process? It is written into, and never replaced"
@@ -159,7 +159,7 @@ def atomic_path(
     What a killed process left of an earlier try is removed. A link stays, and the file that it leads to is
     replaced. Pipes and devices are written into."""
     path = Path(path)
-    if is_stream(path):
+    if is_pipe(path):
         with _into_stream(path) as tmp: yield tmp
         return
     if path.is_symlink(): path = Path(os.path.realpath(path))

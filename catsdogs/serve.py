@@ -187,26 +187,30 @@ def make_app(
     "The server as an ASGI application; raises `CatsDogsError` if its packages are missing"
     if not all(map(find_spec, _NEEDED)):
         raise CatsDogsError("serving needs more packages: pip install 'catsdogs[serve]'")
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    metrics = _Metrics()
+    service = PhotoService(predictor, limits, metrics.pictures.observe)
+    app = _new_app(service.batcher)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
+    _add_predict(app, service, metrics)
+    _add_watching(app, predictor, metrics)
+    return app
+
+def _new_app(batcher):
+    "An application without addresses: it keeps the batcher at work, and says what is wrong in JSON"
     from contextlib import asynccontextmanager
     from fastapi.responses import JSONResponse
     from fastapi_offline import FastAPIOffline
     from starlette.exceptions import HTTPException
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
     from catsdogs import __version__
-
-    metrics = _Metrics()
-    service = PhotoService(predictor, limits, metrics.pictures.observe)
 
     @asynccontextmanager
     async def answering(app):
-        work = asyncio.create_task(service.batcher.run())
+        work = asyncio.create_task(batcher.run())
         yield
         work.cancel()
 
     app = FastAPIOffline(title="catsdogs", version=__version__, lifespan=answering)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
-    _add_predict(app, service, metrics)
-    _add_watching(app, predictor, metrics)
 
     @app.exception_handler(HTTPException)
     async def say_in_json(request, e):

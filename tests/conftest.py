@@ -37,14 +37,15 @@ def drawn(folder, catsdogs):
     assert done.returncode == 0, done.stderr
     return folder/"drawn"
 
+def chromium():
+    "The path of Chromium; None if there is none"
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
 @pytest.fixture(scope="session")
 def browser():
     "Headless Chromium; without it the test is skipped"
     playwright = pytest.importorskip("playwright.sync_api")
-    program = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome"))
+    program = chromium()
     if not program: pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as p:
         b = p.chromium.launch(
@@ -77,11 +78,7 @@ def camera(folder, browser):
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={frames}"]
-    program = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome"))
-    other = browser.browser_type.launch(executable_path=program, args=arguments)
+    other = browser.browser_type.launch(executable_path=chromium(), args=arguments)
     yield other
     other.close()
 

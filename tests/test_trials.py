@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from test_layouts import picture
 
-from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
+from catsdogs.core import CatsDogsError, atomic_path, is_pipe, write_atomic
 from catsdogs.data import photos as photos_module
 from catsdogs.data.photos import open_photo, open_square, upright_rgb
 from catsdogs.data.sources import fetch_photos
@@ -123,8 +123,8 @@ def test_pipes_and_links_stay(tmp_path):
     reader.start()
     write_atomic(tmp_path/"pipe", "through")
     reader.join(20)
-    assert got == ["through"] and is_stream(tmp_path/"pipe")
-    assert is_stream("/dev/null") and not is_stream(tmp_path) and not is_stream(tmp_path/"new")
+    assert got == ["through"] and is_pipe(tmp_path/"pipe")
+    assert is_pipe("/dev/null") and not is_pipe(tmp_path) and not is_pipe(tmp_path/"new")
     (tmp_path/"far").mkdir()
     (tmp_path/"far"/"a.csv").write_text("old")
     (tmp_path/"link").symlink_to(tmp_path/"far"/"a.csv")

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -82,21 +83,31 @@ def _add(tar, name, data):
     "Add a member; where its bytes begin"
     info = tarfile.TarInfo(name)
     info.size = len(data)
+    start = tar.offset + tarfile.BLOCKSIZE              # its header has one block
     tar.addfile(info, io.BytesIO(data))
-    return tar.offset - len(data) - -len(data) % tarfile.BLOCKSIZE
+    return start
 
-def _write_shard(file, shard, classes):
-    "Write a tar of (key, name, photo, bytes, suffix); returns the rows of its list"
+class _Member(NamedTuple):
+    "A photo on its way into a tar"
+    key: str # how its files begin there, as "000000042"
+    name: str # with the folders that it lies in below the source
+    label: str|None # its class
+    data: bytes # its file's
+    suffix: str # of its file
+
+def _write_shard(file, members, classes):
+    "Write a tar; returns the rows of its list"
     rows = dict(names=[], classes=[], sizes=[], offsets=[])
     with atomic_path(file) as tmp, tarfile.open(tmp, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for key, name, photo, data, suffix in shard:
-            number = classes.index(photo.label) if photo.label in classes else None
-            about = dict(name=name.encode("utf8", "backslashreplace").decode(), label=photo.label)
-            rows["offsets"].append(_add(tar, f"{key}.{suffix}", data))
-            _add(tar, f"{key}.json", json.dumps(about).encode())
-            if number is not None: _add(tar, f"{key}.cls", str(number).encode())
-            for column, value in (("names", name), ("classes", number), ("sizes", len(data))):
-                rows[column].append(value)
+        for m in members:
+            number = classes.index(m.label) if m.label in classes else None
+            about = dict(name=m.name.encode("utf8", "backslashreplace").decode(), label=m.label)
+            rows["offsets"].append(_add(tar, f"{m.key}.{m.suffix}", m.data))
+            _add(tar, f"{m.key}.json", json.dumps(about).encode())
+            if number is not None: _add(tar, f"{m.key}.cls", str(number).encode())
+            rows["names"].append(m.name)
+            rows["classes"].append(number)
+            rows["sizes"].append(len(m.data))
     return rows
 
 # %% ../../nbs/library/data/pack.ipynb #paa6dfe3
@@ -176,17 +187,19 @@ def _write_all(folder, source, plan, settings):
     first = dict(zip(plan, _first_numbers(plan), strict=True))
     for name, photos in left.items():
         bad = {}
-        shard = _readable(enumerate(photos, first[name]), answers, source, bad)
-        rows = _write_shard(folder/f"{name}.tar", shard, classes)
+        members = _readable(enumerate(photos, first[name]), answers, source, bad)
+        rows = _write_shard(folder/f"{name}.tar", members, classes)
         if bad: write_atomic(folder/f"{name}.bad", json.dumps(bad))
         write_atomic(folder/f"{name}.json", json.dumps(rows))
 
 def _readable(photos, answers, source, bad):
-    "Key, name, photo, bytes and suffix of those that can be read; adds the others to `bad`"
+    "A `_Member` for each photo that can be read; adds the others to `bad`, with the reason"
     for number, photo in photos:
-        data, suffix = next(answers)
-        if data is None: bad[printable(photo)] = suffix
-        else: yield f"{number:09}", _name_in(source, photo), photo, data, suffix
+        data, suffix_or_reason = next(answers)
+        if data is None: bad[printable(photo)] = suffix_or_reason
+        else:
+            name = _name_in(source, photo)
+            yield _Member(f"{number:09}", name, photo.label, data, suffix_or_reason)
 
 def _first_numbers(plan):
     "The number of the first photo of each shard"

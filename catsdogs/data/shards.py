@@ -21,13 +21,13 @@ from .photos import address_of, FoundPhotos, INDEX_FILE, Photo
 from .splits import DataSettings
 
 # %% ../../nbs/library/data/shards.ipynb #shdb446a
-TRIES = 3
+TRIES = 3   # how often an address is asked
 PAUSE = 1. # seconds before the second try; twice as many before the third
 
 def without_password(
     address:str # as http://USER:PASSWORD@host/photos
 ) -> str: # as http://host/photos
-    "An address as it may be shown and written down"
+    "An address as it may be shown and written down, without the user's name and password"
     return re.sub(r"(:/{1,2})[^/@]*@", r"\1", address)
 
 def _refusal(error):
@@ -73,6 +73,7 @@ def read_address(
         f"{shown}: cannot be reached, or breaks off; tried {TRIES} times ({why})") from last
 
 # %% ../../nbs/library/data/shards.ipynb #shf72890
+# the files that this process has found whole
 _checked, _checking = set(), threading.Lock()
 
 def sha256_of(
@@ -150,15 +151,16 @@ class TarShard:
         size:int    # its bytes
     ) -> bytes:
         "The bytes of one photo"
-        for file in (self.local(), self.local()):       # the cache may have lost it between two lines
+        for last in (False, True):
             try:
-                with open(file, "rb") as tar:
+                with open(self.local(), "rb") as tar:
                     tar.seek(offset)
                     return tar.read(size)
-            except FileNotFoundError as e: gone = e
-        raise gone
+            except FileNotFoundError:
+                if last: raise                          # the cache may lose a file between two lines
 
     def _whole(self, name, sha256, size):
+        "The tar or its list as a file on this machine, with this checksum; it is read once to see that"
         shown, at_address = f"{without_password(self.place)}/{name}", address_of(self.place)
         file = Path(self.place)/name
         if at_address: file = cache_dir()/"shards"/f"{self.sha256}{file.suffix}"

@@ -25,7 +25,7 @@ import torch
 
 from ..core import CatsDogsError, progress
 from .cache import build_cache
-from .dataloaders import CachedDL, PhotoBlock
+from .dataloaders import CachedDL, leaves_one, PhotoBlock
 from .photos import open_square, Photo, UnreadablePhoto
 from .shards import PackedPhotos, TarShard, without_password
 from .splits import DataSettings
@@ -94,13 +94,13 @@ class StreamDL(TfmdDL):
         self.n = self._fewest()
 
     def _fewest(self):
-        "How many photos the process with the fewest has at least"
+        "How many photos a process has at least, whichever shards it gets"
         rank, size = self.process
         sizes = sorted(shard.photos for shard in self.dataset.packed.side(self.dataset.side))
         return sum(sizes[: len(sizes) // size]) if size > 1 else sum(sizes)
 
     def _one_pass(self):
-        "fastai would read a photo to see which types a batch has"
+        "Say which types a batch has; fastai would read a photo to find out"
         self._n_inp, self._types = 1, {tuple: [TensorImage, TensorCategory]}
 
     def new(self, dataset=None, cls=None, **kwargs): # as for `TfmdDL.new`
@@ -157,26 +157,29 @@ def stream_dataloaders(
     They have the attributes of `photo_dataloaders`, and `.packed`. Raises `CatsDogsError` if
     there is nothing to train on."""
     packed = PackedPhotos.open(source)
-    settings = replace(packed.settings, size=settings.size, method=settings.method)
-    shown = without_password(packed.place)
-    if not (packed.side("train") and packed.side("valid")):
-        raise CatsDogsError(
-            f"{shown}: was packed from photos without classes, so it can be answered but not learned from")
+    _check_classes(packed)
     packed.check()
-    valid = list(packed.photos("valid"))
-    cache = build_cache(valid, settings)
-    valid = [photo for photo in valid if photo in cache]
-    if not valid: raise CatsDogsError(f"{shown}: no validation photo can be read")
+    settings = replace(packed.settings, size=settings.size, method=settings.method)
+    cache = build_cache(list(packed.photos("valid")), settings)
+    valid = list(cache.rows)
+    if not valid:
+        raise CatsDogsError(f"{without_password(packed.place)}: no validation photo can be read")
     both = _valid_block(packed, settings, cache, batch_tfms).dataloaders(valid, bs=bs, device=device)
     train = PackedSide(packed, "train")
-    one_is_left = len(train) > bs and len(train) % bs == 1      # one alone breaks batch norm
     stream = StreamDL(
-        train, settings, bs=bs, device=both.device, drop_last=one_is_left,
+        train, settings, bs=bs, device=both.device, drop_last=leaves_one(len(train), bs),
         after_batch=both.train.after_batch)
     dls = DataLoaders(stream, both.valid, path=both.path, device=both.device)
     dls.packed, dls.cache, dls.settings, dls.left_out = packed, cache, settings, cache.bad
     dls.understood = [_in_words(packed, len(train), len(valid))]
     return dls
+
+def _check_classes(packed):
+    "Raise `CatsDogsError` if no photo can be learned from, or none can judge"
+    if packed.side("train") and packed.side("valid"): return
+    raise CatsDogsError(
+        f"{without_password(packed.place)}: was packed from photos without classes, so it can be "
+        "answered but not learned from")
 
 def _valid_block(packed, settings, cache, batch_tfms):
     "A data block whose items are the validation photos, on both sides"

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from .evaluate import evaluate_run
-from ..data.kaggle_client import check_choices
+from ..data.kaggle_client import AnswerForm
 from ..data.photos import list_photos
 from ..runs.bulk import answer_in_bulk, Bulk, read_answers, Shard
 from ..runs.folder import as_run, Run
@@ -129,27 +129,23 @@ def submit(
     run:Run|str|Path,       # a run, or the path of its folder
     source:str|Path,  # `test1.zip`, Kaggle's zip of zips, or a folder of photos named by number
     out:str|Path,           # the CSV file to write
-    metric:str="logloss",   # "logloss" writes P(dog), "accuracy" writes 0 or 1
-    clip:float|None=None,   # P(dog) stays within `clip` and 1-`clip`, for "logloss"; None: measured
-    threshold:float|None=None, # P(dog) above which the answer is 1, for "accuracy"; None: measured
+    form:AnswerForm=AnswerForm(), # what is written for a photo
     device=None,            # a `torch.device`; the default is `pick_device()`
     table:str|Path|None=None # answers that are there already, from `submit_shard`; None: made now
 ) -> Submission:
     """Write Kaggle's submission file, a row for each photo, sorted by id
 
     Raises `CatsDogsError` before anything is written."""
-    check_choices(metric, clip, threshold)
     run = as_run(run)
     dog = _dog_class(run.info.classes)
     photos = _numbered(_test_photos(list_photos(source, part="test")))
-    given = clip if metric == "logloss" else threshold
-    choice = decision_rule_for_run(run, device) if given is None else DecisionRule()
-    if clip is not None: choice = replace(choice, clip=clip)
-    if threshold is not None: choice = replace(choice, threshold=threshold)
+    choice = decision_rule_for_run(run, device) if form.given is None else DecisionRule()
+    if form.clip is not None: choice = replace(choice, clip=form.clip)
+    if form.threshold is not None: choice = replace(choice, threshold=form.threshold)
     if table: answers = read_answers(table, list(photos.values()))
     else: answers = list(predict_photos(run.predictor(device), photos.values()))
     p = [.5 if a.label is None else a.probabilities[dog] for a in answers]
-    labels = [_label(q, metric, choice) for q in p]
+    labels = [_label(q, form.metric, choice) for q in p]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, labels)])
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())

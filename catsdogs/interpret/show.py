@@ -29,7 +29,8 @@ from ..core import (
 from ..plotting import Figure, html_page
 from .feature_visualization import AscentSettings, preferred_images
 from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, evenly_spaced
-from ..runs.folder import as_run, MODEL_FILE, Run
+from ..runs.engine import run_hash
+from ..runs.folder import as_run, Run
 from ..runs.predict import Predictor
 
 # %% ../../nbs/library/interpret/show.ipynb #40f981e7
@@ -90,9 +91,6 @@ class ShowSettings:
 def _digest(*parts):
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
 
-def _weights_hash(run):
-    return hashlib.blake2b((Path(run) / MODEL_FILE).read_bytes(), digest_size=8).hexdigest()
-
 class _Pictures(list):
     "Photos as pictures of the network's size, each decoded when it is asked for"
     def __init__(self, photos, predictor):
@@ -130,7 +128,7 @@ def _top_images(run, predictor, layers, settings):
     except CatsDogsError: return None
     photos = evenly_spaced(photos, settings.search)
     key = _digest(
-        _weights_hash(run), layers, settings.top,
+        run_hash(run), layers, settings.top,
         [(p.name, p.label, p.size, p.stamp) for p in photos])
     file = cache_dir()/"show"/f"top-{key}.safetensors"
     if not file.exists():
@@ -159,7 +157,7 @@ def _from_tensors(tensors, layers, predictor):
 
 def _preferred(run, predictor, layer, units):
     "The picture that each unit likes best, h×w×3, made now or read from the cache"
-    folder = cache_dir()/"show"/f"preferred-{_digest(_weights_hash(run), predictor.size, layer)}"
+    folder = cache_dir()/"show"/f"preferred-{_digest(run_hash(run), predictor.size, layer)}"
     missing = [u for u in units if not (folder/f"{u}.png").exists()]
     if missing:
         fast = AscentSettings(precision="bfloat16")

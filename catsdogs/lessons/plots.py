@@ -80,18 +80,14 @@ def plot_line(
 
 def show_pictures(
     pictures,       # n pictures, each h×w or h×w×3, from 0 to 1 (or bytes)
-    titles=(),      # a title for each
-    cmap:str="gray" # colours of pictures without colour
+    titles=()       # a title for each
 ):
     "Draw pictures side by side; returns the axes"
     axes = new_axes(len(pictures), (1.9, 2.1))
     for i, (ax, picture) in enumerate(zip(axes, pictures)):
         picture = as_array(picture)
-        limits = (
-            {}
-            if picture.ndim == 3
-            else dict(cmap=cmap, vmin=0, vmax=1 if picture.max() <= 1 else None))
-        ax.imshow(picture, interpolation="nearest", **limits)
+        white = 1 if picture.max() <= 1 else None       # for pictures without colour
+        ax.imshow(picture, interpolation="nearest", cmap="gray", vmin=0, vmax=white)
         ax.axis("off")
         if titles: ax.set_title(titles[i], fontsize=9, fontweight="normal")
     return axes
@@ -128,23 +124,21 @@ def plot_descent(
     loss,       # weight → loss
     path,       # the weights after each step, the first one included
     weights,    # n weights at which the curve is drawn
-    title:str="", # above the axes
     ax=None     # matplotlib axes to draw on; None: new ones
 ):
     "Draw the loss over one weight, and the steps that were taken; returns the axes"
     ax = ax or new_axes(size=(4.2, 2.8))[0]
     ax.plot(as_array(weights), [float(loss(w)) for w in weights], color=COLORS["neutral"])
     ax.plot(path, [float(loss(w)) for w in path], "o-", color=COLORS["train"], ms=4, lw=1)
-    ax.set(xlabel="weight", ylabel="loss", title=title)
+    ax.set(xlabel="weight", ylabel="loss")
     return ax
 
 
 def plot_paths(
     height,         # (x, y) arrays → height of the landscape
-    paths:dict,     # name → steps×2 places
-    lowest=(0, 0)   # the lowest point
+    paths:dict      # name → steps×2 places
 ):
-    "Draw the ways of several optimizers through the same valley; returns the axes"
+    "Draw the ways of several optimizers through the same valley, down to (0, 0); returns the axes"
     axes = new_axes(len(paths), (2.6, 2.4))
     x, y = np.meshgrid(np.linspace(-5.5, 5.5, 120), np.linspace(-3, 3, 120))
     levels = np.geomspace(.05, 60, 14)
@@ -152,7 +146,7 @@ def plot_paths(
         path = as_array(path)
         ax.contour(x, y, height(x, y), levels=levels, colors="#bbbbbb", linewidths=.7)
         ax.plot(path[:, 0], path[:, 1], "o-", color=COLORS["train"], ms=2.5, lw=1)
-        ax.plot(*lowest, "*", color=COLORS["valid"], ms=9)
+        ax.plot(0, 0, "*", color=COLORS["valid"], ms=9)
         ax.set(title=name, xlim=(-5.5, 5.5), ylim=(-3, 3), xticks=[], yticks=[])
     return axes
 

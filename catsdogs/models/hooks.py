@@ -269,6 +269,9 @@ def class_logits(
 ) -> Tensor: # n×classes: the evidence for each class; one logit z counts as the pair (-z, z)
     """One form for networks with one logit and with many.
 
+    It is evidence, to be compared and differentiated. `class_probabilities` of runs/predict has
+    the probabilities.
+
     Raises `CatsDogsError` for a network that does not classify pictures.
     """
     out = first_tensor(out)
@@ -320,10 +323,7 @@ def by_unit(
     out:Tensor  # what it puts out
 ) -> Tensor: # n×units×places
     "A layer's output by unit and place; raises `CatsDogsError` if it has no units"
-    if out.ndim not in (2, 4):
-        raise CatsDogsError(
-            f"{name} puts out {'×'.join(map(str, out.shape))}: units are counted in "
-            "layers that put out n×units or n×units×h×w; leave it out of `layers`")
+    check_readable(name, out)
     return out.flatten(2) if out.ndim == 4 else out[..., None]
 
 def computing_layers(

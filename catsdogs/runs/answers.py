@@ -84,7 +84,7 @@ def _answers(predictor, batch):
 # %% ../../nbs/library/runs/answers.ipynb #shard0001
 @dataclass(frozen=True)
 class Shard:
-    "One of several equal parts of a list"
+    "One of several equal parts of the photos to answer; a shard of a packed data set is a `TarShard`"
     number: int = 1 # which, from 1
     of: int = 1 # how many there are
 

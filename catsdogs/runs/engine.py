@@ -23,8 +23,7 @@ from .answers import NOT_FINITE, TakesPhotos
 # %% ../../nbs/library/runs/engine.ipynb #3127a7ec
 # what an answer depends on; `runs/folder` names them, but it loads PyTorch
 _PARTS = ("run.json", "model.safetensors", "ood.safetensors")
-# bytes; an ONNX file holds no larger network, and a stranger's file may have no end
-_MOST = {"run.json": 2**26, "model.safetensors": 2**31, "ood.safetensors": 2**31}
+_MOST = 2**31   # bytes; an ONNX file holds no larger network
 # files that stay in the cache; each is about as large as the weights in float32
 _KEPT = 16
 
@@ -45,7 +44,6 @@ def run_hash(
         try:
             # a pipe or a device has no end
             if file.exists() and not file.is_file(): raise OSError("not a file")
-            if file.exists() and file.stat().st_size > _MOST[name]: raise OSError("too large for onnxruntime")
             with open(file, "rb") as source:
                 digest.update(f"{os.fstat(source.fileno()).st_size} ".encode())
                 while block := source.read(2**20): digest.update(block)
@@ -74,11 +72,18 @@ def has_onnxruntime() -> bool:
     "Is the engine installed?"
     return find_spec("onnxruntime") is not None
 
+def _check_size(run):
+    "Raise `CatsDogsError` for files that are too large for onnxruntime"
+    for file in (_folder(run)/name for name in _PARTS):
+        with suppress(OSError):         # what cannot be read is told by `run_hash`
+            if file.stat().st_size > _MOST: raise CatsDogsError(f"{file}: too large for onnxruntime")
+
 def is_prepared(
     run # a `Run` or the path of its folder; None: the one that comes with the package
 ) -> bool:
     "Is the engine installed, and does its file lie in the cache?"
     with suppress(CatsDogsError):       # a run that cannot be read: the predictor says why
+        _check_size(run)
         return has_onnxruntime() and _read_engine(run_hash(run)) is not None
     return False
 
@@ -90,6 +95,7 @@ def prepare_engine(
     Raises `CatsDogsError` if a package is missing, or the run has no form as ONNX."""
     if not has_onnxruntime():
         raise CatsDogsError("onnxruntime is needed: pip install 'catsdogs[fast]'")
+    _check_size(run)
     key = run_hash(run)
     if data := _read_engine(key): return data
     from catsdogs.runs.export import export_onnx

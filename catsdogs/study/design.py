@@ -36,6 +36,7 @@ def study_fields() -> dict[str, type]: # name → `Recipe` or `DataSettings`
 def check_fields(
     values # field → list of values, or `Range`
 ):
+    "Raise `CatsDogsError` for a field that there is not, and for one without values"
     known = study_fields()
     for name, some in values.items():
         if name not in known:

@@ -5,14 +5,12 @@
 # %% auto #0
 __all__ = ['Interval', 't_interval', 'varied_fields', 'Effect', 'main_effects', 'interactions', 'effects_against_reference',
            'Rank', 'describe_configuration', 'ranking', 'format_ranking', 'format_answers', 'learning_curve',
-           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves', 'KeepFilters']
+           'size_to_match', 'plot_effects', 'plot_gap', 'plot_learning_curves']
 
 # %% ../../nbs/library/study/effects.ipynb #9c15894c
 import itertools, math
 from dataclasses import dataclass
-from typing import Callable
 
-from fastai.callback.core import Callback
 import numpy as np
 
 from ..core import CatsDogsError
@@ -177,26 +175,22 @@ def describe_configuration(
         or "as is")
 
 def ranking(
-    rows:list[dict],    # of a study
-    of:str="accuracy",  # which score
-    best:Callable=max   # `min` for losses
+    rows:list[dict]     # of a study
 ) -> list[Rank]: # the best first
-    "The configurations in order, each with its distance to the best"
+    "The configurations in the order of their accuracy, each with its distance to the best"
     fields = varied_fields(rows)
-    scores = _scores(rows, fields, of)
+    scores = _scores(rows, fields, "accuracy")
     if not scores:
         raise CatsDogsError("no run of this study has finished: there is nothing to rank")
-    order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=best is max)
+    order = sorted(scores, key=lambda c: np.mean(list(scores[c].values())), reverse=True)
     leader, reference = scores[order[0]], {field: values[0] for field, values in fields.items()}
-    return [
-        _rank(dict(zip(fields, c)), scores[c], leader, reference, 1 if best is max else -1)
-        for c in order]
+    return [_rank(dict(zip(fields, c)), scores[c], leader, reference) for c in order]
 
 _NO_PAIRS = Interval(math.nan, -math.inf, math.inf, 0)
 
-def _rank(configuration, scores, leader, reference, sign):
+def _rank(configuration, scores, leader, reference):
     "A configuration's `Rank`; scores and leader: {seed: score}"
-    gaps = [sign * (leader[seed] - score) for seed, score in scores.items() if seed in leader]
+    gaps = [leader[seed] - score for seed, score in scores.items() if seed in leader]
     name = describe_configuration(configuration, reference)
     return Rank(name, t_interval(scores.values()), t_interval(gaps) if gaps else _NO_PAIRS)
 
@@ -238,13 +232,12 @@ def format_answers(
 # %% ../../nbs/library/study/effects.ipynb #8e52e9b5
 def learning_curve(
     rows:list[dict],    # of a study that varied the number of photos
-    of:str="accuracy",  # which score
-    by:str="photos"     # the column with the number of training photos
+    of:str="accuracy"   # which score
 ) -> dict[int, Interval]: # number of photos → score over seeds, in increasing order
     "Score by data set size"
     sizes = {}
     for r in rows:
-        if r["outcome"] == "finished": sizes.setdefault(r[by], []).append(r[of])
+        if r["outcome"] == "finished": sizes.setdefault(r["photos"], []).append(r[of])
     return {n: t_interval(sizes[n]) for n in sorted(sizes)}
 
 def size_to_match(
@@ -323,23 +316,3 @@ def plot_learning_curves(
     ax.set_xticks(ticks, [f"{k:,}" for k in ticks], fontsize=8)
     ax.minorticks_off()
     return ax
-
-# %% ../../nbs/library/study/effects.ipynb #0d50a940
-class KeepFilters(Callback):
-    """Keeps a convolution's weights from before training and after each epoch, in `.weights`.
-
-    Their shape is (epochs+1)×filters×channels×height×width.
-    """
-    def __init__(self,
-        layer # an `nn.Conv2d` of the learner's model
-    ): self.layer = layer
-
-    def before_fit(self):
-        "Keep the first weights"
-        self.weights = self._now()
-
-    def after_epoch(self):
-        "Keep the weights of this epoch"
-        self.weights = np.concatenate([self.weights, self._now()])
-
-    def _now(self): return self.layer.weight.detach().float().cpu().clone()[None]

@@ -24,7 +24,7 @@ from ..runs.folder import as_run, MODEL_FILE, Run
 from .design import check_fields
 from .effects import varied_fields
 from .storage import (
-    explain_storage_errors, open_ledger, storage_errors, without_password)
+    explain_storage_errors, hide_password, open_ledger, storage_errors)
 from ..training.callbacks import CHECKPOINT_FILE
 from ..training.regularizers import sparsity
 from ..training.train import Diverged, recorded_settings, RunSettings, train_run
@@ -149,7 +149,7 @@ def _check_same_study(where, old, definition):
         other = next(k for k in new if old[k] != new[k])
         what = f"its {names.get(other, other)} differ"
     raise CatsDogsError(
-        f"{without_password(where)}: holds another study ({what}); choose another place, "
+        f"{hide_password(where)}: holds another study ({what}); choose another place, "
         "or repeat that study's options")
 
 def _key(trial):
@@ -429,7 +429,7 @@ def _rows_of(study, where):
     for trial in _trials(study):
         row = trial.user_attrs.get("row")
         if row is None: continue
-        place = f"{without_password(where)}, run {trial.number}"
+        place = f"{hide_password(where)}, run {trial.number}"
         if not isinstance(row, dict): raise CatsDogsError(f"{place}: has no row; study in another folder")
         _check_row(row, rows[0] if rows else row, place)
         rows.append(row)
