@@ -11,6 +11,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES'
 import json, logging, os, re, signal, sys, time, warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
+from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Optional
@@ -20,7 +21,8 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, CatsDogsError, explain_os_errors, is_stream, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, BesideBars, CatsDogsError, close_bars, explain_os_errors, is_stream, printable, registered_names,
+    remove_lock, unknown_name, waiting)
 from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
@@ -80,10 +82,14 @@ def _habits(argv):
     before = {name: os.environ.get(name) for name in ("CATSDOGS_DEVICE", "TQDM_DISABLE")}
     _talk["quiet"] = quiet
     if quiet: os.environ["TQDM_DISABLE"] = "1"
-    for stream in (sys.stdout, sys.stderr):
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = (BesideBars(stream) if stream.isatty() else stream for stream in streams)
     try: yield [a for a in argv if a not in ("--debug", "--quiet", "-q")]
     finally:
+        close_bars()
+        sys.stdout, sys.stderr = streams
         _talk["quiet"] = False
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
@@ -105,6 +111,11 @@ def _tidy_ends():
     try: yield came
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
+
+def _load(*modules):
+    "Load modules that need PyTorch, and say so, since it takes seconds"
+    with waiting("loading PyTorch"):
+        for module in modules: import_module(f"catsdogs.{module}")
 
 def _leads():
     "Is this the process that prints, of those that a launcher has started?"
@@ -283,6 +294,7 @@ def demo(
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
+    _load("demo", "training.train")
     from catsdogs.demo import run_demo
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
     except KeyboardInterrupt:
@@ -403,7 +415,8 @@ def check(
     moved = len(move_away(moving, quarantine, path)) if moving else 0
     total = f"{len(found.photos):,} photos, {len(serious):,} with a problem"
     if moved: total += f", {moved:,} moved to {quarantine}"
-    if out: contact_sheet(findings, out, f"{path}: {total}.")
+    if out:
+        with waiting("writing the page"): contact_sheet(findings, out, f"{path}: {total}.")
     if as_json: _print_json(findings)
     else:
         _print_findings(findings)
@@ -419,7 +432,7 @@ def _examined(path, run, classes):
     from catsdogs.data.doctor import check_photos
     from catsdogs.data.photos import find_photos
     found = find_photos(path, classes=classes)
-    sides = _sides(found, run)
+    with waiting("splitting"): sides = _sides(found, run)
     findings = check_photos(found.photos, sides)
     if not run: return found, sides, findings, ""
     try: return found, sides, findings + _mislabelled(run, path), ""
@@ -602,6 +615,7 @@ def train(
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
     if as_json: _talk["quiet"] = True
+    _load("training.train")
     _use_device(device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
     run_settings = RunSettings(chosen, photos, 42 if seed is None else seed, fast is not False)
@@ -688,12 +702,13 @@ def evaluate(
     run, rest = _run_and_rest(paths)
     if rest: _need(rest[0])
     _need_file(out)
+    _load("evaluation.report")
     _use_device(device)
     from catsdogs.evaluation.evaluate import evaluate_run
     from catsdogs.evaluation.report import write_evaluation
     from catsdogs.runs.folder import shipped_run
     run = run or shipped_run()
-    evaluation = evaluate_run(run, rest[0] if rest else None)
+    with waiting("judging"): evaluation = evaluate_run(run, rest[0] if rest else None)
     learned, unreadable = evaluation.learned, evaluation.unreadable
     if as_json:
         print(
@@ -701,7 +716,7 @@ def evaluate(
                 {**_scores_as_json(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
     else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
-        write_evaluation(run, evaluation, out, own=not rest)
+        with waiting("writing the page"): write_evaluation(run, evaluation, out, own=not rest)
         if not as_json: print(f"page: {out}")
     return 0
 
@@ -735,6 +750,7 @@ def predict(
     _check_engine(engine, device, part)
     photos, others, bad = _photos_to_predict(paths, as_json)
     if part:
+        _load("runs.bulk")
         _use_device(device)
         for line in others: print(f"catsdogs: {line}", file=sys.stderr)
         return max(int(bad > 0), _predict_into(out, photos, run, part))
@@ -800,9 +816,10 @@ def _predictor(run, device, engine):
     from catsdogs.runs.engine import is_prepared, OnnxPredictor
     if engine == "onnxruntime" or engine == "auto" and _on_cpu(device) and is_prepared(run):
         return OnnxPredictor(run)
+    _load("runs.predict")
     _use_device(device)
     from catsdogs.runs.predict import Predictor
-    return Predictor(run, fast=True)
+    with waiting("loading the network"): return Predictor(run, fast=True)
 
 def _photos_to_predict(paths, as_json):
     "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
@@ -894,6 +911,7 @@ def study(
     """What is each remedy against overfitting worth?
     Trains every configuration with several seeds; answers with 95% intervals.
     With --design search: which settings are best?"""
+    _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
     from catsdogs.study.effects import format_answers
     from catsdogs.study.search import format_search, SearchSettings
@@ -983,11 +1001,13 @@ def show(
     if units < 1: raise CatsDogsError(f"units must be at least 1, not {units}")
     _need(rest[0])
     _need_file(out)
+    _load("interpret.show")
     _use_device(device)
     from catsdogs.interpret.show import ShowSettings, show_photo
     from catsdogs.runs.folder import shipped_run
-    page = show_photo(
-        run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
+    with waiting("looking inside"):
+        page = show_photo(
+            run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
     print(f"page: {page}")
     if view and _has_screen():
         import webbrowser
@@ -1011,19 +1031,22 @@ def toolbox(
     Ctrl-C ends it."""
     for folder in filter(None, (run, other)): _need_run(folder)
     _need_file(save, "--save")
+    _load("toolbox.page")
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
-    box = Toolbox(run or shipped_run(), other)
+    with waiting("making the page"):
+        box = Toolbox(run or shipped_run(), other)
+        page = box.save(save) if save else box.page(photos=True, host="server")
     if save:
-        print(f"page: {box.save(save)}")
+        print(f"page: {page}")
         return 0
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
         if view and _has_screen():
             import webbrowser
             webbrowser.open(address)
-    serve_page(box.page(photos=True, host="server"), tell, box.backend().answer)
+    serve_page(page, tell, box.backend().answer)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #e0a7c911
@@ -1037,8 +1060,9 @@ def export(
     "Write a network as one ONNX file that answers as predict does, without PyTorch and without catsdogs."
     _need_file(onnx, "--onnx", "network.onnx")
     if run: _need_run(run)
+    _load("runs.export")
     from catsdogs.runs.export import export_onnx
-    file = export_onnx(run, onnx)
+    with waiting("exporting"): file = export_onnx(run, onnx)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
     return 0
 
@@ -1054,6 +1078,7 @@ def serve(
     """Answer photos over HTTP, for programs in any language: they post a photo to /predict.
     Ctrl-C ends it."""
     if run: _need_run(run)
+    _load("runs.predict")
     _use_device(device)
     from catsdogs.runs.predict import Predictor
     from catsdogs.serve import is_loopback, serve as answer_requests
@@ -1113,6 +1138,7 @@ def submit(
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
+    _load("evaluation.kaggle")
     _use_device(device)
     from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
@@ -1125,7 +1151,8 @@ def submit(
     words = sys.stderr if is_stream(out) else sys.stdout
     with (
         explain_os_errors(f"writing {out}"), atomic_path(out) if is_stream(out) else nullcontext(out) as file):
-        done = write_submission(run, path, file, metric, clip, threshold, table=table)
+        with waiting("answering"):
+            done = write_submission(run, path, file, metric, clip, threshold, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
         if sample: check_submission(file, sample)

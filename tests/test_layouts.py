@@ -245,6 +245,16 @@ READ = {
         CATS_DOGS,
         {None: 8},
         0),
+    "digits": (several(*map(str, range(10)), n=2), set(map(str, range(10))), {None: 20}, 0),
+    "numbers among which are years": (
+        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))), {None: 440}, 0),
+    "classes with numbers": (several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
+    "ImageNet's": (several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
+    "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
+    "years inside the classes": (
+        several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
+    "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
+    "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
     "twenty classes": (
         several(*(f"c{i}" for i in range(20))),
         {f"c{i}" for i in range(20)},
@@ -282,8 +292,33 @@ def test_is_read(what, as_zip, tmp_path):
     assert {photos[i].split for i in train} <= {None, "train"}
 
 
+# folders that are called like dates, sizes, cameras or parts
+PILES = {
+    "years": "2019|2020", "months": "January|Feb|March2020", "days": "2019-07-15 Beach|20190816",
+    "German days": "15.07.2019|16.07.2019", "weekdays": "Monday|friday", "cameras": "100APPLE|101APPLE|102_PANA",
+    "numbered": "IMG_0001|IMG_0002", "parts": "part1|part2", "batches": "batch_01|batch_02", "pages": "page 3|page 4",
+    "parts with a name": "HAM_images_part_1|HAM_images_part_2", "sizes": "224x224|512x512",
+    "versions": "originals|resized", "a camera and a phone": "camera|phone"}
+PILES = {what: names.split("|") for what, names in PILES.items()}
+
 # what it is: (names, words of the question, an answer, the classes then, photos then)
 ASKED = {
+    f"piles: {what}": (
+        several(*names), "may be no classes. Dates, sizes or parts", "folders", set(names), 4 * len(names))
+    for what, names in PILES.items()}
+ASKED |= {
+    "months of one year": (
+        several("2019/01", "2019/02"), "01 and 02 may be no classes", "folders", {"01", "02"}, 8),
+    "years with cats and dogs": (
+        both("2019", "2020"), "2019 and 2020 both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
+    "years of animals": (
+        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
+    "Kaggle's names by year": (
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 8),
+    "Kaggle's names in two places": (
+        flat("home/")[:4] + flat("street/")[4:], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 8),
+    "a year beside": (
+        several("cats", "dogs", "2019"), "is the folder 2019 a class", "cats,dogs", CATS_DOGS, 8),
     "two places": (
         both("home", "street"),
         "home and street both hold cats and dogs",

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from test_layouts import picture
 
 from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
@@ -29,9 +29,10 @@ print(int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) / 1
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells the peak of its memory so")
 def test_memory_of_a_large_picture(tmp_path):
-    "16 bits, 9,000×9,000: the picture itself, its eight bits in three colours, and little more"
-    rows = np.arange(9000, dtype=np.uint16)[:, None] * 7
-    Image.fromarray(np.broadcast_to(rows, (9000, 9000)).copy()).save(tmp_path/"a.png", compress_level=1)
+    "16 bits, 9,000×9,000, turned: the picture itself, its eight bits in three colours, and little more"
+    rows, exif = np.arange(9000, dtype=np.uint16)[:, None] * 7, Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.broadcast_to(rows, (9000, 9000)).copy()).save(tmp_path/"a.png", compress_level=1, exif=exif)
     # `make test` tells the allocator to keep freed memory
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(
@@ -70,9 +71,20 @@ def test_strips_change_nothing(mode, monkeypatch):
     elif mode == "F": img = Image.fromarray(dice.random((40, 30), np.float32))
     elif mode == "I": img = Image.fromarray(dice.integers(0, 2**16, (40, 30), np.int32))
     else: img = Image.fromarray(dice.integers(0, 255, (40, 30, 4), np.uint8), "RGBA").convert(mode)
-    whole = np.asarray(upright_rgb(img))
+    # as it is, and as each orientation of EXIF turns it
+    turned = [np.asarray(upright_rgb(oriented(img, turn))) for turn in range(1, 9)]
     monkeypatch.setattr(photos_module, "_STRIP", 100)
-    assert (np.asarray(upright_rgb(img)) == whole).all()
+    for turn, whole in enumerate(turned, 1):
+        assert (np.asarray(upright_rgb(oriented(img, turn))) == whole).all(), turn
+        as_pillow = ImageOps.exif_transpose(oriented(Image.fromarray(turned[0]), turn))
+        assert (np.asarray(as_pillow) == whole).all(), turn
+
+
+def oriented(img, turn):
+    "A copy with an orientation of EXIF"
+    copy = img.copy()
+    copy.getexif()[0x0112] = turn
+    return copy
 
 
 def test_turned_once():
