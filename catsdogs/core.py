@@ -418,8 +418,8 @@ def _keep_moving(bars):
             del bar
 
 def _delay():
-    "Seconds before a bar shows itself: two silent ones in all, and at least half a one, so that it does not flash"
-    return max(.5, 1.9 - (time.monotonic() - _moved))
+    "Seconds before a bar shows itself: less than two silent ones in all, and half a one, so that it does not flash"
+    return max(.5, 1.6 - (time.monotonic() - _moved))
 
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
