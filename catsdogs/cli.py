@@ -112,11 +112,6 @@ def _tidy_ends():
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
 
-def _load(*modules):
-    "Load modules that need PyTorch, and say so, since it takes seconds"
-    with waiting("loading PyTorch"):
-        for module in modules: import_module(f"catsdogs.{module}")
-
 def _leads():
     "Is this the process that prints, of those that a launcher has started?"
     try: return launched()[0] == 0
@@ -143,6 +138,7 @@ def main(
     try:
         with _habits(argv) as args, _tidy_ends() as came:
             _check_launched(args)
+            if "" in args: raise CatsDogsError("one of the arguments is empty; is it a variable that is not set?")
             status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
         _say_once("catsdogs: stopped", follows=True)
@@ -153,7 +149,7 @@ def main(
     except Exception as e:
         usage = hasattr(e, "format_message")            # typer's errors about the command line
         if debug or not (usage or isinstance(e, (CatsDogsError, OSError))): raise
-        return _fail(_usage(e, argv) if usage and e.format_message() else e)
+        return _fail(_usage(e, argv) if usage and e.format_message() else _without_errno(e))
     if came: return 128 + came[0]
     return status if isinstance(status, int) else 0
 
@@ -177,6 +173,11 @@ def _usage(error, argv):
         else "`catsdogs --help` lists the commands")
     return f"{error.format_message()} ({help})"
 
+def _without_errno(error):
+    "An error of the system as a sentence, without its number"
+    if not (isinstance(error, OSError) and error.filename and error.strerror): return error
+    return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version:
@@ -187,11 +188,13 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 DEVICE = typer.Option(
     None, "--device", help="cpu, cuda, cuda:1 or mps.  [default: a GPU if there is one]")
 
-def _use_device(device):
-    "Compute on this device in this command"
-    if device is None: return
+def _load(*modules, device=None):
+    "Load modules that need PyTorch, and say so, since it takes seconds; compute on this device in this command"
     from catsdogs.speed import check_device_name, pick_device
-    check_device_name(device)
+    if device is not None: check_device_name(device)
+    with waiting("loading PyTorch"):
+        for module in modules: import_module(f"catsdogs.{module}")
+    if device is None: return
     os.environ["CATSDOGS_DEVICE"] = device
     pick_device()
 
@@ -294,6 +297,8 @@ def demo(
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
+    find_recipe("codelab", size=size, epochs=epochs)
+    if n < 10: raise CatsDogsError(f"--n {n}: ask for at least 10 drawings")
     _load("demo", "training.train")
     from catsdogs.demo import run_demo
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
@@ -615,8 +620,7 @@ def train(
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
     if as_json: _talk["quiet"] = True
-    _load("training.train")
-    _use_device(device)
+    _load("training.train", device=device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
     run_settings = RunSettings(chosen, photos, 42 if seed is None else seed, fast is not False)
     epochs = chosen.epochs
@@ -702,8 +706,7 @@ def evaluate(
     run, rest = _run_and_rest(paths)
     if rest: _need(rest[0])
     _need_file(out)
-    _load("evaluation.report")
-    _use_device(device)
+    _load("evaluation.report", device=device)
     from catsdogs.evaluation.evaluate import evaluate_run
     from catsdogs.evaluation.report import write_evaluation
     from catsdogs.runs.folder import shipped_run
@@ -750,8 +753,7 @@ def predict(
     _check_engine(engine, device, part)
     photos, others, bad = _photos_to_predict(paths, as_json)
     if part:
-        _load("runs.bulk")
-        _use_device(device)
+        _load("runs.bulk", device=device)
         for line in others: print(f"catsdogs: {line}", file=sys.stderr)
         return max(int(bad > 0), _predict_into(out, photos, run, part))
     predictor = _predictor(run, device, engine)
@@ -816,8 +818,7 @@ def _predictor(run, device, engine):
     from catsdogs.runs.engine import is_prepared, OnnxPredictor
     if engine == "onnxruntime" or engine == "auto" and _on_cpu(device) and is_prepared(run):
         return OnnxPredictor(run)
-    _load("runs.predict")
-    _use_device(device)
+    _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
     with waiting("loading the network"): return Predictor(run, fast=True)
 
@@ -1001,8 +1002,7 @@ def show(
     if units < 1: raise CatsDogsError(f"units must be at least 1, not {units}")
     _need(rest[0])
     _need_file(out)
-    _load("interpret.show")
-    _use_device(device)
+    _load("interpret.show", device=device)
     from catsdogs.interpret.show import ShowSettings, show_photo
     from catsdogs.runs.folder import shipped_run
     with waiting("looking inside"):
@@ -1078,8 +1078,7 @@ def serve(
     """Answer photos over HTTP, for programs in any language: they post a photo to /predict.
     Ctrl-C ends it."""
     if run: _need_run(run)
-    _load("runs.predict")
-    _use_device(device)
+    _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
     from catsdogs.serve import is_loopback, serve as answer_requests
     if not is_loopback(host): _say(f"every machine that reaches {host} may ask, without a password")
@@ -1138,8 +1137,7 @@ def submit(
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
-    _load("evaluation.kaggle")
-    _use_device(device)
+    _load("evaluation.kaggle", device=device)
     from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
     run = run or shipped_run().path

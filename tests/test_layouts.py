@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -551,10 +552,13 @@ def test_zips_within_zips(tmp_path, monkeypatch):
         "Kaggle's in another": {"download.zip": kaggle},
         "sets": {"training_set.zip": zipped(folders), "test_set.zip": zipped(folders)},
         "photos beside it": folders | {"extra.zip": zipped(flat), "train.zip": zipped({})},
-        "dots": {f"./{name}": data for name, data in folders.items()}}
+        "dots": {f"./{name}": data for name, data in folders.items()},
+        "Windows": {name.replace("/", "\\"): data for name, data in folders.items()}}
     for name, files in read.items():
         (tmp_path/f"{name}.zip").write_bytes(zipped(files))
-        assert len({p.label for p in list_photos(tmp_path/f"{name}.zip")}) == 2, name
+        photos = list_photos(tmp_path/f"{name}.zip")
+        assert len({p.label for p in photos}) == 2, name
+        assert {p.folder for p in photos} <= {"cats", "dogs", ""} and {p.name for p in photos} <= set(flat), name
     assert "extra.zip" in find_photos(tmp_path/"photos beside it.zip").others_in_words()
     refused = {
         "holds cats.zip, dogs.zip, but no train.zip; unpack": {"cats.zip": zipped(flat), "dogs.zip": zipped(flat)},
@@ -715,6 +719,29 @@ def test_names_of_any_bytes(tmp_path, catsdogs):
         done = catsdogs(*command)
         assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
         assert "\x1b" not in done.stdout + done.stderr
+
+
+NAMES = """
+import json, sys
+from catsdogs.data.photos import list_photos
+print(json.dumps(sorted([p.name, p.folder, p.label] for p in list_photos(sys.argv[1]))))
+"""
+
+
+def test_names_are_the_same_everywhere(tmp_path):
+    "Whatever Python takes the names for, and however macOS or an archive has composed them"
+    names = ["K\u00e4tzchen/\u00e9.jpg", "H\u00fcnde/\u00f6.jpg"]
+    build(tmp_path/"composed", names)
+    build(tmp_path/"apart", [unicodedata.normalize("NFD", name) for name in names])
+    told = []
+    for source, mode in (("composed", "1"), ("composed", "0"), ("apart", "1"), ("apart", "0")):
+        environment = {**os.environ, "PYTHONUTF8": mode, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", NAMES, tmp_path/source], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    kinds = [name.partition("/") for name in names]
+    assert told == [sorted([name, kind, kind] for kind, _, name in kinds)] * 4, told
 
 
 def test_terminal_without_unicode(tmp_path):

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageOps
 from test_layouts import picture
 
+from catsdogs.cli import main
 from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
 from catsdogs.data import photos as photos_module
 from catsdogs.data.photos import open_photo, open_square, upright_rgb
@@ -188,7 +189,12 @@ toolbox nowhere
 toolbox --save nowhere/page.html
 serve --port 99999
 predict PETS --shard 9/8
-predict PETS --out a.xlsx"""
+predict PETS --out a.xlsx
+train PETS --device tpu
+demo --epochs 0
+demo --n 3
+data pets PETS/new --archive file:///etc/passwd
+data drawn PETS/a.jpg/new"""
 
 
 def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
@@ -198,3 +204,11 @@ def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"{line} 2 False" for line in typed.splitlines()]
     assert len(done.stderr.splitlines()) == len(typed.splitlines())
+
+
+def test_words_of_the_system_and_empty_arguments(tmp_path, capsys):
+    "No number of an error; what a variable that is not set leaves is not the folder that one is in"
+    (tmp_path/"a.jpg").write_bytes(picture(1))
+    assert main(["data", "drawn", str(tmp_path/"a.jpg"/"new")]) == 2
+    assert capsys.readouterr().err == f"catsdogs: error: {tmp_path}/a.jpg/.new.partial: not a directory\n"
+    assert main(["predict", ""]) == 2 and "one of the arguments is empty" in capsys.readouterr().err

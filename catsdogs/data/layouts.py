@@ -271,6 +271,7 @@ def read_layout(
     folders = _without_wrapper([_folders(name) for name in names])
     sets = _find_splits(folders)
     asked = [c.strip() for c in classes.split(",") if c.strip()]
+    if classes and not asked: raise CatsDogsError(f"--classes {classes}: names no class; write them as cats,dogs")
     if asked and asked[0] not in (BY_NAME, BY_FOLDER, BREEDS):
         return _chosen(names, folders, asked, tables, sets)
     if asked and asked[0] != BY_FOLDER: sets = sets._replace(below=[()] * len(names), question=None)

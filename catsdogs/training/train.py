@@ -67,6 +67,8 @@ class RunSettings:
     fast: bool = True # use the speed settings of this machine
 
     def __post_init__(self):
+        # as `run.json` takes it
+        if abs(self.seed) >= 2**63: raise CatsDogsError(f"seed {self.seed} is too large: give one with fewer digits")
         object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 def data_fingerprint(
