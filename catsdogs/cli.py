@@ -407,7 +407,7 @@ def check(
 ) -> int:
     """Decode every photo; list what is broken, suspicious, double, or on both sides of the split.
     Status 1 if any is."""
-    if undo: return _undo(quarantine)
+    if undo: return _undo(quarantine, path)
     _need(path)
     _need_file(out)
     if run: _need_run(run)
@@ -449,11 +449,11 @@ def _print_notes(found, sides, unasked, seconds):
     if sides is None: _say("leaks were not looked for, since these photos cannot be split")
     _say(f"{seconds:.1f} seconds")
 
-def _undo(quarantine):
+def _undo(quarantine, path):
     "Bring back what was moved"
     from catsdogs.data.doctor import undo_quarantine
     if quarantine is None: raise CatsDogsError("--undo needs the folder: add --quarantine DIR")
-    back, left = undo_quarantine(quarantine)
+    back, left = undo_quarantine(quarantine, path)
     for line in left: print(f"catsdogs: {line}", file=sys.stderr)
     print(
         f"{len(back):,} {'file is' if len(back) == 1 else 'files are'} back"
@@ -912,6 +912,8 @@ def study(
     """What is each remedy against overfitting worth?
     Trains every configuration with several seeds; answers with 95% intervals.
     With --design search: which settings are best?"""
+    is_search = design == "search"
+    _check_for_design(is_search, seeds, sampler, pruner)
     _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
     from catsdogs.study.effects import format_answers
@@ -919,19 +921,17 @@ def study(
     from catsdogs.study.study import run_study, settings_of, StudySettings
     from catsdogs.data.drawn import drawn_folder
     from catsdogs.training.train import RunSettings
-    is_search = design == "search"
-    _check_for_design(is_search, seeds, sampler, pruner)
     fields = read_fields(vary or (SEARCHED if is_search else VARIED))
     data = DataSettings(split=split, valid=valid, limit=limit, classes=classes)
     if path is not None and (path / "run.json").is_file():
         source, base = settings_of(path, epochs=epochs, size=size, model=model)
     else:
-        chosen = find_recipe(
-            recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
+        usual = {"epochs": 12, "size": 64} | {k: v for k, v in dict(epochs=epochs, size=size).items() if v is not None}
+        chosen = find_recipe(recipe or "one_cycle", model=model, **usual)
         source, base = path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
     if is_search:
         settings = SearchSettings(fields, base, n, sampler or "tpe", pruner or "median", keep_models)
-    else: settings = StudySettings(_configurations(design, n, fields), base, seeds or 3, keep_models)
+    else: settings = StudySettings(_configurations(design, n, fields), base, 3 if seeds is None else seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
     except KeyboardInterrupt:
         print(
@@ -956,6 +956,7 @@ def _configurations(design, n, fields):
 
 def _check_for_design(is_search, seeds, sampler, pruner):
     "Raise `CatsDogsError` for an option that does not go with the design"
+    if seeds is not None and seeds < 1: raise CatsDogsError(f"--seeds {seeds}: a study needs at least one")
     if is_search and seeds is not None:
         raise CatsDogsError("a search trains each configuration once: leave out --seeds, and measure "
                             "the best settings with several seeds afterwards")
@@ -1138,8 +1139,9 @@ def submit(
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
     _load("evaluation.kaggle", device=device)
-    from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
+    from catsdogs.evaluation.kaggle import check_sample, check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
+    if sample: check_sample(path, sample)
     run = run or shipped_run().path
     table = None
     if part:

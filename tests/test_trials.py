@@ -194,7 +194,8 @@ train PETS --device tpu
 demo --epochs 0
 demo --n 3
 data pets PETS/new --archive file:///etc/passwd
-data drawn PETS/a.jpg/new"""
+data drawn PETS/a.jpg/new
+study PETS --seeds 0"""
 
 
 def test_slips_are_told_before_pytorch_is_loaded(tmp_path):

@@ -433,8 +433,14 @@ def _walk(root):
         for entry in entries:
             if _is_hidden(entry.name): continue
             path, name = folder/entry.name, prefix + _in_utf8(entry.name)
-            if entry.is_dir(): (links if entry.is_symlink() else waiting).append((path, f"{name}/"))
-            elif entry.is_file() or entry.is_symlink(): yield name, path, entry
+            kind = _kind(entry)
+            if kind == "folder": (links if entry.is_symlink() else waiting).append((path, f"{name}/"))
+            elif kind == "file" or entry.is_symlink(): yield name, path, entry
+
+def _kind(entry):
+    "Folder, file or nothing of these; a link may lead to itself"
+    try: return "folder" if entry.is_dir() else "file" if entry.is_file() else None
+    except OSError: return None
 
 def _stamp(entry):
     "Size and time of the last change; nothing for a link that leads nowhere"
@@ -584,7 +590,8 @@ def check_source(
             raise CatsDogsError(f"{address}: photos are read from files; download it first")
         return address
     source = Path(source)
-    if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
+    if not source.exists():
+        raise CatsDogsError(f"{source}: {'a link that leads nowhere' if source.is_symlink() else 'no such file or folder'}")
     return source
 
 def find_photos(
