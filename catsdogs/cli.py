@@ -85,7 +85,8 @@ def _habits(argv):
     streams = sys.stdout, sys.stderr
     for stream in streams:
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = (BesideBars(stream) if stream.isatty() else stream for stream in streams)
+    sys.stdout, sys.stderr = (
+        BesideBars(stream) if stream and stream.isatty() else stream for stream in streams)
     try: yield [a for a in argv if a not in ("--debug", "--quiet", "-q")]
     finally:
         close_bars()
@@ -175,8 +176,9 @@ def _usage(error, argv):
 
 def _without_errno(error):
     "An error of the system as a sentence, without its number"
-    if not (isinstance(error, OSError) and error.filename and error.strerror): return error
-    return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+    if not (isinstance(error, OSError) and error.strerror): return error
+    place = error.filename
+    return f"{os.fsdecode(place)}: {error.strerror.lower()}" if isinstance(place, str | bytes) else error.strerror.lower()
 
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):

@@ -189,11 +189,11 @@ def atomic_path(
 
 def write_atomic(
     path:str|Path,  # the file to make or replace
-    data:str|bytes  # its new content; text is written as UTF-8
+    data:str|bytes  # its new content; text is written as UTF-8, and what is none becomes an escape
 ) -> Path: # `path`
     "Replace `path` by `data`, so that a kill at any moment leaves the old file or the new one"
     with atomic_path(path) as tmp:
-        tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
+        tmp.write_bytes(data.encode("utf8", "backslashreplace") if isinstance(data, str) else data)
     return Path(path)
 
 def remove_lock(

@@ -594,10 +594,13 @@ def test_links(tmp_path):
     (near/"again").symlink_to(near/"birds")
     (near/"birds"/"round").symlink_to(near)
     (near/"birds"/"gone.jpg").symlink_to(tmp_path/"nowhere.jpg")
+    (near/"birds"/"itself.jpg").symlink_to(near/"birds"/"itself.jpg")
     photos = list_photos(near)
-    assert Counter(p.label for p in photos) == {"birds": 5, "cats": 4, "dogs": 4}
-    with pytest.raises(CatsDogsError, match="gone.jpg: cannot be read"):
-        open_photo(next(p for p in photos if p.name == "gone.jpg"))
+    assert Counter(p.label for p in photos) == {"birds": 6, "cats": 4, "dogs": 4}
+    for name in ("gone.jpg", "itself.jpg"):
+        with pytest.raises(CatsDogsError, match=f"{name}: cannot be read"):
+            open_photo(next(p for p in photos if p.name == name))
+        with pytest.raises(CatsDogsError, match="a link that leads nowhere"): list_photos(near/"birds"/name)
 
 
 def test_pipes_are_left_alone(tmp_path):
@@ -695,7 +698,7 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
 
 def test_names_of_any_bytes(tmp_path, catsdogs):
     "Names that are no UTF-8, and names that would mean something to a terminal, a page or a formula"
-    source = build(tmp_path/"photos", several("cats", "dogs", n=12))
+    source = build(tmp_path/os.fsdecode(b"photos\xe9"), several("cats", "dogs", n=12))
     odd = [
         b"caf\xe9.jpg",
         b"\x1b[31mred.jpg",
@@ -713,7 +716,7 @@ def test_names_of_any_bytes(tmp_path, catsdogs):
         "cats 16, dogs 12" in done.stdout
         and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout)
     for command in (
-        ("evaluate", tmp_path / "run"),
+        ("evaluate", tmp_path / "run", source),
         ("check", source),
         ("predict", source, "--run", tmp_path / "run")):
         done = catsdogs(*command)

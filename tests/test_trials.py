@@ -16,8 +16,10 @@ from test_layouts import picture
 from catsdogs.cli import main
 from catsdogs.core import CatsDogsError, atomic_path, is_stream, write_atomic
 from catsdogs.data import photos as photos_module
-from catsdogs.data.photos import open_photo, open_square, upright_rgb
+from catsdogs.data.doctor import Finding, quarantine, undo_quarantine
+from catsdogs.data.photos import open_photo, open_square, Photo, upright_rgb
 from catsdogs.data.sources import fetch_photos
+from catsdogs.evaluation.kaggle import check_sample
 
 # `getrusage` would begin with the memory of the process that has started this one
 PEAK = r"""
@@ -142,6 +144,7 @@ def test_pipes_and_links_stay(tmp_path):
     (tmp_path/"far"/"a.csv").write_text("old")
     (tmp_path/"link").symlink_to(tmp_path/"far"/"a.csv")
     with atomic_path(tmp_path/"link") as tmp: tmp.write_text("new")
+    assert write_atomic(tmp_path/"far"/"b", "caf\udce9").read_text() == r"caf\udce9"
     assert (tmp_path/"link").is_symlink() and (tmp_path/"far"/"a.csv").read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["far", "link", "pipe"]
 
@@ -207,9 +210,39 @@ def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
     assert len(done.stderr.splitlines()) == len(typed.splitlines())
 
 
-def test_words_of_the_system_and_empty_arguments(tmp_path, capsys):
+def test_words_of_the_system_and_empty_arguments(tmp_path, capsys, monkeypatch):
     "No number of an error; what a variable that is not set leaves is not the folder that one is in"
     (tmp_path/"a.jpg").write_bytes(picture(1))
     assert main(["data", "drawn", str(tmp_path/"a.jpg"/"new")]) == 2
     assert capsys.readouterr().err == f"catsdogs: error: {tmp_path}/a.jpg/.new.partial: not a directory\n"
     assert main(["predict", ""]) == 2 and "one of the arguments is empty" in capsys.readouterr().err
+    monkeypatch.setenv("RANK", "5")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("catsdogs: error: RANK is 5")
+
+
+def test_a_wrong_sample_is_told_before_the_work(tmp_path):
+    for i in (1, 2, 3): (tmp_path/f"{i}.jpg").write_bytes(picture(i))
+    rows = "".join(f"{i},0\n" for i in (3, 2, 1))
+    (tmp_path/"sample.csv").write_text("\ufeffid,label\n" + rows, encoding="utf8")     # as Excel saves it
+    check_sample(tmp_path, tmp_path/"sample.csv")
+    (tmp_path/"sample.csv").write_text(f"id,label\n{rows}4,0\n", encoding="utf8")
+    with pytest.raises(CatsDogsError, match="1 ids are missing and 0 are too many"):
+        check_sample(tmp_path, tmp_path/"sample.csv")
+
+
+def test_a_quarantine_moves_nothing_elsewhere(tmp_path):
+    "It may be moved before it is undone; a stranger's log brings no file out of the data"
+    photos, photo = tmp_path/"photos", tmp_path/"photos"/"cats"/"0.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"")
+    quarantine([Finding(Photo(photo), "empty", "")], tmp_path/"aside", photos)
+    (tmp_path/"aside").rename(tmp_path/"later")
+    assert undo_quarantine(tmp_path/"later", photos) == ([photo], [])
+    quarantine([Finding(Photo(photo), "empty", "")], tmp_path/"aside", photos)
+    log = tmp_path/"aside"/"quarantine.csv"
+    log.write_text(log.read_text().replace(str(photo), str(tmp_path/"out"/"0.jpg")))
+    (tmp_path/"out").mkdir()
+    back, (why,) = undo_quarantine(tmp_path/"aside", photos)
+    assert back == [] and "is not in" in why and not list((tmp_path/"out").iterdir())

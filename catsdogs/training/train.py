@@ -97,7 +97,9 @@ def _place_of(source):
     "Where a run finds its photos again; None for a list of them"
     if isinstance(source, list): return None
     if address := address_of(source): return without_password(address)
-    return str(Path(source).resolve())
+    place = str(Path(source).resolve())
+    # a record is UTF-8
+    return place if place.encode("utf8", "replace").decode() == place else None
 
 def _describe(source, settings, dls, speed):
     "What `run.json` says of a run before it starts"
