@@ -177,8 +177,8 @@ def _usage(error, argv):
 def _without_errno(error):
     "An error of the system as a sentence, without its number"
     if not (isinstance(error, OSError) and error.strerror): return error
-    place = error.filename
-    return f"{os.fsdecode(place)}: {error.strerror.lower()}" if isinstance(place, str | bytes) else error.strerror.lower()
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{place}{error.strerror.lower()}"
 
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
@@ -1128,9 +1128,8 @@ def submit(
     if len(rest) != 1:
         raise CatsDogsError("submit takes photos, with a run folder before them or without")
     path = rest[0]
-    for needed in filter(None, (path, sample)): _need(needed)
-    if sample and not sample.is_file():
-        raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
+    _need(path)
+    if sample: _need_sample(sample)
     _need_file(out, example="submission.csv")
     from catsdogs.data.kaggle_client import check_choices
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
@@ -1165,6 +1164,12 @@ def submit(
         if upload:
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
+
+def _need_sample(sample):
+    "Raise `CatsDogsError` unless this is a file"
+    _need(sample)
+    if not sample.is_file():
+        raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
 
 def _part_of_submission(out, shard):
     "The shard to answer; None if all photos are to be answered at once"

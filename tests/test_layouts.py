@@ -250,7 +250,8 @@ READ = {
     "numbers among which are years": (
         several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))), {None: 440}, 0),
     "classes with numbers": (several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
-    "ImageNet's": (several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
+    "ImageNet's": (
+        several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
     "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
     "years inside the classes": (
         several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
@@ -315,7 +316,8 @@ ASKED |= {
     "years of animals": (
         several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
     "Kaggle's names by year": (
-        flat("2019/")[:4] + flat("2020/")[4:], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 8),
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"},
+        8),
     "Kaggle's names in two places": (
         flat("home/")[:4] + flat("street/")[4:], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 8),
     "a year beside": (

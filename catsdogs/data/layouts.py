@@ -495,8 +495,8 @@ _OF_CAMERAS = re.compile(r"\d{3}[A-Z_][A-Z0-9_]{4}")
 # names of a whole pile, as `class_key` writes them
 _PILE = {
     "camera", "cam", "cameraroll", "phone", "iphone", "android", "dcim", "picture", "photo", "image", "img", "raw",
-    "processed", "cropped", "import", "upload", "scan", "newfolder", "untitledfolder", "neuerordner", "sdcard", "whatsapp",
-    "whatsappimage", "instagram", "facebook", "data", "dataset", "small", "large", "old", "new"} | _BESIDE
+    "processed", "cropped", "import", "upload", "scan", "newfolder", "untitledfolder", "neuerordner", "sdcard",
+    "whatsapp", "whatsappimage", "instagram", "facebook", "data", "dataset", "small", "large", "old", "new"} | _BESIDE
 
 def _is_time_or_size(folder): return any(kind.fullmatch(folder) for kind in (_TIMES, _SIZES, _OF_CAMERAS))
 
@@ -552,7 +552,8 @@ def _without_folders(names, sets, part, tables, breeds):
     "Classes by the names of the files or by a table, for the files in `part`; and a question"
     own = [names[i] for i in part]
     found = _by_names(own)
-    labels = [r[0] if r else found and _dotted(n) or None for r, n in zip(sets.below, names, strict=True)]
+    def own_name(name): return _dotted(name) if found else None
+    labels = [r[0] if r else own_name(n) for r, n in zip(sets.below, names, strict=True)]
     several = len(set(filter(None, found))) > 1
     by_name = dict(zip(part, found, strict=True)) if several else {}
     by_table = _by_tables(own, part, tables)

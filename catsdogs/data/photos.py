@@ -591,7 +591,8 @@ def check_source(
         return address
     source = Path(source)
     if not source.exists():
-        raise CatsDogsError(f"{source}: {'a link that leads nowhere' if source.is_symlink() else 'no such file or folder'}")
+        why = "a link that leads nowhere" if source.is_symlink() else "no such file or folder"
+        raise CatsDogsError(f"{source}: {why}")
     return source
 
 def find_photos(
