@@ -255,6 +255,9 @@ READ = {
     "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
     "years inside the classes": (
         several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
+    "Kaggle's names in folders of another language": (
+        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")], {"Katzen", "Hunde"},
+        {None: 8}, 0),
     "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
     "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
     "twenty classes": (
@@ -316,10 +319,11 @@ ASKED |= {
     "years of animals": (
         several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
     "Kaggle's names by year": (
-        flat("2019/")[:4] + flat("2020/")[4:], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"},
-        8),
+        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 16),
+    "Kaggle's names, one each year": (
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names", {"cat", "dog"}, 8),
     "Kaggle's names in two places": (
-        flat("home/")[:4] + flat("street/")[4:], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 8),
+        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 16),
     "a year beside": (
         several("cats", "dogs", "2019"), "is the folder 2019 a class", "cats,dogs", CATS_DOGS, 8),
     "two places": (

@@ -511,7 +511,10 @@ def _piles(names, rest, tables):
     "A question, if no folder is called like a class, or names of files know cats and dogs where no folder does"
     outer = sorted({r[0] for r in rest if r})
     by_name = _by_names(names)
-    animals = not _has_animals(outer) and _has_animals(filter(None, by_name))
+    # one name in each folder is another word for it
+    pairs = {(r[0], name) for r, name in zip(rest, by_name, strict=False) if r and name}
+    mixed = len(pairs) > min(len(outer), len({name for _, name in pairs}))
+    animals = mixed and not _has_animals(outer) and _has_animals(filter(None, by_name))
     above = {f for name in names[:1] for f in _folders(name)} - set(outer)
     months = any(map(_TIMES.fullmatch, above)) and all(f.isdecimal() and int(f) < 32 for f in outer)
     if not (animals or months or _are_piles(outer)): return None
