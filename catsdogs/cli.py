@@ -11,6 +11,7 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES'
 import json, logging, os, re, signal, sys, time, warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
+from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Optional
@@ -20,7 +21,8 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, CatsDogsError, explain_os_errors, is_pipe, printable, registered_names, remove_lock, unknown_name)
+    atomic_path, BesideBars, CatsDogsError, close_bars, explain_os_errors, is_pipe, printable, registered_names,
+    remove_lock, unknown_name, waiting)
 from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
@@ -80,10 +82,15 @@ def _habits(argv):
     before = {name: os.environ.get(name) for name in ("CATSDOGS_DEVICE", "TQDM_DISABLE")}
     _talk["quiet"] = quiet
     if quiet: os.environ["TQDM_DISABLE"] = "1"
-    for stream in (sys.stdout, sys.stderr):
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = (
+        BesideBars(stream) if stream and stream.isatty() else stream for stream in streams)
     try: yield [a for a in argv if a not in ("--debug", "--quiet", "-q")]
     finally:
+        close_bars()
+        sys.stdout, sys.stderr = streams
         _talk["quiet"] = False
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
@@ -137,6 +144,7 @@ def main(
     try:
         with _habits(argv) as args, _tidy_ends() as came:
             _check_launched(args)
+            if "" in args: raise CatsDogsError("one of the arguments is empty; is it a variable that is not set?")
             status = app(args, standalone_mode=False, prog_name="catsdogs")
     except KeyboardInterrupt:
         _say_once("catsdogs: stopped", follows=True)
@@ -147,7 +155,7 @@ def main(
     except Exception as e:
         usage = hasattr(e, "format_message")            # typer's errors about the command line
         if debug or not (usage or isinstance(e, (CatsDogsError, OSError))): raise
-        return _fail(_usage(e, argv) if usage and e.format_message() else e)
+        return _fail(_usage(e, argv) if usage and e.format_message() else _without_errno(e))
     if came: return 128 + came[0]
     return status if isinstance(status, int) else 0
 
@@ -171,6 +179,12 @@ def _usage(error, argv):
         else "`catsdogs --help` lists the commands")
     return f"{error.format_message()} ({help})"
 
+def _without_errno(error):
+    "An error of the system as a sentence, without its number"
+    if not (isinstance(error, OSError) and error.strerror): return error
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{place}{error.strerror.lower()}"
+
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version:
@@ -181,11 +195,13 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 DEVICE = typer.Option(
     None, "--device", help="cpu, cuda, cuda:1 or mps.  [default: a GPU if there is one]")
 
-def _use_device(device):
-    "Compute on this device in this command"
-    if device is None: return
+def _load(*modules, device=None):
+    "Load modules that need PyTorch, and say so, since it takes seconds; compute on this device in this command"
     from catsdogs.speed import check_device_name, pick_device
-    check_device_name(device)
+    if device is not None: check_device_name(device)
+    with waiting("loading PyTorch"):
+        for module in modules: import_module(f"catsdogs.{module}")
+    if device is None: return
     os.environ["CATSDOGS_DEVICE"] = device
     pick_device()
 
@@ -288,6 +304,9 @@ def demo(
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
+    find_recipe("codelab", size=size, epochs=epochs)
+    if n < 10: raise CatsDogsError(f"--n {n}: ask for at least 10 drawings")
+    _load("demo", "training.train")
     from catsdogs.demo import run_demo
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
     except KeyboardInterrupt: return _stopped(f" (--out {out})")
@@ -395,7 +414,7 @@ def check(
 ) -> int:
     """Decode every photo; list what is broken, suspicious, double, or on both sides of the split.
     Status 1 if any is."""
-    if undo: return _undo(quarantine)
+    if undo: return _undo(quarantine, path)
     _need(path)
     _need_file(out)
     if run: _need_run(run)
@@ -408,7 +427,8 @@ def check(
     moved = len(move_away(moving, quarantine, path)) if moving else 0
     total = f"{len(found.photos):,} photos, {len(serious):,} with a problem"
     if moved: total += f", {moved:,} moved to {quarantine}"
-    if out: contact_sheet(findings, out, f"{path}: {total}.")
+    if out:
+        with waiting("writing the page"): contact_sheet(findings, out, f"{path}: {total}.")
     if as_json: _print_json(findings)
     else:
         _print_findings(findings)
@@ -424,7 +444,7 @@ def _examined(path, run, classes):
     from catsdogs.data.doctor import check_photos
     from catsdogs.data.photos import find_photos
     found = find_photos(path, classes=classes)
-    sides = _sides(found, run)
+    with waiting("splitting"): sides = _sides(found, run)
     findings = check_photos(found.photos, sides)
     if not run: return found, sides, findings, ""
     try: return found, sides, findings + _mislabelled(run, path), ""
@@ -436,11 +456,11 @@ def _print_notes(found, sides, unasked, seconds):
     if sides is None: _say("leaks were not looked for, since these photos cannot be split")
     _say(f"{seconds:.1f} seconds")
 
-def _undo(quarantine):
+def _undo(quarantine, path):
     "Bring back what was moved"
     from catsdogs.data.doctor import undo_quarantine
     if quarantine is None: raise CatsDogsError("--undo needs the folder: add --quarantine DIR")
-    back, left = undo_quarantine(quarantine)
+    back, left = undo_quarantine(quarantine, path)
     for line in left: print(f"catsdogs: {line}", file=sys.stderr)
     print(
         f"{len(back):,} {'file is' if len(back) == 1 else 'files are'} back"
@@ -605,7 +625,7 @@ def train(
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
     if as_json: _talk["quiet"] = True
-    _use_device(device)
+    _load("training.train", device=device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
     run_settings = RunSettings(chosen, photos, 42 if seed is None else seed, fast is not False)
     epochs = chosen.epochs
@@ -687,12 +707,12 @@ def evaluate(
     run, rest = _run_and_rest(paths)
     if rest: _need(rest[0])
     _need_file(out)
-    _use_device(device)
+    _load("evaluation.report", device=device)
     from catsdogs.evaluation.evaluate import evaluate_run
     from catsdogs.evaluation.report import write_evaluation
     from catsdogs.runs.folder import shipped_run
     run = run or shipped_run()
-    evaluation = evaluate_run(run, rest[0] if rest else None)
+    with waiting("judging"): evaluation = evaluate_run(run, rest[0] if rest else None)
     learned, unreadable = evaluation.learned, evaluation.unreadable
     if as_json:
         print(
@@ -700,7 +720,7 @@ def evaluate(
                 {**_scores_as_json(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
     else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
-        write_evaluation(run, evaluation, out, own=not rest)
+        with waiting("writing the page"): write_evaluation(run, evaluation, out, own=not rest)
         if not as_json: print(f"page: {out}")
     return 0
 
@@ -734,7 +754,7 @@ def predict(
     _check_engine(engine, device, part)
     photos, others, bad = _photos_to_predict(paths, as_json)
     if part:
-        _use_device(device)
+        _load("runs.bulk", device=device)
         for line in others: print(f"catsdogs: {line}", file=sys.stderr)
         return max(int(bad > 0), _predict_into(out, photos, run, part))
     predictor = _predictor(run, device, engine)
@@ -797,9 +817,9 @@ def _predictor(run, device, engine):
     from catsdogs.runs.engine import is_prepared, OnnxPredictor
     if engine == "onnxruntime" or engine == "auto" and _on_cpu(device) and is_prepared(run):
         return OnnxPredictor(run)
-    _use_device(device)
+    _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
-    return Predictor(run, fast=True)
+    with waiting("loading the network"): return Predictor(run, fast=True)
 
 def _photos_to_predict(paths, as_json):
     "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
@@ -891,25 +911,26 @@ def study(
     """What is each remedy against overfitting worth?
     Trains every configuration with several seeds; answers with 95% intervals.
     With --design search: which settings are best?"""
+    is_search = design == "search"
+    _check_for_design(is_search, seeds, sampler, pruner)
+    _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
     from catsdogs.study.effects import format_answers
     from catsdogs.study.search import format_search, SearchSettings
     from catsdogs.study.study import run_study, settings_of, StudySettings
     from catsdogs.data.drawn import drawn_folder
     from catsdogs.training.train import RunSettings
-    is_search = design == "search"
-    _check_for_design(is_search, seeds, sampler, pruner)
     fields = read_fields(vary or (SEARCHED if is_search else VARIED))
     data = DataSettings(split=split, valid=valid, limit=limit, classes=classes)
     if path is not None and (path / "run.json").is_file():
         source, base = settings_of(path, epochs=epochs, size=size, model=model)
     else:
-        chosen = find_recipe(
-            recipe or "one_cycle", model=model, epochs=epochs or 12, size=size or 64)
+        usual = {"epochs": 12, "size": 64} | {k: v for k, v in dict(epochs=epochs, size=size).items() if v is not None}
+        chosen = find_recipe(recipe or "one_cycle", model=model, **usual)
         source, base = path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
     if is_search:
         settings = SearchSettings(fields, base, n, sampler or "tpe", pruner or "median", keep_models)
-    else: settings = StudySettings(_configurations(design, n, fields), base, seeds or 3, keep_models)
+    else: settings = StudySettings(_configurations(design, n, fields), base, 3 if seeds is None else seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
     except KeyboardInterrupt: return _stopped(f" (--out {out})")
     if as_json: print("\n".join(json.dumps(r) for r in rows))
@@ -930,6 +951,7 @@ def _configurations(design, n, fields):
 
 def _check_for_design(is_search, seeds, sampler, pruner):
     "Raise `CatsDogsError` for an option that does not go with the design"
+    if seeds is not None and seeds < 1: raise CatsDogsError(f"--seeds {seeds}: a study needs at least one")
     if is_search and seeds is not None:
         raise CatsDogsError("a search trains each configuration once: leave out --seeds, and measure "
                             "the best settings with several seeds afterwards")
@@ -976,11 +998,12 @@ def show(
     if units < 1: raise CatsDogsError(f"units must be at least 1, not {units}")
     _need(rest[0])
     _need_file(out)
-    _use_device(device)
+    _load("interpret.show", device=device)
     from catsdogs.interpret.show import ShowSettings, show_photo
     from catsdogs.runs.folder import shipped_run
-    page = show_photo(
-        run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
+    with waiting("looking inside"):
+        page = show_photo(
+            run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
     print(f"page: {page}")
     _browse(page.resolve().as_uri(), view)
     return 0
@@ -1002,17 +1025,20 @@ def toolbox(
     Ctrl-C ends it."""
     for folder in filter(None, (run, other)): _need_run(folder)
     _need_file(save, "--save")
+    _load("toolbox.page")
     from catsdogs.runs.folder import shipped_run
     from catsdogs.toolbox.page import Toolbox
     from catsdogs.toolbox.server import serve_page
-    box = Toolbox(run or shipped_run(), other)
+    with waiting("making the page"):
+        box = Toolbox(run or shipped_run(), other)
+        page = box.save(save) if save else box.page(photos=True, host="server")
     if save:
-        print(f"page: {box.save(save)}")
+        print(f"page: {page}")
         return 0
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
         _browse(address, view)
-    serve_page(box.page(photos=True, host="server"), tell, box.backend().answer)
+    serve_page(page, tell, box.backend().answer)
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #e0a7c911
@@ -1026,8 +1052,9 @@ def export(
     "Write a network as one ONNX file that answers as predict does, without PyTorch and without catsdogs."
     _need_file(onnx, "--onnx", "network.onnx")
     if run: _need_run(run)
+    _load("runs.export")
     from catsdogs.runs.export import export_onnx
-    file = export_onnx(run, onnx)
+    with waiting("exporting"): file = export_onnx(run, onnx)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
     return 0
 
@@ -1043,7 +1070,7 @@ def serve(
     """Answer photos over HTTP, for programs in any language: they post a photo to /predict.
     Ctrl-C ends it."""
     if run: _need_run(run)
-    _use_device(device)
+    _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
     from catsdogs.serve import is_loopback, serve as answer_requests
     if not is_loopback(host): _say(f"every machine that reaches {host} may ask, without a password")
@@ -1090,9 +1117,8 @@ def submit(
     if len(rest) != 1:
         raise CatsDogsError("submit takes photos, with a run folder before them or without")
     path = rest[0]
-    for needed in filter(None, (path, sample)): _need(needed)
-    if sample and not sample.is_file():
-        raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
+    _need(path)
+    if sample: _need_sample(sample)
     _need_file(out, example="submission.csv")
     from catsdogs.data.kaggle_client import AnswerForm
     from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
@@ -1102,9 +1128,10 @@ def submit(
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
-    _use_device(device)
-    from catsdogs.evaluation.kaggle import check_submission, submit as write_submission
+    _load("evaluation.kaggle", device=device)
+    from catsdogs.evaluation.kaggle import check_sample, check_submission, submit as write_submission
     from catsdogs.runs.folder import shipped_run
+    if sample: check_sample(path, sample)
     run = run or shipped_run().path
     table = None
     if part:
@@ -1114,7 +1141,7 @@ def submit(
     words = sys.stderr if is_pipe(out) else sys.stdout
     with (
         explain_os_errors(f"writing {out}"), atomic_path(out) if is_pipe(out) else nullcontext(out) as file):
-        done = write_submission(run, path, file, form, table=table)
+        with waiting("answering"): done = write_submission(run, path, file, form, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
         if sample: check_submission(file, sample)
@@ -1124,6 +1151,12 @@ def submit(
         if upload:
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
+
+def _need_sample(sample):
+    "Raise `CatsDogsError` unless this is a file"
+    _need(sample)
+    if not sample.is_file():
+        raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
 
 def _part_of_submission(out, shard):
     "The shard to answer; None if all photos are to be answered at once"

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['CatsDogsError', 'printable', 'unknown_name', 'Registry', 'registered_names', 'seed_everything', 'epoch_seed',
            'is_pipe', 'atomic_path', 'write_atomic', 'remove_lock', 'remove_partial', 'staging_folder', 'atomic_folder',
-           'explain_os_errors', 'cache_dir', 'make_room', 'source_digest', 'progress']
+           'explain_os_errors', 'cache_dir', 'make_room', 'source_digest', 'BesideBars', 'close_bars', 'progress',
+           'waiting']
 
 # %% ../nbs/library/core/core.ipynb #bbbba1d3
 import ast, errno, hashlib, os, random, re, shutil, sys, tempfile, time
@@ -14,7 +15,9 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Iterable
+from weakref import ref, WeakSet
 
 import numpy as np
 
@@ -186,11 +189,11 @@ def atomic_path(
 
 def write_atomic(
     path:str|Path,  # the file to make or replace
-    data:str|bytes  # its new content; text is written as UTF-8
+    data:str|bytes  # its new content; text is written as UTF-8, and what is none becomes an escape
 ) -> Path: # `path`
     "Replace `path` by `data`, so that a kill at any moment leaves the old file or the new one"
     with atomic_path(path) as tmp:
-        tmp.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
+        tmp.write_bytes(data.encode("utf8", "backslashreplace") if isinstance(data, str) else data)
     return Path(path)
 
 def remove_lock(
@@ -332,33 +335,110 @@ def _width_to_assume():
     except (OSError, ValueError, AttributeError): return None
     return None if width else shutil.get_terminal_size().columns
 
-_moved = None           # when a bar was last drawn or taken away
+_moved = time.monotonic()   # when a bar was last drawn or taken away; at first, when the program began
 
 @cache
 def _bar_class():
-    "tqdm's bar, which also notes when it moves"
+    """tqdm's bar, which also moves while nothing is counted
+
+    Of bars within bars, the innermost one that is due has the line."""
     from tqdm import tqdm
     class Bar(tqdm):
+        monitor_interval, _instances = 0, WeakSet()
+        # the thread that moves the bars; which of them is on the line; is half a line being printed?
+        mover, drawn, typing = None, staticmethod(lambda: None), False
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            with self.get_lock():
+                if self.disable or Bar.mover: return
+                Bar.mover = Thread(target=_keep_moving, args=(Bar,), daemon=True)
+                Bar.mover.start()
+
+        @classmethod
+        def due(cls):
+            "The innermost bar whose delay is over, or None"
+            now, started = time.time(), [bar for bar in cls._instances if hasattr(bar, "start_t")]
+            due = [bar for bar in started if bar.start_t + bar.delay <= now]
+            return max(due, key=lambda bar: bar.start_t, default=None)
+
         def display(self, *args, **kwargs):
             global _moved
+            if not self.disable and (self.typing or self is not self.due()): return
             _moved = time.monotonic()
-            return super().display(*args, **kwargs)
+            if self.drawn() is not self: self.make_way()
+            # from now on it is seen, and `close` takes it away
+            self.delay = 0
+            super().display(*args, **kwargs)
+            self.fp.flush()
+            Bar.drawn = staticmethod(ref(self) if not self.disable else lambda: None)
+
+        @classmethod
+        def make_way(cls):
+            "Empty the line, if a bar is on it"
+            if (bar := cls.drawn()) is None: return
+            bar.sp("")
+            bar.fp.write("\r")
+            bar.fp.flush()
+            cls.drawn = staticmethod(lambda: None)
     return Bar
 
+class BesideBars:
+    "A stream of a terminal, which takes the bar off its line before it writes"
+    def __init__(self,
+        stream # standard output, or standard error
+    ):
+        self.stream = stream
+    def __getattr__(self, name): return getattr(self.stream, name)
+    def write(self,
+        text:str # what to write
+    ) -> int: # how much of it was written
+        "Write, where the bar was"
+        bars = _bar_class()
+        with bars.get_lock():
+            bars.make_way()
+            bars.typing = not text.endswith("\n")
+            return self.stream.write(text)
+
+def close_bars() -> None:
+    "Take away all bars, also those of work that was broken off"
+    for bar in list(_bar_class()._instances): bar.close()
+
+def _keep_moving(bars):
+    "Show that time goes on, while there are bars"
+    while True:
+        time.sleep(.25)
+        with bars.get_lock():
+            if not bars._instances:
+                bars.mover = None
+                return
+            bar = bars.due()
+            if bar is not None and time.monotonic() - _moved > .45: bar.refresh(nolock=True)
+            # else this thread would keep a bar that nobody needs any more
+            del bar
+
 def _delay():
-    "Seconds before a bar shows itself: two silent ones in all, and at least half a one, so that it does not flash"
-    silent = 0 if _moved is None else time.monotonic() - _moved
-    return max(.5, 2 - silent)
+    "Seconds before a bar shows itself: less than two silent ones in all, and half a one, so that it does not flash"
+    return max(.5, 1.6 - (time.monotonic() - _moved))
 
 def progress(
     it:Iterable|None=None,  # what to go through; None: call `.update(n)` on the result yourself
     desc:str="",            # what is being done
-    total:int|None=None     # how many steps, when `it` has no length
+    total:int|None=None,    # how many steps, when `it` has no length
+    form:str|None=None      # as tqdm's `bar_format`
 ):
-    """A `tqdm` bar on standard error that shows itself after two seconds, and only on a terminal
+    """A `tqdm` bar on standard error that shows itself before two seconds are over, and only on a terminal
 
-    Where another bar has gone before, these two seconds are counted from its end."""
+    Where another bar has gone before, these two seconds are counted from its end. It moves twice a second,
+    also while nothing is counted."""
     width = _width_to_assume()
     return _bar_class()(
-        it, desc=desc, total=total, delay=_delay(), disable=None, leave=False, file=sys.stderr,
-        ncols=width, dynamic_ncols=width is None)
+        it, desc=desc, total=total, delay=_delay(), disable=None, leave=False,
+        file=getattr(sys.stderr, "stream", sys.stderr),
+        position=0, ncols=width, dynamic_ncols=width is None, bar_format=form)
+
+def waiting(
+    desc:str # what is being done
+):
+    "A bar, as `progress` makes it, for what has no steps: it says what is being done, and for how long"
+    return progress(None, desc, form="{desc}: {elapsed}")

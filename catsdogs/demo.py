@@ -11,6 +11,7 @@ from typing import Callable
 
 import numpy as np
 
+from .core import waiting
 from .plotting import figure_png, plot_style
 from .data.drawn import drawn_folder
 from .drawing.shapes import PARTS
@@ -109,6 +110,6 @@ def run_demo(
     def chapters(run):
         on_step(
             "judged on drawings that it has not seen; looking inside: layers, and what it goes by")
-        return _chapters(run.predictor())
+        with waiting("looking inside"): return _chapters(run.predictor())
     run = train_run(folder, out, settings, unfinished, on_epoch, chapters)
     return run.path/"report.html"

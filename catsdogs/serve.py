@@ -272,7 +272,8 @@ def open_port(
         taken.listen(1024)      # whoever comes before the server has started waits
     except (OSError, OverflowError) as e:
         taken.close()
-        raise CatsDogsError(f"cannot listen on {host}, port {port} ({e}): choose another --port") from e
+        other = "--host" if isinstance(e, socket.gaierror) else "--port"
+        raise CatsDogsError(f"cannot listen on {host}, port {port} ({e}): choose another {other}") from e
     return taken
 
 def is_loopback(

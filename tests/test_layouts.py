@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -245,6 +246,20 @@ READ = {
         CATS_DOGS,
         {None: 8},
         0),
+    "digits": (several(*map(str, range(10)), n=2), set(map(str, range(10))), {None: 20}, 0),
+    "numbers among which are years": (
+        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))), {None: 440}, 0),
+    "classes with numbers": (several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
+    "ImageNet's": (
+        several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
+    "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
+    "years inside the classes": (
+        several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
+    "Kaggle's names in folders of another language": (
+        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")], {"Katzen", "Hunde"},
+        {None: 8}, 0),
+    "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
+    "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
     "twenty classes": (
         several(*(f"c{i}" for i in range(20))),
         {f"c{i}" for i in range(20)},
@@ -282,8 +297,35 @@ def test_is_read(what, as_zip, tmp_path):
     assert {photos[i].split for i in train} <= {None, "train"}
 
 
+# folders that are called like dates, sizes, cameras or parts
+PILES = {
+    "years": "2019|2020", "months": "January|Feb|March2020", "days": "2019-07-15 Beach|20190816",
+    "German days": "15.07.2019|16.07.2019", "weekdays": "Monday|friday", "cameras": "100APPLE|101APPLE|102_PANA",
+    "numbered": "IMG_0001|IMG_0002", "parts": "part1|part2", "batches": "batch_01|batch_02", "pages": "page 3|page 4",
+    "parts with a name": "HAM_images_part_1|HAM_images_part_2", "sizes": "224x224|512x512",
+    "versions": "originals|resized", "a camera and a phone": "camera|phone"}
+PILES = {what: names.split("|") for what, names in PILES.items()}
+
 # what it is: (names, words of the question, an answer, the classes then, photos then)
 ASKED = {
+    f"piles: {what}": (
+        several(*names), "may be no classes. Dates, sizes or parts", "folders", set(names), 4 * len(names))
+    for what, names in PILES.items()}
+ASKED |= {
+    "months of one year": (
+        several("2019/01", "2019/02"), "01 and 02 may be no classes", "folders", {"01", "02"}, 8),
+    "years with cats and dogs": (
+        both("2019", "2020"), "2019 and 2020 both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
+    "years of animals": (
+        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
+    "Kaggle's names by year": (
+        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 16),
+    "Kaggle's names, one each year": (
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names", {"cat", "dog"}, 8),
+    "Kaggle's names in two places": (
+        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 16),
+    "a year beside": (
+        several("cats", "dogs", "2019"), "is the folder 2019 a class", "cats,dogs", CATS_DOGS, 8),
     "two places": (
         both("home", "street"),
         "home and street both hold cats and dogs",
@@ -516,10 +558,13 @@ def test_zips_within_zips(tmp_path, monkeypatch):
         "Kaggle's in another": {"download.zip": kaggle},
         "sets": {"training_set.zip": zipped(folders), "test_set.zip": zipped(folders)},
         "photos beside it": folders | {"extra.zip": zipped(flat), "train.zip": zipped({})},
-        "dots": {f"./{name}": data for name, data in folders.items()}}
+        "dots": {f"./{name}": data for name, data in folders.items()},
+        "Windows": {name.replace("/", "\\"): data for name, data in folders.items()}}
     for name, files in read.items():
         (tmp_path/f"{name}.zip").write_bytes(zipped(files))
-        assert len({p.label for p in list_photos(tmp_path/f"{name}.zip")}) == 2, name
+        photos = list_photos(tmp_path/f"{name}.zip")
+        assert len({p.label for p in photos}) == 2, name
+        assert {p.folder for p in photos} <= {"cats", "dogs", ""} and {p.name for p in photos} <= set(flat), name
     assert "extra.zip" in find_photos(tmp_path/"photos beside it.zip").others_in_words()
     refused = {
         "holds cats.zip, dogs.zip, but no train.zip; unpack": {"cats.zip": zipped(flat), "dogs.zip": zipped(flat)},
@@ -555,10 +600,13 @@ def test_links(tmp_path):
     (near/"again").symlink_to(near/"birds")
     (near/"birds"/"round").symlink_to(near)
     (near/"birds"/"gone.jpg").symlink_to(tmp_path/"nowhere.jpg")
+    (near/"birds"/"itself.jpg").symlink_to(near/"birds"/"itself.jpg")
     photos = list_photos(near)
-    assert Counter(p.label for p in photos) == {"birds": 5, "cats": 4, "dogs": 4}
-    with pytest.raises(CatsDogsError, match="gone.jpg: cannot be read"):
-        open_photo(next(p for p in photos if p.name == "gone.jpg"))
+    assert Counter(p.label for p in photos) == {"birds": 6, "cats": 4, "dogs": 4}
+    for name in ("gone.jpg", "itself.jpg"):
+        with pytest.raises(CatsDogsError, match=f"{name}: cannot be read"):
+            open_photo(next(p for p in photos if p.name == name))
+        with pytest.raises(CatsDogsError, match="a link that leads nowhere"): list_photos(near/"birds"/name)
 
 
 def test_pipes_are_left_alone(tmp_path):
@@ -656,7 +704,7 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
 
 def test_names_of_any_bytes(tmp_path, catsdogs):
     "Names that are no UTF-8, and names that would mean something to a terminal, a page or a formula"
-    source = build(tmp_path/"photos", several("cats", "dogs", n=12))
+    source = build(tmp_path/os.fsdecode(b"photos\xe9"), several("cats", "dogs", n=12))
     odd = [
         b"caf\xe9.jpg",
         b"\x1b[31mred.jpg",
@@ -674,12 +722,35 @@ def test_names_of_any_bytes(tmp_path, catsdogs):
         "cats 16, dogs 12" in done.stdout
         and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout)
     for command in (
-        ("evaluate", tmp_path / "run"),
+        ("evaluate", tmp_path / "run", source),
         ("check", source),
         ("predict", source, "--run", tmp_path / "run")):
         done = catsdogs(*command)
         assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
         assert "\x1b" not in done.stdout + done.stderr
+
+
+NAMES = """
+import json, sys
+from catsdogs.data.photos import list_photos
+print(json.dumps(sorted([p.name, p.folder, p.label] for p in list_photos(sys.argv[1]))))
+"""
+
+
+def test_names_are_the_same_everywhere(tmp_path):
+    "Whatever Python takes the names for, and however macOS or an archive has composed them"
+    names = ["K\u00e4tzchen/\u00e9.jpg", "H\u00fcnde/\u00f6.jpg"]
+    build(tmp_path/"composed", names)
+    build(tmp_path/"apart", [unicodedata.normalize("NFD", name) for name in names])
+    told = []
+    for source, mode in (("composed", "1"), ("composed", "0"), ("apart", "1"), ("apart", "0")):
+        environment = {**os.environ, "PYTHONUTF8": mode, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", NAMES, tmp_path/source], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    kinds = [name.partition("/") for name in names]
+    assert told == [sorted([name, kind, kind] for kind, _, name in kinds)] * 4, told
 
 
 def test_terminal_without_unicode(tmp_path):

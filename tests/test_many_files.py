@@ -108,15 +108,67 @@ def test_a_bar_counts_the_files(tmp_path, monkeypatch):
     assert (desc, bar.n, bar.closed) == ("looking for photos", 40, True)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
-@pytest.mark.parametrize("columns", [0, 60])
-def test_a_bar_in_every_terminal(columns):
-    "Terminals without a width, as those of containers, have a bar too"
+def shown(code, columns=60):
+    "What a program writes to a terminal, with the seconds at which it does"
     import pty
     import termios
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (30, columns))
-    code = "import time\nfrom catsdogs.core import progress\nfor i in progress(range(9), 'busy'): time.sleep(.4)"
-    done = subprocess.run([sys.executable, "-c", code], stdout=end, stderr=end, timeout=60)
+    process = subprocess.Popen([sys.executable, "-c", f"import sys, time\n{code}"], stdout=end, stderr=end)
     os.close(end)
-    assert done.returncode == 0 and b"busy" in os.read(terminal, 65536)
+    start, pieces = time.monotonic(), []
+    while True:
+        try: text = os.read(terminal, 65536).decode()
+        except OSError: text = ""                       # it has ended
+        if not text: break
+        pieces.append((time.monotonic() - start, text))
+    os.close(terminal)
+    assert process.wait(60) == 0, pieces
+    return pieces
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
+@pytest.mark.parametrize("columns", [0, 60])
+def test_a_bar_in_every_terminal(columns):
+    "Terminals without a width, as those of containers, have a bar too"
+    code = "from catsdogs.core import progress\nfor i in progress(range(9), 'busy'): time.sleep(.25)"
+    assert "busy" in "".join(text for _, text in shown(code, columns))
+
+
+WITHIN = """
+from catsdogs import core
+core._delay = lambda: .3
+sys.stdout = core.BesideBars(sys.stdout)
+with core.waiting("outer"):
+    time.sleep(.8)
+    for i in core.progress(range(2), "inner"):
+        time.sleep(.8)
+        print("half", end=" ")
+        time.sleep(.4)
+        print("whole")
+    time.sleep(.8)
+print("done")
+lost = core.waiting("lost")
+time.sleep(.6)
+core.close_bars()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of Unix")
+def test_bars_move_by_themselves():
+    "Also where nothing is counted, and bars within bars; what is printed has lines of its own"
+    pieces = shown(WITHIN)
+    times = [when for when, _ in pieces]
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 1.5, pieces
+    text = "".join(text for _, text in pieces)
+    assert "outer: 00:0" in text and "inner:  50%" in text and "lost: 00:00" in text
+    assert text.rindex("outer") > text.rindex("inner")
+    # what stands on each line in the end, a carriage return begins it anew
+    lines = [on_screen(line) for line in text.split("\n")]
+    assert lines == ["half whole", "half whole", "done", ""], lines
+
+
+def on_screen(line):
+    cells = []
+    for part in line.split("\r"): cells[:len(part)] = part
+    return "".join(cells).strip()

@@ -10,13 +10,16 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from test_layouts import picture
 
+from catsdogs.cli import main
 from catsdogs.core import CatsDogsError, atomic_path, is_pipe, write_atomic
 from catsdogs.data import photos as photos_module
-from catsdogs.data.photos import open_photo, open_square, upright_rgb
+from catsdogs.data.doctor import Finding, quarantine, undo_quarantine
+from catsdogs.data.photos import open_photo, open_square, Photo, upright_rgb
 from catsdogs.data.sources import fetch_photos
+from catsdogs.evaluation.kaggle import check_sample
 
 # `getrusage` would begin with the memory of the process that has started this one
 PEAK = r"""
@@ -29,9 +32,10 @@ print(int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) / 1
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells the peak of its memory so")
 def test_memory_of_a_large_picture(tmp_path):
-    "16 bits, 9,000×9,000: the picture itself, its eight bits in three colours, and little more"
-    rows = np.arange(9000, dtype=np.uint16)[:, None] * 7
-    Image.fromarray(np.broadcast_to(rows, (9000, 9000)).copy()).save(tmp_path/"a.png", compress_level=1)
+    "16 bits, 9,000×9,000, turned: the picture itself, its eight bits in three colours, and little more"
+    rows, exif = np.arange(9000, dtype=np.uint16)[:, None] * 7, Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.broadcast_to(rows, (9000, 9000)).copy()).save(tmp_path/"a.png", compress_level=1, exif=exif)
     # `make test` tells the allocator to keep freed memory
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(
@@ -70,9 +74,20 @@ def test_strips_change_nothing(mode, monkeypatch):
     elif mode == "F": img = Image.fromarray(dice.random((40, 30), np.float32))
     elif mode == "I": img = Image.fromarray(dice.integers(0, 2**16, (40, 30), np.int32))
     else: img = Image.fromarray(dice.integers(0, 255, (40, 30, 4), np.uint8), "RGBA").convert(mode)
-    whole = np.asarray(upright_rgb(img))
+    # as it is, and as each orientation of EXIF turns it
+    turned = [np.asarray(upright_rgb(oriented(img, turn))) for turn in range(1, 9)]
     monkeypatch.setattr(photos_module, "_STRIP", 100)
-    assert (np.asarray(upright_rgb(img)) == whole).all()
+    for turn, whole in enumerate(turned, 1):
+        assert (np.asarray(upright_rgb(oriented(img, turn))) == whole).all(), turn
+        as_pillow = ImageOps.exif_transpose(oriented(Image.fromarray(turned[0]), turn))
+        assert (np.asarray(as_pillow) == whole).all(), turn
+
+
+def oriented(img, turn):
+    "A copy with an orientation of EXIF"
+    copy = img.copy()
+    copy.getexif()[0x0112] = turn
+    return copy
 
 
 def test_turned_once():
@@ -129,6 +144,7 @@ def test_pipes_and_links_stay(tmp_path):
     (tmp_path/"far"/"a.csv").write_text("old")
     (tmp_path/"link").symlink_to(tmp_path/"far"/"a.csv")
     with atomic_path(tmp_path/"link") as tmp: tmp.write_text("new")
+    assert write_atomic(tmp_path/"far"/"b", "caf\udce9").read_text() == r"caf\udce9"
     assert (tmp_path/"link").is_symlink() and (tmp_path/"far"/"a.csv").read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["far", "link", "pipe"]
 
@@ -176,7 +192,13 @@ toolbox nowhere
 toolbox --save nowhere/page.html
 serve --port 99999
 predict PETS --shard 9/8
-predict PETS --out a.xlsx"""
+predict PETS --out a.xlsx
+train PETS --device tpu
+demo --epochs 0
+demo --n 3
+data pets PETS/new --archive file:///etc/passwd
+data drawn PETS/a.jpg/new
+study PETS --seeds 0"""
 
 
 def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
@@ -186,3 +208,41 @@ def test_slips_are_told_before_pytorch_is_loaded(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"{line} 2 False" for line in typed.splitlines()]
     assert len(done.stderr.splitlines()) == len(typed.splitlines())
+
+
+def test_words_of_the_system_and_empty_arguments(tmp_path, capsys, monkeypatch):
+    "No number of an error; what a variable that is not set leaves is not the folder that one is in"
+    (tmp_path/"a.jpg").write_bytes(picture(1))
+    assert main(["data", "drawn", str(tmp_path/"a.jpg"/"new")]) == 2
+    assert capsys.readouterr().err == f"catsdogs: error: {tmp_path}/a.jpg/.new.partial: not a directory\n"
+    assert main(["predict", ""]) == 2 and "one of the arguments is empty" in capsys.readouterr().err
+    monkeypatch.setenv("RANK", "5")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("catsdogs: error: RANK is 5")
+
+
+def test_a_wrong_sample_is_told_before_the_work(tmp_path):
+    for i in (1, 2, 3): (tmp_path/f"{i}.jpg").write_bytes(picture(i))
+    rows = "".join(f"{i},0\n" for i in (3, 2, 1))
+    (tmp_path/"sample.csv").write_text("\ufeffid,label\n" + rows, encoding="utf8")     # as Excel saves it
+    check_sample(tmp_path, tmp_path/"sample.csv")
+    (tmp_path/"sample.csv").write_text(f"id,label\n{rows}4,0\n", encoding="utf8")
+    with pytest.raises(CatsDogsError, match="1 ids are missing and 0 are too many"):
+        check_sample(tmp_path, tmp_path/"sample.csv")
+
+
+def test_a_quarantine_moves_nothing_elsewhere(tmp_path):
+    "It may be moved before it is undone; a stranger's log brings no file out of the data"
+    photos, photo = tmp_path/"photos", tmp_path/"photos"/"cats"/"0.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"")
+    quarantine([Finding(Photo(photo), "empty", "")], tmp_path/"aside", photos)
+    (tmp_path/"aside").rename(tmp_path/"later")
+    assert undo_quarantine(tmp_path/"later", photos) == ([photo], [])
+    quarantine([Finding(Photo(photo), "empty", "")], tmp_path/"aside", photos)
+    log = tmp_path/"aside"/"quarantine.csv"
+    log.write_text(log.read_text().replace(str(photo), str(tmp_path/"out"/"0.jpg")))
+    (tmp_path/"out").mkdir()
+    back, (why,) = undo_quarantine(tmp_path/"aside", photos)
+    assert back == [] and "is not in" in why and not list((tmp_path/"out").iterdir())

@@ -21,7 +21,7 @@ from fasttransform import Transform
 import numpy as np
 import torch
 
-from ..core import CatsDogsError
+from ..core import CatsDogsError, waiting
 from .cache import build_cache
 from .photos import find_photos, fit_photo, FoundPhotos, list_photos, open_photo, Photo
 from .splits import check_classes, DataSettings, describe_split, split_photos
@@ -146,8 +146,9 @@ def photo_dataloaders(
     if isinstance(source, list): found = FoundPhotos(source, {}, {})
     else: found = find_photos(source, classes=settings.classes)
     photos = found.chosen()
-    train, valid = split_photos(photos, settings)
-    cache = build_cache([photos[i] for i in sorted(train + valid)], settings)
+    with waiting("splitting"):
+        train, valid = split_photos(photos, settings)
+        cache = build_cache([photos[i] for i in sorted(train + valid)], settings)
     train = [photos[i] for i in train if photos[i] in cache]
     valid = [photos[i] for i in valid if photos[i] in cache]
     if not (train and valid):

@@ -381,7 +381,8 @@ def _move(a, b):
     a.unlink()
 
 def undo_quarantine(
-    dest:str|Path # the folder of `quarantine`
+    dest:str|Path, # the folder of `quarantine`; it may have been moved since
+    source:str|Path|None=None # the folder that was checked: nothing is moved to another place; None: as the log says
 ) -> tuple[list[Path], list[str]]: # where the files are now, and why some could not go back
     "Bring back what `quarantine` moved, by its log; raises `CatsDogsError` if there is none"
     log = Path(dest)/LOG
@@ -390,10 +391,13 @@ def undo_quarantine(
     back, left = [], []
     moves = _read_moves(log)
     with explain_os_errors(f"moving photos out of {dest}"):
-        for a, b in reversed(moves):
+        for a, logged in reversed(moves):
+            b = _now(logged, Path(dest).resolve())
             if not os.path.lexists(b): continue          # never moved, or back already
             if Path(dest).resolve() not in Path(os.path.abspath(b)).parents:
                 left.append(f"{printable(b)}: is not in {dest}")
+            elif source is not None and not _belongs(a, source):
+                left.append(f"{printable(a)}: is not in {source}, so {printable(b)} stays")
             elif os.path.lexists(a):
                 left.append(f"{printable(a)}: is there again, so {printable(b)} stays")
             elif not a.parent.is_dir():
@@ -403,6 +407,17 @@ def undo_quarantine(
                 back.append(a)
         if not left: log.unlink()
     return back, left
+
+def _now(place, dest):
+    "Where a moved file is, if the quarantine has been moved since: under the longest part of its place that is there"
+    if dest in place.parents: return place
+    parts = place.parts[1:]
+    return next((p for i in range(len(parts)) if os.path.lexists(p := dest.joinpath(*parts[i:]))), place)
+
+def _belongs(path, source):
+    "Is this the source, or inside it, by its name or in truth?"
+    real = Path(os.path.realpath(path.parent))/path.name
+    return any({base, *base.parents} & {Path(os.path.abspath(source)), Path(source).resolve()} for base in (path, real))
 
 def _read_moves(log):
     "What the log of a quarantine holds: pairs of from and to"

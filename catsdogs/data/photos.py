@@ -9,10 +9,10 @@ __all__ = ['MAX_BYTES', 'MAX_PIXELS', 'SUFFIXES', 'RESIZE_METHODS', 'NO_PHOTOS',
            'find_photos', 'list_photos', 'evenly_spaced', 'map_photos']
 
 # %% ../../nbs/library/data/photos.ipynb #d47584c1
-import io, os, re, shutil, stat, zipfile, zlib
+import io, os, re, shutil, stat, unicodedata, zipfile, zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.util import find_spec
@@ -36,6 +36,16 @@ class UnreadablePhoto(CatsDogsError):
 _NOT_READ = (
     OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, KeyError)
 
+def _plain(member): return member.replace("\\", "/").split("/")
+
+def _composed(name): return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+def _in_utf8(name):
+    "A file's name as a machine reads it whose names are UTF-8, with composed letters, whatever this machine has"
+    if name.isascii(): return name
+    with suppress(UnicodeEncodeError): name = os.fsencode(name).decode("utf8", "surrogateescape")
+    return _composed(name)
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     "Where one photo is and what is known about it without opening it"
@@ -50,12 +60,12 @@ class Photo:
     @property
     def name(self) -> str:
         "The file's own name, as `cat.0.jpg`"
-        return self.member.rpartition("/")[2] if self.member else self.path.name
+        return _composed(_plain(self.member)[-1]) if self.member else _in_utf8(self.path.name)
 
     @property
     def folder(self) -> str:
         "The name of the folder that it lies in; empty for none"
-        return PurePosixPath(self.member).parent.name if self.member else self.path.parent.name
+        return "".join(map(_composed, _plain(self.member)[-2:-1])) if self.member else _in_utf8(self.path.parent.name)
 
     @property
     def number(self) -> int|None:
@@ -302,17 +312,19 @@ def upright_rgb(
     img.load()
     turn = _TURNS.get(img.getexif().get(0x0112))
     as_it_is = own and img.mode == "RGB" and "transparency" not in img.info
-    rgb = img if as_it_is else _in_strips(img, _converter(img))
-    if turn is not None: rgb = rgb.transpose(turn)
+    rgb = img if as_it_is and turn is None else _in_strips(img, _converter(img), turn)
     if own and rgb is not img: img.close()
     rgb.info = {}                                       # else it would be turned again
     return rgb
 
 # what EXIF's orientations ask for
+_TURN = Image.Transpose
 _TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90}
+    2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM, 5: _TURN.TRANSPOSE,
+    6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90}
+# rows become columns; and the first row stays the first row or column
+_SIDEWAYS = {_TURN.TRANSPOSE, _TURN.ROTATE_270, _TURN.TRANSVERSE, _TURN.ROTATE_90}
+_FROM_START = {_TURN.FLIP_LEFT_RIGHT, _TURN.TRANSPOSE, _TURN.ROTATE_90}
 
 def _converter(img):
     "How a part of this picture becomes RGB"
@@ -338,13 +350,16 @@ def _on_white(part):
 # pixels; the copies that converting needs are no larger
 _STRIP = 2**20
 
-def _in_strips(img, convert):
-    "Convert a large picture strip by strip, so that it is in memory twice and not five times"
-    if img.width * img.height <= _STRIP: return convert(img)
-    out, rows = Image.new("RGB", img.size), max(1, _STRIP // img.width)
+def _in_strips(img, convert, turn=None):
+    "Convert a large picture strip by strip, and turn it, so that it is in memory twice and not five times"
+    def converted(part): return convert(part) if turn is None else convert(part).transpose(turn)
+    if img.width * img.height <= _STRIP: return converted(img)
+    sideways, from_start = turn in _SIDEWAYS, turn is None or turn in _FROM_START
+    out, rows = Image.new("RGB", img.size[::-1] if sideways else img.size), max(1, _STRIP // img.width)
     for top in range(0, img.height, rows):
-        strip = img.crop((0, top, img.width, min(top + rows, img.height)))
-        out.paste(convert(strip), (0, top))
+        end = min(top + rows, img.height)
+        at = top if from_start else img.height - end
+        out.paste(converted(img.crop((0, top, img.width, end))), (at, 0) if sideways else (0, at))
     return out
 
 # %% ../../nbs/library/data/photos.ipynb #e3cfe87c
@@ -417,9 +432,15 @@ def _walk(root):
         if any(e.name == NO_PHOTOS for e in entries): continue
         for entry in entries:
             if _is_hidden(entry.name): continue
-            path, name = folder/entry.name, prefix + entry.name
-            if entry.is_dir(): (links if entry.is_symlink() else waiting).append((path, f"{name}/"))
-            elif entry.is_file() or entry.is_symlink(): yield name, path, entry
+            path, name = folder/entry.name, prefix + _in_utf8(entry.name)
+            kind = _kind(entry)
+            if kind == "folder": (links if entry.is_symlink() else waiting).append((path, f"{name}/"))
+            elif kind == "file" or entry.is_symlink(): yield name, path, entry
+
+def _kind(entry):
+    "Folder, file or nothing of these; a link may lead to itself"
+    try: return "folder" if entry.is_dir() else "file" if entry.is_file() else None
+    except OSError: return None
 
 def _stamp(entry):
     "Size and time of the last change; nothing for a link that leads nowhere"
@@ -569,7 +590,9 @@ def check_source(
             raise CatsDogsError(f"{address}: photos are read from files; download it first")
         return address
     source = Path(source)
-    if not source.exists(): raise CatsDogsError(f"{source}: no such file or folder")
+    if not source.exists():
+        why = "a link that leads nowhere" if source.is_symlink() else "no such file or folder"
+        raise CatsDogsError(f"{source}: {why}")
     return source
 
 def find_photos(

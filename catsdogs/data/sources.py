@@ -381,6 +381,8 @@ def _fill(staging, name, source, get_archive):
 def _by_hand(archive, staging):
     "An archive that the user names: a file, a folder, or the address of a mirror"
     if "://" in str(archive):
+        if not str(archive).startswith(("http://", "https://")):
+            raise CatsDogsError(f"{archive}: give a file, or an address that begins with http:// or https://")
         name = PurePosixPath(urlsplit(str(archive)).path).name
         return download(str(archive), staging/(name or "archive"))
     path = Path(archive)

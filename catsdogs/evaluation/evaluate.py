@@ -80,10 +80,10 @@ def _not_learned(photos, run):
     return left, len(photos) - len(left)
 
 def _check_labels(photos, classes, source):
+    if not photos and source is None:
+        raise CatsDogsError("where the run was trained, none of its validation photos is left; give photos to judge")
     if not photos:
-        raise CatsDogsError(
-            f"{source or 'the recorded source'}: no photos are "
-            "left to judge, the run has learned from all of them")
+        raise CatsDogsError(f"{source}: no photos are left to judge, the run has learned from all of them")
     unknown = sorted({str(p.label) for p in photos} - set(classes))
     if unknown == ["None"]:
         raise CatsDogsError(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DecisionRule', 'clipped_loss', 'fit_decision_rule', 'Submission', 'decision_rule_for_run', 'submit', 'submit_shard',
-           'check_submission']
+           'check_submission', 'check_sample']
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #40a553ee
 import csv, io
@@ -192,10 +192,17 @@ def check_submission(
     if sample is not None: _check_ids(path, set(ids), sample)
     return len(rows)
 
+def check_sample(
+    source:str|Path,    # as for `submit`
+    sample:str|Path     # Kaggle's sampleSubmission.csv
+) -> None:
+    "Raise `CatsDogsError` if the photos of the test have other ids than the sample, before they are answered"
+    _check_ids(source, set(_numbered(_test_photos(list_photos(source, part="test")))), sample)
+
 def _read_rows(path):
     "The rows of a table, at least one"
     try:
-        with open(path, newline="", encoding="utf8", errors="replace") as f:
+        with open(path, newline="", encoding="utf-8-sig", errors="replace") as f:
             return list(csv.reader(f)) or [[]]
     except csv.Error as e: raise CatsDogsError(f"{path}: not a table ({e})") from e
 

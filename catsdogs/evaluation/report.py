@@ -12,7 +12,7 @@ from typing import Callable
 
 import numpy as np
 
-from ..core import explain_os_errors, printable, write_atomic
+from ..core import explain_os_errors, printable, waiting, write_atomic
 from ..data.cache import PhotoCache
 from ..data.photos import open_photo
 from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
@@ -240,8 +240,8 @@ def finish_run(
     run = as_run(run)
     run.update(temperature=None)
     photos = run.photos() if photos is None else photos
-    evaluation = calibrate(run, judge_photos(run.predictor(), photos, cache))
+    with waiting("judging"): evaluation = calibrate(run, judge_photos(run.predictor(), photos, cache))
     before, after = chapters(run) if chapters else ((), ())
-    write_report(run, evaluation, before, after, cache)
+    with waiting("writing the report"): write_report(run, evaluation, before, after, cache)
     run.update(state="finished")
     return run

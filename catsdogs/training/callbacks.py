@@ -430,8 +430,9 @@ class TerminateOnDivergence(Callback):
 
 class BatchBar(Callback):
     "A bar over the batches of each epoch, on a terminal"
-    def before_train(self):
-        self.bar = progress(None, f"epoch {self.epoch + 1}", total=len(self.dls.train))
-    def after_batch(self):
-        if self.training: self.bar.update()
+    def before_train(self): self._open(f"epoch {self.epoch + 1}", self.dls.train)
+    def before_validate(self): self._open("validating", self.dls.valid)
+    def after_batch(self): self.bar.update()
     def after_train(self): self.bar.close()
+    def after_validate(self): self.bar.close()
+    def _open(self, desc, batches): self.bar = progress(None, desc, total=len(batches))

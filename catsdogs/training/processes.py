@@ -205,8 +205,8 @@ def first_to_say(
     follows:bool=False      # does it only say that another process has ended?
 ) -> bool:
     "Is it up to this process to print an error?"
-    if launched()[1] == 1: return True
     try:
+        if launched()[1] == 1: return True
         store = _joined.store if _joined else _store(5)
         said = store.add(_ERRORS, 1)
         return said == 1 if follows else store.add(f"said {text}", 1) == 1

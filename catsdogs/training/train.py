@@ -67,6 +67,8 @@ class RunSettings:
     fast: bool = True # use the speed settings of this machine
 
     def __post_init__(self):
+        # as `run.json` takes it
+        if abs(self.seed) >= 2**63: raise CatsDogsError(f"seed {self.seed} is too large: give one with fewer digits")
         object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 def data_fingerprint(
@@ -95,7 +97,9 @@ def _place_of(source):
     "Where a run finds its photos again; None for a list of them"
     if isinstance(source, list): return None
     if address := address_of(source): return without_password(address)
-    return str(Path(source).resolve())
+    place = str(Path(source).resolve())
+    # a record is UTF-8
+    return place if place.encode("utf8", "replace").decode() == place else None
 
 def _describe(source, settings, dls, processes):
     "What `run.json` says of a run before it starts"
