@@ -281,7 +281,8 @@ def summary(results, slowest, only_alone):
     if failed:
         print("\n== failed")
         print(*(line(result) for result in failed), sep="\n")
-    for name in only_alone: print(f"\nUNSTEADY {name}: failed beside other jobs, and passed alone; look at its output above")
+    for name in only_alone:
+        print(f"\nUNSTEADY {name}: failed beside other jobs, and passed alone; look at its output above")
     if not PHOTOS:
         print(
             "\nSKIPPED the tests on real photos: set CATSDOGS_PHOTOS "
