@@ -56,7 +56,7 @@ ANSWERS = {
     # 4
     "check_twins": Answers(TWINS.format("item_tfms", "blocks"), TWINS.format("blocks", "item_tfms"), "blocks says"),
     "check_flat_size": Answers("64 * 17 * 17", "64 * 18 * 18", "with padding"),
-    "check_steps": Answers("100", "2000", "whole batch"),
+    "check_steps": Answers("20", "2000", "whole batch"),
     "check_two_blocks": Answers(CLASSIC.format(side=14), CLASSIC.format(side=16), "Count the numbers"),
     # 5
     "check_places": Answers("62 * 62", "64 * 64", "hang over the edge"),
