@@ -11,9 +11,11 @@ __all__ = ['app', 'DEVICE', 'ONLY', 'RECIPE_NAMES', 'MODEL_NAMES', 'FIELD_NAMES'
 import json, logging, os, re, signal, sys, time, warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
+from threading import main_thread, Timer
 from typing import Optional
 
 import typer
@@ -95,10 +97,17 @@ def _habits(argv):
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
+def _stop_again(came, usual, lost):
+    "Python cannot raise an exception in the middle of a fork, for example: the signal comes once more then"
+    if lost.exc_type is not KeyboardInterrupt or not hasattr(signal, "pthread_kill"): return usual(lost)
+    number = came[0] if came else signal.SIGINT
+    Timer(.05, signal.pthread_kill, (main_thread().ident, number)).start()
+
 @contextmanager
 def _tidy_ends():
     "End on SIGTERM and SIGHUP as on Ctrl-C, so that nothing is left behind; yields the signals"
-    came, before = [], {}
+    came, before, usual = [], {}, sys.unraisablehook
+    sys.unraisablehook = partial(_stop_again, came, usual)
     def stop(number, frame):
         came.append(number)
         raise KeyboardInterrupt
@@ -111,6 +120,7 @@ def _tidy_ends():
     except ValueError: pass
     try: yield came
     finally:
+        sys.unraisablehook = usual
         for number, handler in before.items(): signal.signal(number, handler)
 
 def _leads():

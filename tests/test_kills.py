@@ -2,6 +2,7 @@
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def test_stopped_in_one_line(number, status, tmp_path, monkeypatch, capsys):
     assert main(["data", "drawn", str(tmp_path/"pets")]) == status
     assert capsys.readouterr().err == "catsdogs: stopped\n"
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_where_python_cannot_raise(number, status, tmp_path, monkeypatch, capsys):
+    "A signal that comes in a destructor, or in the middle of a fork, stops the command as any other does"
+    from catsdogs.cli import main
+    class Gone:
+        def __del__(self): signal.raise_signal(number)
+    def draw(*arguments):
+        Gone()
+        time.sleep(20)
+    monkeypatch.setattr("catsdogs.drawing.dataset.draw_pets", draw)
+    if number == signal.SIGINT: signal.signal(number, signal.default_int_handler)
+    before = time.monotonic()
+    assert main(["data", "drawn", str(tmp_path/"pets")]) == status
+    assert capsys.readouterr().err == "catsdogs: stopped\n" and time.monotonic() - before < 10
 
 
 def test_the_suite_sees_what_is_left(tmp_path):
