@@ -30,12 +30,12 @@ def pretend_cores(page, cores):
 
 # a page in the background has no frames: there two seconds are enough
 _SETTLED = """async () => {
-    const aFrame = () => new Promise(done => {
+    const nextFrame = () => new Promise(done => {
         requestAnimationFrame(() => setTimeout(done));
         setTimeout(done, 2000);
     });
-    await aFrame();
-    await aFrame();
+    await nextFrame();
+    await nextFrame();
     return "settled" in document.documentElement.dataset;
 }"""
 
@@ -264,7 +264,7 @@ class PairVisit(Visit):
 
     def settle(self):
         "Wait for both networks"
-        for guest in self.guests(): guest.wait(_SETTLED)
+        self.guests()                           # each waits until it has settled
         super().settle()
 
 def pixels_of(visit):
