@@ -3,12 +3,14 @@
 For each network: the page's size, seconds until it answers, pictures a second from a fake webcam of
 60 frames a second, the median latency from frame to picture, the share of it that is the network
 alone, and the processor time that the browser spends on a picture; then the same with the way back
-to the pixels on the screen. Processor time and share hardly depend on what else the machine does,
-and so they are what to compare. Needs Chromium and the toolbox's engine.
+to the pixels on the screen. All of it is measured on one core, where the browser's own processes
+and the fake webcam have to live too, and on all cores. Processor time and share hardly depend on what
+else the machine does, and so they are what to compare. Needs Chromium and the toolbox's engine.
 
 Writes benchmarks/results/toolbox.json.
 """
 import json, os, platform, shutil, sys, tempfile, time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -50,6 +52,29 @@ def measure(page, seconds):
         network_ms=round(inference, 1), network_share=round(inference / latency, 2),
         processor_ms_per_picture=round(1000 * used / max(pictures, 1), 1))
 
+def processor_name():
+    "What Linux calls the processor; elsewhere the kind of machine"
+    try: lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+    except OSError: return platform.machine()
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+def chromium():
+    "The browser's program, or None for the one that Playwright brings"
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+@contextmanager
+def browser_on(cores):
+    "A browser that may use these cores only, with all its processes"
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        with sync_playwright() as playwright:   # its processes are born with the cores of this one
+            browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+            yield browser
+            browser.close()
+    finally: os.sched_setaffinity(0, allowed)
+
 def visit(browser, file, seconds):
     "Open a page, run the webcam, with the layers alone and with the way back to the pixels"
     page = browser.new_page(viewport=dict(width=1280, height=800))
@@ -61,26 +86,22 @@ def visit(browser, file, seconds):
     layers = measure(page, seconds)
     page.locator("#view").select_option("gradient")
     back = measure(page, seconds)
-    page.close()
     return dict(opens_in_seconds=round(opened, 1), layers=layers, way_back=back)
 
 def main():
     "Measure each network, print a line for it, and write all into the results"
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    found = dict(machine=f"{platform.machine()}, {os.cpu_count()} cores", networks={})
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        program = (
-            shutil.which("chromium")
-            or shutil.which("chromium-browser")
-            or shutil.which("google-chrome"))
+    all_cores = os.sched_getaffinity(0)
+    found = dict(processor=processor_name(), cores=len(all_cores), networks={})
+    with tempfile.TemporaryDirectory() as folder:
         for name, box in networks():
             file = box.save(Path(folder)/"page.html")
-            browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-            found["browser"] = f"Chromium {browser.version}, headless"
-            result = dict(
-                size=box.network.size, page_megabytes=round(file.stat().st_size / 1e6, 2),
-                **visit(browser, file, seconds), load=round(os.getloadavg()[0], 1))
-            browser.close()
+            result = dict(size=box.network.size, page_megabytes=round(file.stat().st_size / 1e6, 2))
+            for kind, cores in (("one core", {max(all_cores)}), ("all cores", all_cores)):
+                with browser_on(cores) as browser:
+                    found["browser"] = f"Chromium {browser.version}, headless"
+                    result[kind] = visit(browser, file, seconds)
+            result["load"] = round(os.getloadavg()[0], 1)
             found["networks"][name] = result
             print(f"{name}: {json.dumps(result)}", flush=True)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf8")
