@@ -228,6 +228,7 @@ def check_block_size(
     answer # pixels
 ):
     "Side of the maps after a 3×3 convolution without padding and 2×2 max pooling of 150×150 pixels"
+    if as_numbers(answer).ndim: return "Give one number: how many pixels wide is a map?"
     slips = {
         "That is after the convolution. Pooling comes next.": 148,
         "That would be so with padding. Without it, the convolution "
@@ -280,8 +281,8 @@ def check_step(
 
 
 @exercise(
-    praise="Between two steps the distance to the lowest point is multiplied by the same factor; "
-           "beyond this rate the factor is larger than one.",
+    praise="Each step multiplies the distance to the lowest point by the same number. Beyond this "
+           "rate that number is below -1, so the distance grows.",
     hint="Look at one step. The distance to the lowest point becomes (1 - learning rate × 2a) "
          "times what it was. When does it grow?",
     solution="1/a. At this rate the factor is 1 - 2 = -1: the weight jumps to the "
@@ -350,16 +351,17 @@ def check_loop_order(
     answer = list(answer)
     if sorted(answer) != sorted(right):
         return f"The five words are {', '.join(sorted(right))}, each once."
-    if answer in (right, ["zero", *right[:-1]]): return None     # forgetting first is as good
     if answer.index("forward") > answer.index("loss"):
         return "The loss compares an answer with the truth, so the answer must come first."
     if answer.index("backward") < answer.index("loss"):
         return "Going backward starts at the loss, so the loss must be there."
     if answer.index("step") < answer.index("backward"):
         return "The step needs the gradients, which the way back computes."
-    return (
-        "The gradients are forgotten when they have been used, or else before new ones are made: "
-        "never between the way back and the step.")
+    if answer.index("backward") < answer.index("zero") < answer.index("step"):
+        return (
+            "Then the step finds no gradients. Forget them after the step has used them, or else "
+            "before new ones are made, but never between the way back and the step.")
+    return None     # it does not matter where else they are forgotten
 
 
 @exercise(
@@ -391,11 +393,16 @@ def check_momentum(
         return weight + rate * velocity, velocity
     def late(weight, velocity, gradient, rate, momentum):
         return weight - rate * velocity, momentum * velocity + gradient
+    def mean(weight, velocity, gradient, rate, momentum):
+        velocity = momentum * velocity + (1 - momentum) * gradient
+        return weight - rate * velocity, velocity
     slips = {
         "That is gradient descent without momentum: the velocity is never used.": run(plain),
         "You walk uphill: subtract the velocity.": run(uphill),
         "You used the old velocity for the step. Update the velocity first.": run(late),
+        "You take only a share of the gradient. Here the whole gradient is added.": run(mean),
     }
     return first_slip(
         run(answer), run(right), slips,
-        "Compare the first two steps from weight 5 by hand: the velocities are 10 and 17.")
+        "Take two steps by hand, from weight 5 and velocity 0, with the gradient 2 × weight, "
+        "rate 0.1 and momentum 0.9. The velocities are 10 and 17, and the weights 4 and 2.3.")
