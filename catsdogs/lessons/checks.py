@@ -364,7 +364,7 @@ def check_loop_order(
 ):
     "The five parts of a training step in their order"
     right = ["forward", "loss", "backward", "step", "zero"]
-    answer = list(answer)
+    answer = as_words(answer)
     if sorted(answer) != sorted(right):
         return f"The five words are {', '.join(sorted(right))}, each once."
     if answer.index("forward") > answer.index("loss"):
