@@ -269,14 +269,18 @@ class _Epochs:
                 f"  {row['images_per_second']:8.0f}  {left if done < self.total else '':>9}")
         _say(line.rstrip())
 
+def _given(**options):
+    "The options that were given"
+    return {name: value for name, value in options.items() if value is not None}
+
 def _settings_options(settings, names=()):
     "One option for each setting of a dataclass, with the kind, limits and help of the setting"
     for f in fields(settings):
         if f.name not in (names or limits_of(settings)): continue
         kind = str if kind_of(f.type) is object else kind_of(f.type)
-        words = limits_of(settings)[f.name].words()
-        is_sentence = words[0].isascii() and not limits_of(settings)[f.name].help.startswith(
-            "{names}")
+        limits = limits_of(settings)[f.name]
+        words = limits.words()
+        is_sentence = words[0].isascii() and not limits.help.startswith("{names}")
         panel = {DataSettings: "The photos", Recipe: "The recipe"}.get(settings)
         if f.name in ("model", "epochs", "size"): panel = None
         option = typer.Option(
@@ -287,10 +291,9 @@ def _settings_options(settings, names=()):
 def _with_options(*options):
     "Let a command take more options, which it gets in `**settings`"
     def decorate(command):
-        own = [
-            p for p in signature(command).parameters.values() if p.kind is not Parameter.VAR_KEYWORD
-        ]
-        command.__signature__ = signature(command).replace(parameters=[*own, *options])
+        whole = signature(command)
+        own = [p for p in whole.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+        command.__signature__ = whole.replace(parameters=[*own, *options])
         return command
     return decorate
 
@@ -626,7 +629,7 @@ def train(
 ) -> int:
     """Train a network into a run folder, judge it, write report.html.
     Ctrl-C loses at most one epoch: go on with --resume."""
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = _given(**settings)
     _check_network(given.get("model"), given.get("weights"))
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
@@ -639,21 +642,22 @@ def train(
     run_settings = RunSettings(chosen, photos, 42 if seed is None else seed, fast is not False)
     epochs = chosen.epochs
     if resume and (out/"run.json").is_file():
-        asked = (asdict(chosen) if recipe else {}) | given
-        if seed is not None: asked["seed"] = seed
-        if fast is not None: asked["fast"] = fast
+        asked = (asdict(chosen) if recipe else {}) | given | _given(seed=seed, fast=fast)
         if line := not_followed(out, asked): _say(line)
         epochs = (_read_info(out).get("recipe") or {}).get("epochs", epochs)
     try:
         with _told(): run = train_run(path, out, run_settings, resume, _Epochs(epochs))
-    except KeyboardInterrupt:
-        others = ", as all processes of a training are when one of them is stopped or killed"
-        _say_once(
-            f"\ncatsdogs: stopped{others if launched()[1] > 1 else ''}; go on with the same "
-            f"command and --resume (--out {out})", follows=True)
-        return 130
+    except KeyboardInterrupt: return _training_stopped(out)
     if _leads(): _tell_training(run, out, as_json)
     return 0
+
+def _training_stopped(out):
+    "Say that a training was stopped, and how it goes on; the exit status"
+    others = ", as all processes of a training are when one of them is stopped or killed"
+    _say_once(
+        f"\ncatsdogs: stopped{others if launched()[1] > 1 else ''}; go on with the same command "
+        f"and --resume (--out {out})", follows=True)
+    return 130
 
 def _tell_training(run, out, as_json):
     "What a training came to, and what comes next"
@@ -924,29 +928,39 @@ def study(
     _check_for_design(is_search, seeds, sampler, pruner)
     _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
-    from catsdogs.study.effects import format_answers
-    from catsdogs.study.search import format_search, SearchSettings
-    from catsdogs.study.study import run_study, settings_of, StudySettings
-    from catsdogs.data.drawn import drawn_folder
-    from catsdogs.training.train import RunSettings
+    from catsdogs.study.search import SearchSettings
+    from catsdogs.study.study import run_study, StudySettings
     fields = read_fields(vary or (_SEARCHED if is_search else _VARIED))
     data = DataSettings(split=split, valid=valid, limit=limit, classes=classes)
-    if path is not None and (path / "run.json").is_file():
-        source, base = settings_of(path, epochs=epochs, size=size, model=model)
-    else:
-        usual = {"epochs": 12, "size": 64} | {k: v for k, v in dict(epochs=epochs, size=size).items() if v is not None}
-        chosen = find_recipe(recipe or "one_cycle", model=model, **usual)
-        source, base = path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
+    source, base = _start_of_study(path, data, recipe, **_given(epochs=epochs, size=size, model=model))
     if is_search:
         settings = SearchSettings(fields, base, n, sampler or "tpe", pruner or "median", keep_models)
-    else: settings = StudySettings(_configurations(design, n, fields), base, 3 if seeds is None else seeds, keep_models)
+    else:
+        configurations = _configurations(design, n, fields)
+        settings = StudySettings(configurations, base, 3 if seeds is None else seeds, keep_models)
     try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
     except KeyboardInterrupt: return _stopped(f" (--out {out})")
-    if as_json: print("\n".join(json.dumps(r) for r in rows))
-    else:
-        print(format_search(rows) if is_search else format_answers(rows))
-        print(f"table: {out/'results.csv'}")
+    _tell_study(rows, out, is_search, as_json)
     return 0
+
+def _start_of_study(path, data, recipe, **given):
+    "The photos, and the settings to start from: those of a run folder, or a recipe's"
+    from catsdogs.study.study import settings_of
+    from catsdogs.data.drawn import drawn_folder
+    from catsdogs.training.train import RunSettings
+    if path is not None and (path/"run.json").is_file(): return settings_of(path, **given)
+    chosen = find_recipe(recipe or "one_cycle", **{"epochs": 12, "size": 64, **given})
+    return path or drawn_folder(800, chosen.size), RunSettings(chosen, data)
+
+def _tell_study(rows, out, is_search, as_json):
+    "What the runs came to: a JSON object for each, or the answers in words"
+    from catsdogs.study.effects import format_answers
+    from catsdogs.study.search import format_search
+    if as_json:
+        print("\n".join(json.dumps(row) for row in rows))
+        return
+    print(format_search(rows) if is_search else format_answers(rows))
+    print(f"table: {out/'results.csv'}")
 
 def _configurations(design, n, fields):
     "The configurations of a design; raises `CatsDogsError` for an unknown one"
@@ -1122,44 +1136,53 @@ def submit(
     shard: Optional[str] = _SHARD,
 ) -> int:
     "Write Kaggle's submission file, id,label; with --upload send it and wait for its score."
-    run, rest = _run_and_rest(paths)
-    if len(rest) != 1:
-        raise CatsDogsError("submit takes photos, with a run folder before them or without")
-    path = rest[0]
-    _need(path)
+    run, path = _photos_to_submit(paths)
     if sample: _need_sample(sample)
     _need_file(out, example="submission.csv")
-    from catsdogs.data.kaggle_client import AnswerForm
-    from catsdogs.evaluation.leaderboard import agree_on_answer, check_answers, upload_submission
-    contest, metric = agree_on_answer(path, competition, metric)
-    form = AnswerForm(metric, clip, threshold)
-    _check_for_metric(form)
+    contest, form = _contest_and_form(path, competition, metric, clip, threshold)
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
     kaggle = _sign_in(contest) if upload else None
     _load("evaluation.kaggle", device=device)
     from catsdogs.evaluation.kaggle import check_sample, check_submission, submit as write_submission
+    from catsdogs.evaluation.leaderboard import check_answers, upload_submission
     from catsdogs.runs.folder import shipped_run
     if sample: check_sample(path, sample)
     run = run or shipped_run().path
-    table = None
-    if part:
-        table = _submit_part(run, path, out, part)
-        if table is None: return 0
+    table = _submit_part(run, path, out, part) if part else None
+    if part and table is None: return 0
     # a pipe gets the file when it has been checked, and the words go elsewhere
-    words = sys.stderr if is_pipe(out) else sys.stdout
-    with (
-        explain_os_errors(f"writing {out}"), atomic_path(out) if is_pipe(out) else nullcontext(out) as file):
+    to_pipe = is_pipe(out)
+    words = sys.stderr if to_pipe else sys.stdout
+    with explain_os_errors(f"writing {out}"), atomic_path(out) if to_pipe else nullcontext(out) as file:
         with waiting("answering"): done = write_submission(run, path, file, form, table=table)
         if table: table.unlink(missing_ok=True)
         check_answers(file, path, contest)
         if sample: check_submission(file, sample)
-        checked = ", the ids of the sample" if sample else ""
-        print(f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}", file=words)
-        for line in _about_submission(done, form): print(line, file=words)
+        for line in _about_submission(done, out, form, sample): print(line, file=words)
         if upload:
             print(upload_submission(kaggle, file, contest, message or f"catsdogs {run.name}"), file=words)
     return 0
+
+def _photos_to_submit(paths):
+    "The run folder, or None, and the photos; raises `CatsDogsError` unless there is one place with photos"
+    run, rest = _run_and_rest(paths)
+    if len(rest) != 1:
+        raise CatsDogsError("submit takes photos, with a run folder before them or without")
+    _need(rest[0])
+    return run, rest[0]
+
+def _contest_and_form(path, competition, metric, clip, threshold):
+    """The competition, or None, and the form of the answers that it wants.
+
+    Raises `CatsDogsError` for options that do not go together.
+    """
+    from catsdogs.data.kaggle_client import AnswerForm
+    from catsdogs.evaluation.leaderboard import agree_on_answer
+    contest, metric = agree_on_answer(path, competition, metric)
+    form = AnswerForm(metric, clip, threshold)
+    _check_for_metric(form)
+    return contest, form
 
 def _need_sample(sample):
     "Raise `CatsDogsError` unless this is a file"
@@ -1191,8 +1214,10 @@ def _check_for_metric(form):
         raise CatsDogsError(
             "--clip is for --metric logloss; accuracy wants 0 or 1, see --threshold")
 
-def _about_submission(done, form):
-    "How the answers were written, and what could not be read"
+def _about_submission(done, out, form, sample):
+    "What was written, how the answers were chosen, and what could not be read"
+    checked = ", the ids of the sample" if sample else ""
+    yield f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}"
     yield _choice_in_words(done.choice, form)
     if not done.unreadable: return
     yield (f"{len(done.unreadable)} photos could not be read and got one half, "

@@ -133,10 +133,7 @@ def atomic_path(
         except Exception as e:
             if why := _no_more_room(tmp): raise OSError(why, os.strerror(why), str(path)) from e
             raise
-        umask = os.umask(0)
-        os.umask(umask)
-        # mkstemp's files are private; the result gets an ordinary file's rights
-        tmp.chmod(0o666 & ~umask)
+        _share(tmp)
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)
@@ -209,6 +206,12 @@ def _no_more_room(file):
     except ImportError: return None                     # Windows
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     return errno.EFBIG if 0 <= limit <= file.stat().st_size + 2**16 else None
+
+def _share(tmp):
+    "Give a file that mkstemp has made, and nobody else may read, an ordinary file's rights"
+    umask = os.umask(0)
+    os.umask(umask)
+    tmp.chmod(0o666 & ~umask)
 
 @contextmanager
 def _into_stream(path):

@@ -146,7 +146,21 @@ def photo_dataloaders(
     `.understood`, the source in words."""
     if isinstance(source, list): found = FoundPhotos(source, {}, {})
     else: found = find_photos(source, classes=settings.classes)
-    photos = found.chosen()
+    train, valid, cache = _split_and_cached(source, found.chosen(), settings)
+    block = _cached_block(settings, cache, len(train), batch_tfms)
+    drop_last = leaves_one(len(train), bs)
+    dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=drop_last)
+    _hold_on_gpu(cache, dls.device)
+    dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
+    left_out = found.left_out | {photo: "cannot be read" for photo in cache.bad}
+    split = describe_split(found.photos, train, valid, left_out)
+    dls.understood = [split, found.others_in_words()]
+    return dls
+
+def _split_and_cached(source, photos, settings):
+    """The photos to train on, those to validate on, and the cache of both
+
+    Raises `CatsDogsError` if too few can be read, or if they are of one class."""
     with waiting("splitting"):
         train, valid = split_photos(photos, settings)
         cache = build_cache([photos[i] for i in sorted(train + valid)], settings)
@@ -154,18 +168,10 @@ def photo_dataloaders(
     valid = [photos[i] for i in valid if photos[i] in cache]
     if not (train and valid):
         raise CatsDogsError(
-            f"{source}: {len(cache.bad)} photos cannot be read, and "
-            f"too few are left, as {next(iter(cache.bad.values()))}")
+            f"{source}: {len(cache.bad)} photos cannot be read, and too few are left, "
+            f"as {next(iter(cache.bad.values()))}")
     check_classes(train + valid)
-    block = _cached_block(settings, cache, len(train), batch_tfms)
-    drop_last = leaves_one(len(train), bs)
-    dls = block.dataloaders(train + valid, bs=bs, device=device, drop_last=drop_last)
-    _hold_on_gpu(cache, dls.device)
-    dls.cache, dls.settings, dls.left_out = cache, settings, cache.bad
-    left_out = found.left_out | {photo: "cannot be read" for photo in cache.bad}
-    dls.understood = [
-        describe_split(found.photos, train, valid, left_out), found.others_in_words()]
-    return dls
+    return train, valid, cache
 
 def _cached_block(settings, cache, n_train, batch_tfms):
     "A data block whose items are the photos to train on, then those to validate on"

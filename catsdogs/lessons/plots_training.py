@@ -300,21 +300,20 @@ def curve_slider_html(
     drawn[0] = drawn[0].replace('visibility="hidden"', 'visibility="visible"')
     epochs = max(len(history) for _, _, history, _ in states)
     stays = f'<g>{_both(before, top, "cd-before")}</g>' if before else ""
-    options = "".join(f"<option>{html.escape(group)}</option>" for group in groups)
-    alone = " hidden" if len(groups) == 1 else ""           # nothing to choose
     picture = _frame(top, epochs) + stays + "".join(drawn)
-    most = len(next(iter(groups.values()))) - 1
-    choice = f"<label{alone}>{html.escape(labels[0])} <select>{options}</select></label>"
-    slider = (
-        f'<label>{html.escape(labels[1])} <input type="range" min="0" '
-        f'max="{most}" value="0"></label>')
-    curves = (
-        '<svg viewBox="0 0 610 260" role="img" aria-label="training and validation loss '
-        f'by epoch">{picture}</svg>')
-    body = (
-        '<div class="cd-controls" '
-        f'hidden>{choice}\n{slider}</div>\n{curves}\n<output>{said}</output>')
+    label = "training and validation loss by epoch"
+    curves = f'<svg viewBox="0 0 610 260" role="img" aria-label="{label}">{picture}</svg>'
+    body = f"{_controls(groups, *labels)}\n{curves}\n<output>{said}</output>"
     return widget_html("curve_slider", "cd-curves", body)
+
+def _controls(groups, what, how_strong):
+    "A choice among the groups, hidden if there is one alone, and a slider over the settings of a group"
+    options = "".join(f"<option>{html.escape(group)}</option>" for group in groups)
+    alone = " hidden" if len(groups) == 1 else ""
+    choice = f"<label{alone}>{html.escape(what)} <select>{options}</select></label>"
+    most = len(next(iter(groups.values()))) - 1
+    slider = f'<label>{html.escape(how_strong)} <input type="range" min="0" max="{most}" value="0"></label>'
+    return f'<div class="cd-controls" hidden>{choice}\n{slider}</div>'
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #41f7b599
 _REMEDIES = {

@@ -218,12 +218,7 @@ class _Trail(TorchFunctionMode):
         if name in _NORMS:
             mixes = _mixes_places(name, x, axes, args)
             return axes, replace(field, whole=True) if mixes else field
-        if name == "linear": return None if x.ndim - 1 in axes else (axes, field)
-        if name in ("permute", "transpose"): return _turned(name, x, axes, args, kwargs), field
-        if name in ("view", "reshape"): return _reshaped(x, axes, out, field)
-        if axes != (2, 3): return None
-        window = _window(name, x, out, args, kwargs)
-        return window and (axes, _seen_through(field, *window))
+        return _moved(placed[0], name, args, kwargs, out)
 
     def join(self, placed, unknown, out):
         "A sum, a product, or tensors side by side: a place sees what all of them see"
@@ -234,6 +229,16 @@ class _Trail(TorchFunctionMode):
         start, end = _outermost([f.start for f in fields], [f.end for f in fields])
         size = tuple(e - s for s, e in zip(start, end))
         return axes, replace(fields[0], size=size, start=start, whole=whole)
+
+def _moved(placed, name, args, kwargs, out):
+    "Dimensions and field of the result of a function that moves places, or slides a window over them"
+    x, axes, field = placed
+    if name == "linear": return None if x.ndim - 1 in axes else (axes, field)
+    if name in ("permute", "transpose"): return _turned(name, x, axes, args, kwargs), field
+    if name in ("view", "reshape"): return _reshaped(x, axes, out, field)
+    if axes != (2, 3): return None
+    window = _window(name, x, out, args, kwargs)
+    return window and (axes, _seen_through(field, *window))
 
 def _outermost(starts, ends):
     "The first of the starts and the last of the ends, each down and across"
