@@ -46,9 +46,8 @@ def _inside(predictor, seed=2):
     "What each convolution makes of a cat and of a dog"
     from catsdogs.models.hooks import activations, find_layers
     from catsdogs.interpret.layers import plot_feature_maps
-    # the last ReLU belongs to the dense layer
-    convolved = [name for name in find_layers(predictor.model, None) if name.startswith("relu")][
-        :-1]
+    relus = [name for name in find_layers(predictor.model, None) if name.startswith("relu")]
+    convolved = relus[:-1]      # the last one belongs to the dense layer
     for i in (0, 1):
         pixels = np.array(draw(pet_spec(i, seed), predictor.size).image)
         xb = predictor.batch(pixels[None])

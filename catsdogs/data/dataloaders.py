@@ -32,8 +32,7 @@ class OpenPhoto(Transform):
     # what `learn.predict` may be given
     input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)
     def __init__(self,
-        # side that is needed, pixels: a JPEG is decoded no larger than that; None: whole
-        enough:int|None=None
+        enough:int|None=None # side that is needed, pixels: a JPEG is decoded no larger; None: whole
     ):
         self.enough = enough
 

@@ -68,7 +68,7 @@ def _key_file():
     "Where the client looks for `kaggle.json`"
     home = Path.home()/".kaggle"
     if os.environ.get("KAGGLE_CONFIG_DIR"):
-        return Path(os.environ["KAGGLE_CONFIG_DIR"]) / "kaggle.json"
+        return Path(os.environ["KAGGLE_CONFIG_DIR"])/"kaggle.json"
     if home.exists() or not sys.platform.startswith("linux"): return home/"kaggle.json"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home()/".config")/"kaggle"/"kaggle.json"
 

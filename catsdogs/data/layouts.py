@@ -259,13 +259,13 @@ _BY_NAME, _BY_FOLDER, _BREEDS = "names", "folders", "breeds" # answers that are 
 
 def read_layout(
     names:list[str],    # paths relative to the source, with `/` between folders
-    # an answer: "cats,dogs", or "names" for those in file names or a table, or "folders", or "breeds"
-    classes:str="",
+    classes:str="",     # an answer: "cats,dogs", "names", "folders" or "breeds"
     tables:dict={}      # name of a CSV file beside the photos → its text # noqa: B006, read only
 ) -> Layout:
     """What folders and names say of each file's class and split
 
-    Raises `CatsDogsError` for an answer that does not fit."""
+    The answer "names" stands for the classes in file names or in a table. Raises `CatsDogsError` for
+    an answer that does not fit."""
     masks = _masks(names)
     if masks: return _beside_masks(names, masks, classes, tables)
     folders = _without_wrapper([_folders(name) for name in names])

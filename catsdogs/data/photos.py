@@ -564,8 +564,7 @@ class FoundPhotos:
         return f"{n:,} {were} not looked at: {', '.join(named)}{heic}"
 
 def find_photos(
-    # a folder, a zip, Kaggle's zip of zips, one photo, or a packed data set
-    source:str|Path,
+    source:str|Path,        # a folder, a zip, Kaggle's zip of zips, one photo, a packed data set
     part:str="train",       # which inner zip of a zip of zips: "train" or "test"
     classes:str|None=None   # the answer to a question, see `read_layout`
 ) -> FoundPhotos:

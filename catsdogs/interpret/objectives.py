@@ -257,8 +257,7 @@ class _Capture:
 @contextmanager
 def outputs_of(
     model,                  # as in `as_module`
-    # names as in `list_layers`; "input" is the batch itself, "output" what the model answers
-    layers:Sequence[str],
+    layers:Sequence[str],   # as in `list_layers`, or "input", the batch, or "output", the answer
     size:int                # side of the pictures, pixels
 ) -> Iterator[tuple[Callable, dict]]: # batch → layer → output; layer → shape
     """Watch layers, and compute no more of a network than they need

@@ -332,8 +332,7 @@ def check_pool_gradient(
             [1, 5],
             [2, 3]]}
     return first_slip(
-        answer, [[0, 4], [0, 0]], slips, "Exactly one of the four numbers was passed on. Which one?"
-    )
+        answer, [[0, 4], [0, 0]], slips, "Exactly one of the four numbers was passed on. Which one?")
 
 
 @exercise(

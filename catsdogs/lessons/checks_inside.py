@@ -155,8 +155,7 @@ def check_trusted(
     if wrong: return f"The lead of {wrong[0]} is {found[wrong[0]]:.2f}, and that is not a tenth."
     if missing:
         return (
-            f"All of these are. {len(missing)} more {'is' if len(missing) == 1 else 'are'} missing."
-        )
+            f"All of these are. {len(missing)} more {'is' if len(missing) == 1 else 'are'} missing.")
     return None
 
 

@@ -95,9 +95,7 @@ def plot_seeds(
 
 # %% ../../nbs/library/lessons/plots_training.ipynb #a2d76d24
 def recorded_history(
-    # of a study: `train_losses`, `valid_losses` and `accuracies` are texts with a number for each
-    # epoch
-    row:dict
+    row:dict # of a study: `train_losses`, `valid_losses` and `accuracies` are texts, a number an epoch
 ) -> list[dict]: # a row for each epoch, as `History` records it
     "The curves of a recorded run"
     names = dict(train_losses="train_loss", valid_losses="valid_loss", accuracies="accuracy")
@@ -357,8 +355,7 @@ def recorded_remedies(
         alone = table[(changed == 0) | (table[field] != reference[field])]
         if field != "limit": alone = alone[alone[field] != reference[field]]
         order = (
-            sorted(alone[field].unique()) if field == "limit" else list(dict.fromkeys(alone[field]))
-        )
+            sorted(alone[field].unique()) if field == "limit" else list(dict.fromkeys(alone[field])))
         found[name] = {
             _setting(field, value): _mean_of(alone[alone[field] == value]) for value in order}
     return found
@@ -472,8 +469,7 @@ def picture_slider_html(
     data = dict(pictures=[picture_url(p) for p in pictures], labels=list(labels), answers=chances)
     bars = "".join(_bar(name, values[start]) for name, values in chances.items())
     slider = (
-        f'<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place">'
-    )
+        f'<input type="range" min="0" max="{len(pictures) - 1}" value="{start}" aria-label="place">')
     controls = f'<div class="cd-controls" hidden>{slider} <output></output></div>'
     picture = f'<img alt="the picture that the networks see" src="{data["pictures"][start]}">'
     return widget_html("picture_slider", "cd-shift", f"{picture}<div>{controls}{bars}</div>", data)

@@ -169,11 +169,8 @@ def _still_picture(pixels, alt):
 
 
 def _check_picture(picture):
-    if (
-        picture.dtype != np.uint8
-        or picture.ndim != 3
-        or picture.shape[2] != 3
-        or picture.shape[0] != picture.shape[1]):
+    is_square = picture.ndim == 3 and picture.shape == (len(picture), len(picture), 3)
+    if picture.dtype != np.uint8 or not is_square:
         raise CatsDogsError(
             "the editor takes a square colour picture, size×size×3 of bytes, "
             f"not {picture.dtype} of {'×'.join(map(str, picture.shape))}")

@@ -64,11 +64,13 @@ def as_module(
 
 def find_layers(
     model,                  # as in `as_module`
-    # one or several: `conv1`; `0.1` or `layer4` (PyTorch's names, also of blocks); positions;
-    # modules; None: all without layers inside
-    layers:Iterable|None
+    layers:Iterable|None    # one or several names, positions or modules; None: all without layers inside
 ) -> dict[str, nn.Module]: # by their names as in `list_layers`, blocks by PyTorch's
-    "Pick layers of a model; raises `CatsDogsError` for one that it does not have"
+    """Pick layers of a model
+
+    A name is one of `list_layers`, as `conv1`, or one of PyTorch's, as `0.1` or `layer4`, also of a block.
+    Raises `CatsDogsError` for a layer that the model does not have.
+    """
     known = list_layers(model)
     if layers is None: return known
     if isinstance(layers, (str, int, nn.Module)): layers = [layers]

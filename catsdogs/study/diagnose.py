@@ -166,15 +166,13 @@ def _divergence(train, valid, ignorance):
     if bad.any(): return f"after {int(np.argmax(bad))} epochs the loss was no number"
     if len(train) and train[-1] > _DIVERGED * ignorance:
         return (
-            f"the training loss ended at {train[-1]:.3g}, and knowing nothing costs {ignorance:.2f}"
-        )
+            f"the training loss ended at {train[-1]:.3g}, and knowing nothing costs {ignorance:.2f}")
     return None
 
 def diagnose(
     history:list|str|Path,       # rows with `train_loss` and `valid_loss`, or a run folder
     n_classes:int=2,             # knowing nothing costs log(n_classes)
-    # of the kept weights on clean training photos: a study's `train_loss`
-    clean_loss:float|None=None,
+    clean_loss:float|None=None,  # of the kept weights on clean training photos: a study's `train_loss`
     recipe:dict|None=None        # fields of a `Recipe`; None: those of the run folder, if it is one
 ) -> Verdict: # raises `CatsDogsError` for fewer than three epochs, unless they are no numbers
     "Judge a training by its history; the gap by clean training photos, if it can be told at all"

@@ -190,17 +190,13 @@ def format_ranking(
 ) -> str: # aligned text
     "A ranking as text, with \"cannot tell\" where it is so"
     def tail(r):
-        return (
-            "best"
-            if r is ranks[0]
-            else f"{-100 * r.behind.mean:+.1f} points"
-            + ("   cannot tell apart from the best" if r.tied else ""))
+        if r is ranks[0]: return "best"
+        tied = "   cannot tell apart from the best" if r.tied else ""
+        return f"{-100 * r.behind.mean:+.1f} points{tied}"
     width = max(len(r.name) for r in ranks)
     def between(i):
-        return (
-            f"[{max(0, i.low):.1%}, {min(1, i.high):.1%}]  {i.n} seeds"
-            if i.n > 1
-            else "one seed: no interval")
+        if i.n < 2: return "one seed: no interval"
+        return f"[{max(0, i.low):.1%}, {min(1, i.high):.1%}]  {i.n} seeds"
     return "\n".join(
         f"{r.name:<{width}}  {r.score.mean:6.1%}  {between(r.score)}  {tail(r)}" for r in ranks)
 
@@ -310,8 +306,7 @@ def plot_learning_curves(
             [k for k, _ in several], [100 * i.low for _, i in several],
             [100 * i.high for _, i in several], color=color, lw=1.2, alpha=0.6)
     ax.set(
-        xscale="log", xlabel="training photos", ylabel="validation accuracy, %", title="More photos"
-    )
+        xscale="log", xlabel="training photos", ylabel="validation accuracy, %", title="More photos")
     ax.legend(fontsize=8)
     ticks = sorted({k for c in curves.values() for k in c})
     ax.set_xticks(ticks, [f"{k:,}" for k in ticks], fontsize=8)

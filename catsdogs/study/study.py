@@ -60,8 +60,7 @@ class StudySettings:
             raise CatsDogsError("an empty study: give at least one configuration")
         if self.seeds < 1:
             raise CatsDogsError(
-                f"a study needs at least one seed, not {self.seeds}; with three there are intervals"
-            )
+                f"a study needs at least one seed, not {self.seeds}; with three there are intervals")
         for c in self.configurations: configure(self.base, c, 0)
 
     def plan(self) -> Plan:
@@ -376,19 +375,16 @@ def _run_claimed(source, folder, ledger, number, plan, on_epoch):
 
 def run_study(
     source:str|Path,            # photos: whatever `list_photos` reads
-    # the study's folder: new, or with the same study in it, unfinished or in work elsewhere
-    folder:str|Path,
-    # what to try: given configurations, or what else has a `plan`, as `SearchSettings`
-    settings:StudySettings,
+    folder:str|Path,            # the study's; new, or with the same study in it
+    settings:StudySettings,     # what to try: configurations, or what else has a `plan`
     on_row:Callable|None=None,  # called with each run's row
-    # where the study is kept, for workers with folders of their own: a journal (.log), an SQLite
-    # file (.db), or the address of a database server; None: a journal in the folder
-    storage:str|Path|None=None
+    storage:str|Path|None=None  # where it is kept, a file or an address; None: a journal in the folder
 ) -> list[dict]: # a row for each run that is done, whoever did it; also in `results.csv`
     """Train what is not trained yet.
 
-    Any number of processes may do so in one folder, and any number of machines with one storage.
-    Raises `CatsDogsError` for the folder or the storage of another study.
+    Any number of processes may do so in one folder. Workers with folders of their own, as several
+    machines have, share a storage: a journal (.log), an SQLite file (.db) or a server. Raises
+    `CatsDogsError` for the folder or the storage of another study.
     """
     folder, plan = Path(folder), settings.plan()
     definition, where = _definition(source, plan), storage or folder/_JOURNAL

@@ -119,18 +119,18 @@ def _describe(source, settings, dls, processes):
 
 # %% ../../nbs/library/training/train.ipynb #8255653b
 def train_run(
-    # photos: whatever `list_photos` reads; those of a packed data set are streamed
-    source:str|Path|list,
+    source:str|Path|list,               # photos: whatever `list_photos` reads
     out:str|Path,                       # the run folder; new or empty, unless `resume`
     settings:RunSettings=RunSettings(), # when an interrupted run is resumed, its own are used
-    resume:bool=False,  # go on where the run in `out` was interrupted; start it if there is none
+    resume:bool=False,                  # go on with the run in `out`; start it if there is none
     on_epoch:Callable|None=None,        # called with each row of the history
     chapters:Callable|None=None         # more figures for its report, see `finish_run`
 ) -> Run: # trained, judged, calibrated, with its report
     """Train a network into a run folder that survives being killed.
 
-    If a launcher as `torchrun` has started several processes, they share the work, and the first
-    one alone touches `out`. Raises `CatsDogsError` for bad sources and for folders in use.
+    Photos of a packed data set are streamed. If a launcher as `torchrun` has started several
+    processes, they share the work, and the first one alone touches `out`. Raises `CatsDogsError`
+    for bad sources and for folders in use.
     """
     out, processes = Path(out), join()
     old = processes.from_first(lambda: _interrupted(out, resume))
@@ -225,8 +225,7 @@ def _check_photos(source, run):
 
 def not_followed(
     run:Run|str|Path,   # the run that is resumed
-    # what the new command asks for: fields of the recipe or of the data settings, `seed`, `fast`
-    given:dict
+    given:dict          # what is asked for: fields of the recipe or of the data settings, `seed`, `fast`
 ) -> str: # one line; empty if all of it is followed
     "What of a new command a resumed run does not follow, since it goes on with its own settings"
     info = as_run(run).info
@@ -243,8 +242,7 @@ def not_followed(
 
 def recorded_settings(
     run:Run,                # of `train_run`
-    # pretrained weights to start from; those that the run names must be named here too
-    weights:str|None=None
+    weights:str|None=None   # pretrained weights to start from; those of the run must be named too
 ) -> RunSettings:
     "The settings that a run was made with; raises `CatsDogsError` if `train_run` did not make it"
     info = run.info
@@ -301,11 +299,10 @@ def _fit_run(learn, run, processes, on_epoch):
 
 # %% ../../nbs/library/training/train.ipynb #af48588b
 def drawn_run(
-    # how to train; its `size` is that of the drawings, pixels
-    recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3),
-    n:int=2400,  # drawings, a fifth of them for validation
-    seed:int=42,  # first weights, shuffling, augmentation
-    variation:Variation=Variation()  # how varied the drawings are
+    recipe:Recipe=replace(RECIPES["one_cycle"], size=128, epochs=12, lr=2e-3), # its `size`: the drawings'
+    n:int=2400,                     # drawings, a fifth of them for validation
+    seed:int=42,                    # first weights, shuffling, augmentation
+    variation:Variation=Variation() # how varied the drawings are
 ) -> Run: # finished; treat it as read-only
     """A network trained on drawings, from the cache; trained now if it is not there yet.
 
@@ -317,10 +314,8 @@ def drawn_run(
     key = hashlib.blake2b(
         code + json.dumps([photos.name, asdict(recipe), seed, RUN_FORMAT]).encode(), digest_size=6
     ).hexdigest()
-    run = (
-        cache_dir()
-        / "runs"
-        / f"{recipe.model.split(',')[0].replace(':', '-')}-{n}-{recipe.size}-{seed}-{key}")
+    model = recipe.model.split(",")[0].replace(":", "-")
+    run = cache_dir()/"runs"/f"{model}-{n}-{recipe.size}-{seed}-{key}"
     run.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(run.with_suffix(".lock")):
         return train_run(photos, run, RunSettings(recipe, seed=seed), resume=True)
