@@ -58,10 +58,8 @@ class _Command(TyperCommand):
     def format_options(self, ctx, formatter):
         groups = {}
         for p in self.get_params(ctx):
-            title = (
-                "Arguments"
-                if p.param_type_name == "argument"
-                else getattr(p, "rich_help_panel", None) or "Options")
+            title = getattr(p, "rich_help_panel", None) or "Options"
+            if p.param_type_name == "argument": title = "Arguments"
             if row := p.get_help_record(ctx): groups.setdefault(title, []).append(row)
         for title, rows in groups.items():
             with formatter.section(title): formatter.write_dl(rows)
@@ -182,10 +180,8 @@ def _usage(error, argv):
     "A slip on the command line, and where help is"
     names = [c.name or c.callback.__name__ for c in app.registered_commands]
     command = next((a for a in argv if a in names), None)
-    help = (
-        f"`catsdogs {command} --help` lists the options"
-        if command
-        else "`catsdogs --help` lists the commands")
+    help = "`catsdogs --help` lists the commands"
+    if command: help = f"`catsdogs {command} --help` lists the options"
     return f"{error.format_message()} ({help})"
 
 def _without_errno(error):

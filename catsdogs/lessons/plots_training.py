@@ -31,11 +31,8 @@ def plot_curves(
 ):
     "Draw the losses of each history, training blue and validation orange; returns the axes"
     histories = histories if isinstance(histories, dict) else {"": histories}
-    axes = (
-        [ax]
-        if ax
-        else new_axes(
-            len(histories), (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6), share_y=True))
+    size = (4.6, 2.8) if len(histories) == 1 else (3.2, 2.6)
+    axes = [ax] if ax else new_axes(len(histories), size, share_y=True)
     for axis, (name, history) in zip(axes, histories.items(), strict=True):
         epochs = range(1, len(history) + 1)
         for side, column, label in _columns(what):
@@ -325,17 +322,16 @@ _REMEDIES = {
 
 def _setting(field, value):
     if field == "model":
-        value = (
-            "all filters"
-            if "=" not in value
-            else (f"{float(value.split('=')[1]):.1%} of the filters").replace(".0%", "%"))
+        _, _, width = value.partition("=")
+        share = f"{float(width or 1):.1%}".replace(".0%", "%")
+        value = f"{share} of the filters" if width else "all filters"
     return _REMEDIES[field][1].format(value)
 
 
 def _mean_of(runs):
     "The mean curves of some runs, and what to say of them"
-    said = (
-        f"right on {runs.last_accuracy.mean():.0%} of the validation drawings after the last epoch")
+    right = f"{runs.last_accuracy.mean():.0%}"
+    said = f"right on {right} of the validation drawings after the last epoch"
     return mean_history([recorded_history(run) for run in runs.to_dict("records")]), said
 
 

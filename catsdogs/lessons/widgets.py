@@ -41,11 +41,8 @@ def picture_url(
     "A picture as the address of itself"
     if not isinstance(picture, bytes):
         buffer = io.BytesIO()
-        image = (
-            picture
-            if isinstance(picture, Image.Image)
-            else Image.fromarray(np.ascontiguousarray(picture)))
-        image.save(buffer, "png", optimize=True)
+        if not isinstance(picture, Image.Image): picture = Image.fromarray(np.ascontiguousarray(picture))
+        picture.save(buffer, "png", optimize=True)
         picture = buffer.getvalue()
     return "data:image/png;base64," + base64.b64encode(picture).decode()
 

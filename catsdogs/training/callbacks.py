@@ -100,10 +100,9 @@ class ProgressiveResizing(Callback):
     ) -> int: # pixels
         "The pictures' side in an epoch"
         share = min(1, epoch / (epochs * 2 / 3))
-        return (
-            min(self.last, self.first + int(share * (self.last - self.first) / 16 + 1e-9) * 16)
-            if share < 1
-            else self.last)
+        if share == 1: return self.last
+        steps = int(share * (self.last - self.first) / 16 + 1e-9)
+        return min(self.last, self.first + steps * 16)
     def before_batch(self):
         side = self.side(self.epoch, self.n_epoch)
         if self.training and side < self.x.shape[-1]:
