@@ -235,7 +235,8 @@ def _unit_rows(thumbs, side=16):
 
 def _perceptual_hashes(thumbs):
     "n×8 bytes"
-    waves = dct(dct(thumbs.astype(np.float32), axis=1), axis=2)[:, :8, :8].reshape(len(thumbs), -1)
+    waves = dct(dct(thumbs.astype(np.float32), axis=1), axis=2)
+    waves = waves[:, :8, :8].reshape(len(thumbs), -1)
     return np.packbits(waves > np.median(waves, axis=1, keepdims=True), axis=1)
 
 # %% ../../nbs/library/data/doctor.ipynb #d45e6e13
@@ -418,7 +419,9 @@ def _now(place, dest):
 def _belongs(path, source):
     "Is this the source, or inside it, by its name or in truth?"
     real = Path(os.path.realpath(path.parent))/path.name
-    return any({base, *base.parents} & {Path(os.path.abspath(source)), Path(source).resolve()} for base in (path, real))
+    sources = {Path(os.path.abspath(source)), Path(source).resolve()}
+    above = {path, *path.parents, real, *real.parents}
+    return bool(above & sources)
 
 def _read_moves(log):
     "What the log of a quarantine holds: pairs of from and to"

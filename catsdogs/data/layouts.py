@@ -518,7 +518,8 @@ def _piles(names, rest, tables):
     above = {f for name in names[:1] for f in _folders(name)} - set(outer)
     months = any(map(_TIMES.fullmatch, above)) and all(f.isdecimal() and int(f) < 32 for f in outer)
     if not (animals or months or _are_piles(outer)): return None
-    inside = sorted({f for r in rest for f in r[1:] if not (_are_piles([f]) or f.isdecimal() or split_of(f))})
+    def may_be_class(folder): return not (_are_piles([folder]) or folder.isdecimal() or split_of(folder))
+    inside = sorted({f for r in rest for f in r[1:] if may_be_class(f)})
     if animals: inside = sorted(set(filter(None, by_name)))
     text = f"{_list(outer)} hold {_list(inside)}." if len(inside) > 1 else f"{_list(outer)} may be no classes."
     if not animals: text += " Dates, sizes or parts of one pile are called so."
@@ -539,7 +540,8 @@ def _two_levels(rest):
     holders = [f for f in outer if len(set(inside[f]) & set(both)) > 1]
     if len(both) > 1 and len(holders) > 1:
         return _asks(f"{_list(holders)} both hold {_list(both)}.", both, outer)
-    box = next((f for f in outer if sets[f]), None) or next((f for f in outer if len(inside[f]) > 1), None)
+    with_sets, with_classes = [f for f in outer if sets[f]], [f for f in outer if len(inside[f]) > 1]
+    box = next(iter(with_sets + with_classes), None)
     others = [f for f in outer if len(inside[f]) < 2]
     if box and (others or sets[box]):
         hold = "hold" if len(others) > 1 else "holds"

@@ -133,7 +133,8 @@ def _plot_classes(scores, most=20):
     "Recall of each class with its interval; returns the figure"
     import matplotlib.pyplot as plt
     names = sorted(scores.recalls, key=scores.recalls.get)[:most][::-1]
-    counts = {c: (row[i], sum(row)) for i, (c, row) in enumerate(zip(scores.classes, scores.confusion, strict=True))}
+    rows = zip(scores.classes, scores.confusion, strict=True)
+    counts = {c: (row[i], sum(row)) for i, (c, row) in enumerate(rows)}     # right answers, photos
     fig, ax = plt.subplots(figsize=(8, 1 + .26 * len(names)))
     for y, name in enumerate(names):
         low, high = wilson_interval(*counts[name])

@@ -118,4 +118,5 @@ def gaussian_blur(
     bell = torch.exp(-.5 * (torch.arange(-r, r + 1, device=xb.device) / sigma)**2)
     bell = (bell / bell.sum()).to(xb.dtype)
     flat = F.pad(xb.flatten(0, 1)[:, None], (r, r, r, r), mode="reflect")
-    return F.conv2d(F.conv2d(flat, bell.view(1, 1, 1, -1)), bell.view(1, 1, -1, 1)).view_as(xb)
+    across = F.conv2d(flat, bell.view(1, 1, 1, -1))
+    return F.conv2d(across, bell.view(1, 1, -1, 1)).view_as(xb)

@@ -38,7 +38,8 @@ def t_interval(
     if not len(v):
         raise CatsDogsError(
             "no finished runs to compare: the seeds of the two sides have none in common")
-    half = t.ppf(.975, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v)) if len(v) > 1 else math.inf
+    half = math.inf
+    if len(v) > 1: half = t.ppf(.975, len(v) - 1) * v.std(ddof=1) / math.sqrt(len(v))
     return Interval(float(v.mean()), float(v.mean() - half), float(v.mean() + half), len(v))
 
 _OUTCOME = {
