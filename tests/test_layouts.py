@@ -79,55 +79,63 @@ READ = {
         both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"), CATS_DOGS,
         {"train": 8, "valid": 8}, 0),
     "Google's with plots": (
-        [*both("train", "validation"), "plots/a.png", "b.png"], CATS_DOGS, {"train": 8, "valid": 8}, 2),
+        [*both("train", "validation"), "plots/a.png", "b.png"], CATS_DOGS,
+        {"train": 8, "valid": 8}, 2),
     "a Udemy course": (
         [*both("training_set", "test_set"), *several("single_prediction", n=2)], CATS_DOGS,
         {"train": 8, "test": 8}, 2),
     "Udemy's on Kaggle": (
-        both("training_set/training_set", "test_set/test_set"), CATS_DOGS, {"train": 8, "test": 8}, 0),
+        both("training_set/training_set", "test_set/test_set"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "fastai's dogscats": (
-        [*both("train", "valid", "sample/train", "sample/valid"), *several("test1"), "models/plot.png"],
+        [*both("train", "valid", "sample/train", "sample/valid"), *several("test1"),
+         "models/plot.png"],
         CATS_DOGS, {"train": 8, "valid": 8, "test": 4}, 17),
     "Intel's": (
-        [*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")], CATS_DOGS,
-        {"train": 8, "test": 8}, 4),
-    "images inside the sets": (both("train/images", "val/images"), CATS_DOGS, {"train": 8, "valid": 8}, 0),
+        [*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")],
+        CATS_DOGS, {"train": 8, "test": 8}, 4),
+    "images inside the sets": (
+        both("train/images", "val/images"), CATS_DOGS, {"train": 8, "valid": 8}, 0),
     "the sets inside the classes": (
-        several("cats/train", "cats/test", "dogs/train", "dogs/test"), CATS_DOGS, {"train": 8, "test": 8}, 0),
+        several("cats/train", "cats/test", "dogs/train", "dogs/test"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "a test that nobody has sorted": (
-        [*both("train", "valid"), *several("test/unknown")], CATS_DOGS, {"train": 8, "valid": 8, "test": 4},
-        0),
+        [*both("train", "valid"), *several("test/unknown")], CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4}, 0),
     "one folder per animal": (
         several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"), CATS_DOGS, {None: 16}, 0),
     "some animals in folders of their own": (
         [*several("cats/tom", "dogs"), "cats/9.jpg"], CATS_DOGS, {None: 9}, 0),
     "animals of one name": (
         several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"), CATS_DOGS, {None: 16}, 0),
-    "a picture beside the classes": ([*several("cats", "dogs"), "logo.png"], CATS_DOGS, {None: 8}, 1),
+    "a picture beside the classes": (
+        [*several("cats", "dogs"), "logo.png"], CATS_DOGS, {None: 8}, 1),
     "hidden folders": (
-        [
-            *several("cats", "dogs"), "cats/.ipynb_checkpoints/0-checkpoint.jpg", "__MACOSX/cats/._0.jpg",
-            ".Trash/a.jpg", "@eaDir/b.jpg", "cats/.c.jpg"],
-        CATS_DOGS,
-        {None: 8},
-        0),
+        [*several("cats", "dogs"), "cats/.ipynb_checkpoints/0-checkpoint.jpg",
+         "__MACOSX/cats/._0.jpg", ".Trash/a.jpg", "@eaDir/b.jpg", "cats/.c.jpg"],
+        CATS_DOGS, {None: 8}, 0),
     "a folder with a sign": (
-        [*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"], CATS_DOGS, {None: 8}, 0),
+        [*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"], CATS_DOGS,
+        {None: 8}, 0),
     "names with numbers": (
-        [f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)], {"cat", "dog"}, {None: 8}, 0),
+        [f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"}, {None: 8}, 0),
     "names as Windows makes them": (
-        [f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)], {"cat", "dog"}, {None: 8},
-        0),
+        [f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"}, {None: 8}, 0),
     "classes written in two ways": (
-        [*several("train/Cats", "train/Dogs", "valid/cat", "valid/dog"), *several("test/CATS", "test/dogs")],
+        [*several("train/Cats", "train/Dogs", "valid/cat", "valid/dog"),
+         *several("test/CATS", "test/dogs")],
         {"Cats", "Dogs"}, {"train": 8, "valid": 8, "test": 8}, 0),
     "accents as macOS writes them": (
         several("train/Ka\u0308tzchen", "train/Hund", "valid/K\u00e4tzchen", "valid/Hund"),
         {"K\u00e4tzchen", "Hund"}, {"train": 8, "valid": 8}, 0),
     "French, with animals": (
-        several("chats/tom", "chats/mia", "chiens/rex", "chiens/bo"), {"chats", "chiens"}, {None: 16}, 0),
+        several("chats/tom", "chats/mia", "chiens/rex", "chiens/bo"), {"chats", "chiens"},
+        {None: 16}, 0),
     "Russian names": (
-        [f"{kind}.{i}.jpg" for kind in ("\u043a\u043e\u0442", "\u043f\u0451\u0441") for i in range(4)],
+        [f"{kind}.{i}.jpg" for kind in ("\u043a\u043e\u0442", "\u043f\u0451\u0441")
+         for i in range(4)],
         {"\u043a\u043e\u0442", "\u043f\u0451\u0441"}, {None: 8}, 0),
     "German names": (
         [f"{kind}.{i}.jpg" for kind in ("K\u00e4tzchen", "Hund") for i in range(4)],
@@ -140,33 +148,40 @@ READ = {
         {None: 8},
         8),
     "a set inside the set": (
-        [*both("train/train", "train/val"), *several("test")], CATS_DOGS, {"train": 8, "valid": 8, "test": 4},
-        0),
+        [*both("train/train", "train/val"), *several("test")], CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4}, 0),
     "nothing but a test": (both("test"), CATS_DOGS, {"test": 8}, 0),
     "a test in stages": (
-        [*both("train"), *several("test_stg1", "test_stg2")], CATS_DOGS, {"train": 8, "test": 8}, 0),
+        [*both("train"), *several("test_stg1", "test_stg2")], CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "small sets beside whole ones": (
-        both("train", "valid", "train_small", "valid_small"), CATS_DOGS, {"train": 8, "valid": 8}, 16),
+        both("train", "valid", "train_small", "valid_small"), CATS_DOGS,
+        {"train": 8, "valid": 8}, 16),
     "sets in the classes' names": (
-        several("cats_train", "dogs_train", "cats_test", "dogs_test"), CATS_DOGS, {"train": 8, "test": 8}, 0),
+        several("cats_train", "dogs_train", "cats_test", "dogs_test"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "classes with numbers, and sets": (
-        several("Train class1", "Train class2", "Valid class1", "Valid class2"), {"class1", "class2"},
-        {"train": 8, "valid": 8}, 0),
+        several("Train class1", "Train class2", "Valid class1", "Valid class2"),
+        {"class1", "class2"}, {"train": 8, "valid": 8}, 0),
     "what Windows and network drives add": (
         several("cats", "dogs", "$RECYCLE.BIN/S-1-5-21", "System Volume Information", "#recycle"), CATS_DOGS,
         {None: 8}, 0),
     "digits": (several(*map(str, range(10)), n=2), set(map(str, range(10))), {None: 20}, 0),
     "numbers among which are years": (
-        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))), {None: 440}, 0),
-    "classes with numbers": (several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
+        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))),
+        {None: 440}, 0),
+    "classes with numbers": (
+        several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
     "ImageNet's": (
-        several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
-    "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
+        several("n02085620-Chihuahua", "n02085782-pug"),
+        {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
+    "a camera among things": (
+        several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
     "years inside the classes": (
         several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
     "Kaggle's names in folders of another language": (
-        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")], {"Katzen", "Hunde"},
-        {None: 8}, 0),
+        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")],
+        {"Katzen", "Hunde"}, {None: 8}, 0),
     "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
     "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
     "twenty classes": (
@@ -226,30 +241,36 @@ ASKED |= {
     "years with cats and dogs": (
         both("2019", "2020"), "2019 and 2020 both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
     "years of animals": (
-        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
+        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom",
+        {"tom", "rex"}, 8),
     "Kaggle's names by year": (
-        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 16),
+        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog",
+        {"cat", "dog"}, 16),
     "Kaggle's names, one each year": (
-        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names", {"cat", "dog"}, 8),
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names",
+        {"cat", "dog"}, 8),
     "Kaggle's names in two places": (
-        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 16),
+        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog",
+        {"cat", "dog"}, 16),
     "a year beside": (
         several("cats", "dogs", "2019"), "is the folder 2019 a class", "cats,dogs", CATS_DOGS, 8),
     "two places": (
-        both("home", "street"), "home and street both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
+        both("home", "street"), "home and street both hold cats and dogs", "cats,dogs",
+        CATS_DOGS, 16),
     "two places, the other way": (
         both("home", "street"), "--classes cats,dogs or --classes home,street", "home,street",
         {"home", "street"}, 16),
     "a repository": (
-        [*both("dataset"), "docs/figure.png"], "dataset holds the folders cats and dogs, docs holds photos",
-        "cats,dogs", CATS_DOGS, 8),
+        [*both("dataset"), "docs/figure.png"],
+        "dataset holds the folders cats and dogs, docs holds photos", "cats,dogs", CATS_DOGS, 8),
     "trains and buses": (
         several("train", "bus"), "is the folder train a class", "train,bus", {"train", "bus"}, 8),
     "a class called test": (
-        several("cats", "dogs", "test"), "is the folder test a class", "cats,dogs", {"cats", "dogs", None},
-        12),
+        several("cats", "dogs", "test"), "is the folder test a class", "cats,dogs",
+        {"cats", "dogs", None}, 12),
     "a sample beside": (
-        several("cats", "dogs", "sample"), "is the folder sample a class", "cats,dogs", CATS_DOGS, 8),
+        several("cats", "dogs", "sample"), "is the folder sample a class", "cats,dogs",
+        CATS_DOGS, 8),
     "a set without others": (
         [*both("train"), "plots/a.png"], "is the folder train a class", "cats,dogs", CATS_DOGS, 8),
     "a repository, deeper": (
@@ -262,22 +283,25 @@ ASKED |= {
         [*both("raw"), *both("processed/train", "processed/test")],
         "processed and raw both hold cats and dogs", "cats,dogs", CATS_DOGS, 24),
     "a camera for each": (
-        several("cam1/cats", "cam2/dogs"), "cam1 and cam2 hold cats and dogs", "cats,dogs", CATS_DOGS, 8),
+        several("cam1/cats", "cam2/dogs"), "cam1 and cam2 hold cats and dogs",
+        "cats,dogs", CATS_DOGS, 8),
     "a sample inside a set": (
-        [*both("train", "valid"), *both("train/sample")], "is the folder sample a class", "cats,dogs",
-        CATS_DOGS, 24),
+        [*both("train", "valid"), *both("train/sample")], "is the folder sample a class",
+        "cats,dogs", CATS_DOGS, 24),
     "one class in two spellings": (
-        several("cats", "Cats", "dogs"), "cats and Cats look like one class", "cats,dogs", CATS_DOGS, 12),
+        several("cats", "Cats", "dogs"), "cats and Cats look like one class", "cats,dogs",
+        CATS_DOGS, 12),
     "a set beside things": (
         [*both("train"), *several("things")], "--classes cats,dogs or", "cats,dogs", CATS_DOGS, 8),
     "a copy of a class": (
-        several("cats", "cats - Copy", "dogs"), "cats and cats - Copy look like one class", "cats,dogs",
-        CATS_DOGS, 12),
+        several("cats", "cats - Copy", "dogs"), "cats and cats - Copy look like one class",
+        "cats,dogs", CATS_DOGS, 12),
     "a class copied by macOS": (
-        several("cats", "cats (2)", "dogs"), "cats and cats (2) look like one class", "cats,dogs", CATS_DOGS,
-        12),
+        several("cats", "cats (2)", "dogs"), "cats and cats (2) look like one class", "cats,dogs",
+        CATS_DOGS, 12),
     "results of another program": (
-        several("cats", "dogs", "Results"), "is the folder Results a class", "cats,dogs", CATS_DOGS, 8),
+        several("cats", "dogs", "Results"), "is the folder Results a class", "cats,dogs",
+        CATS_DOGS, 8),
     "Oxford's, as species": (
         [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
         "--classes cat,dog or --classes breeds", "cat,dog", {"cat", "dog"}, 12),
