@@ -80,8 +80,9 @@ def has_many_folders(
     return bool(folders) and min(map(len, folders.values())) >= 10
 
 def _auto(photos, settings):
-    "By the sets of the folders, if one of them validates; else by hash, without the test photos"
-    if any(p.split == "valid" for p in photos): return [p.split for p in photos]
+    "By the sets of the folders, if they train and validate; else by hash, without the test photos"
+    sides = {p.split for p in photos}
+    if "valid" in sides and sides & {"train", None}: return [p.split for p in photos]
     own = [p for p in photos if p.split != "test"]
     rule = _by_folder if has_many_folders(own) else _by_hash
     sides = iter(rule(own, settings))
