@@ -258,6 +258,13 @@ def _need_file(out, option="--out", example="page.html"):
     if not os.access(out.parent, os.W_OK):
         raise CatsDogsError(f"{option} {out}: {out.parent} cannot be written into")
 
+def _need_place(out, option="--out"):
+    "Raise `CatsDogsError` if this folder cannot be made or written into, before anything is drawn or decoded"
+    there = next(p for p in (out.absolute(), *out.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir(): raise CatsDogsError(f"{option} {out}: {there} is no folder; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CatsDogsError(f"{option} {out}: {there} cannot be written into; choose another place")
+
 def _run_and_rest(paths):
     "The run folder, if the first path is one, else None for the shipped network; the other paths"
     if (paths[0]/"run.json").is_file(): return paths[0], paths[1:]
@@ -340,6 +347,7 @@ def demo(
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
+    _need_place(out)
     find_recipe("codelab", size=size, epochs=epochs)
     if n < 10: raise CatsDogsError(f"--n {n}: ask for at least 10 drawings")
     _load("demo", "training.train")
@@ -397,6 +405,7 @@ def data(
     """Make a data set: photos that are downloaded, or drawings with masks of the body parts
     and drawings.csv with every specification."""
     from catsdogs.drawing.dataset import draw_pets, make_variation
+    _need_place(dest, "DEST")
     if source != "drawn": return _fetch(source, dest, competition, archive)
     if bad := next((k for k in variation if "=" not in k), None):
         raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
@@ -574,6 +583,7 @@ def pack(
     """Pack photos into shards: tar files of WebDataset's convention, with an index.
     Stopped and typed again, it goes on. train, predict and check read them."""
     _need(source)
+    _need_place(dest, "DEST")
     from catsdogs.data.pack import pack_photos
     given = {name: value for name, value in settings.items() if value is not None}
     own = {name: value for name, value in given.items() if name in limits_of(PackSettings)}
@@ -663,6 +673,7 @@ def train(
     _check_packed(path, given)
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
+    _need_place(out)
     if as_json: _talk["quiet"] = True
     _load("training.train", device=device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
@@ -976,6 +987,7 @@ def study(
     With --design search: which settings are best?"""
     is_search = design == "search"
     _check_for_design(is_search, seeds, sampler, pruner)
+    _need_place(out)
     _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
     from catsdogs.study.effects import format_answers

@@ -188,6 +188,8 @@ def atomic_path(
         os.umask(umask)
         # mkstemp's files are private; the result gets an ordinary file's rights
         tmp.chmod(0o666 & ~umask)
+        # else a power cut could leave an empty file under the new name
+        if fcntl: os.fsync(handle)
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)

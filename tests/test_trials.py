@@ -216,6 +216,10 @@ demo --epochs 0
 demo --n 3
 data pets PETS/new --archive file:///etc/passwd
 data drawn PETS/a.jpg/new
+demo --out PETS/a.jpg/demo
+train PETS --out PETS/a.jpg
+study PETS --out PETS/a.jpg/study
+pack PETS PETS/a.jpg
 study PETS --seeds 0"""
 
 
@@ -232,7 +236,10 @@ def test_words_of_the_system_and_empty_arguments(tmp_path, capsys, monkeypatch):
     "No number of an error; what a variable that is not set leaves is not the folder that one is in"
     (tmp_path/"a.jpg").write_bytes(picture(1))
     assert main(["data", "drawn", str(tmp_path/"a.jpg"/"new")]) == 2
-    assert capsys.readouterr().err == f"catsdogs: error: {tmp_path}/a.jpg/.new.partial: not a directory\n"
+    assert capsys.readouterr().err == (
+        f"catsdogs: error: DEST {tmp_path}/a.jpg/new: {tmp_path}/a.jpg is no folder; choose another place\n")
+    assert main(["check", str(tmp_path), "--out", f"{'a' * 300}.html"]) == 2
+    assert capsys.readouterr().err == f"catsdogs: error: {'a' * 300}.html: file name too long\n"
     assert main(["predict", ""]) == 2 and "one of the arguments is empty" in capsys.readouterr().err
     monkeypatch.setenv("RANK", "5")
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -460,3 +467,38 @@ def test_nothing_is_shown_of_a_network_that_answers_nan(drawn, tmp_path, catsdog
         done = catsdogs(*command)
         assert done.returncode == 2 and "the network answers NaN" in done.stderr, done.stderr
     assert not (tmp_path/"a.html").exists()
+
+
+# root without the right to pass over all rights; other users have none
+WITHOUT_RIGHTS = [] if not hasattr(os, "geteuid") or os.geteuid() else [
+    "setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or bool(WITHOUT_RIGHTS) and not shutil.which("setpriv"),
+    reason="nothing takes rights away")
+def test_files_and_places_without_rights(tmp_path):
+    "A photo that may not be read is told in words, a place that may not be written into before the work"
+    source = build(tmp_path/"pets", [f"{kind}s/{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)])
+    (source/"cats"/"cat.1.jpg").chmod(0)
+    (tmp_path/"shut").mkdir(mode=0o500)
+    def type_in(*arguments):
+        command = [*WITHOUT_RIGHTS, sys.executable, "-m", "catsdogs", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True)
+    done = type_in("check", source)
+    assert f"damaged        {source}/cats/cat.1.jpg: cannot be read (permission denied)" in done.stdout, done
+    for command in (("train", source, "--out"), ("demo", "--out"), ("data", "drawn"), ("pack", source)):
+        done = type_in(*command, tmp_path/"shut"/"new")
+        assert done.returncode == 2 and "shut cannot be written into" in done.stderr and not done.stdout, done
+
+
+def test_unpacked_zips_keep_to_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setenv("CATSDOGS_CACHE", str(tmp_path/"cache"))
+    monkeypatch.setenv("CATSDOGS_CACHE_GB", "1e-6")
+    for name in "ab":
+        with zipfile.ZipFile(tmp_path/f"{name}.zip", "w") as archive:
+            inner = io.BytesIO()
+            with zipfile.ZipFile(inner, "w") as photos: photos.writestr(f"cat.{ord(name)}.jpg", picture(ord(name)))
+            archive.writestr("train.zip", inner.getvalue())
+        assert len(list_photos(tmp_path/f"{name}.zip")) == 1
+        assert len(list((tmp_path/"cache"/"zips").iterdir())) == 1

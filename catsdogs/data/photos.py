@@ -27,7 +27,7 @@ try: from lzma import LZMAError
 except ImportError: LZMAError = zlib.error  # a Python that was built without it
 
 from ..core import (
-    atomic_path, cache_dir, CatsDogsError, explain_os_errors, printable, progress, Registry)
+    atomic_path, cache_dir, CatsDogsError, explain_os_errors, make_room, printable, progress, Registry)
 from .layouts import read_layout, split_of
 from ..speed import trim_malloc
 
@@ -40,6 +40,10 @@ ARCHIVE_ERRORS = (
     zipfile.BadZipFile, zlib.error, LZMAError, RuntimeError, NotImplementedError, EOFError)
 # what reading a file, or a member of a zip, raises
 _NOT_READ = (OSError, KeyError, ValueError, *ARCHIVE_ERRORS)
+
+def _in_words(error):
+    "An error of the system without its number and the file's name, which stand before it already"
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else error
 
 def _plain(member): return member.replace("\\", "/").split("/")
 
@@ -114,7 +118,7 @@ class Photo:
                 raise UnreadablePhoto(f"{self}: {found.st_size:,} bytes is too much for a photo")
             return self.path.read_bytes()
         except _NOT_READ as e:
-            raise UnreadablePhoto(f"{self}: cannot be read ({e})") from e
+            raise UnreadablePhoto(f"{self}: cannot be read ({_in_words(e)})") from e
 
     def _read_member(self):
         if self.size > MAX_BYTES:
@@ -538,7 +542,9 @@ def _inner_zip(path, part, shown="", depth=3):
     name = f"{found.CRC:08x}-{found.file_size}-{_zip_parts(found.filename)[-1]}"
     target = cache_dir()/"zips"/name
     if not (target.exists() and target.stat().st_size == found.file_size):
+        make_room(target.parent, "*.zip", found.file_size)
         _unpack_member(path, outer, found, target)
+    os.utime(target)                                    # used now: the last to be thrown away
     return _inner_zip(target, part, f"{shown}:{found.filename}", depth - 1)
 
 def _zip_for(part, zips):
