@@ -4,6 +4,8 @@ import re
 import sys
 from types import SimpleNamespace
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
@@ -13,6 +15,7 @@ from conftest import root
 sys.path.insert(0, str(root/"tools"))
 import drive_lessons  # noqa: E402
 import lessons  # noqa: E402
+from catsdogs.lessons.checks import FOLDED  # noqa: E402
 from lesson_answers import ANSWERS  # noqa: E402
 
 
@@ -176,6 +179,23 @@ def test_set_up_cell_installs_only_in_the_cloud(where, missing, monkeypatch):
     wanted = [clone, ("pip", "install --quiet /tmp/catsdogs")] if missing and CLOUDS[where] else []
     assert asked == wanted
     assert went == (["/tmp/catsdogs/nbs/course"] if CLOUDS[where] else [])
+
+
+def test_a_folded_test_that_fails_explains_itself():
+    texts = (
+        "from catsdogs.lessons.checks import explain_folded_tests\nexplain_folded_tests()",
+        "#| hide\nassert 1 == 2",
+        "assert 1 == 2",
+        "#| hide\n1 / 0")
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in texts])
+    nbclient.NotebookClient(nb, timeout=120, kernel_name="python3", allow_errors=True).execute()
+    outputs = [cell.outputs for cell in nb.cells]
+    assert [[o.ename for o in shown if o.output_type == "error"] for shown in outputs] == [
+        [], ["AssertionError"], ["AssertionError"], ["ZeroDivisionError"]]
+    said = ["".join(o.text for o in shown if o.output_type == "stream") for shown in outputs]
+    assert [FOLDED in text for text in said] == [False, True, False, False]
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="AssertionError"):
+        nbclient.NotebookClient(nb, timeout=120, kernel_name="python3").execute()
 
 
 def test_a_lesson_on_opening(lab, browser):

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -72,13 +73,20 @@ def start(pets, folder, storage, design):
     return process
 
 
+def wait_for_a_run(machine, worker):
+    "Until a worker has taken a run, or has ended"
+    while worker.is_alive() and not any(machine.glob("runs/*.lock")): time.sleep(.02)
+
+
 def kill_and_finish(storage, place, pets, seed, design=settings):
     "Two workers, of which one after the other is killed; then two finish the study. The folders of both"
     dice, kills = random.Random(seed), 0
     machines = [place/"machine 1", place/"machine 2"]
     workers = [start(pets, machine, storage, design) for machine in machines]
     for i in (0, 1, 0):
-        workers[i].join(dice.uniform(1.5, 4))
+        # the whole study may take no more than two seconds
+        wait_for_a_run(machines[i], workers[i])
+        workers[i].join(dice.uniform(0, 1))
         if workers[i].is_alive(): workers[i].kill()
         workers[i].join()
         kills += workers[i].exitcode == -signal.SIGKILL

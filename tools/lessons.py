@@ -34,7 +34,9 @@ if missing and in_cloud:
 if in_cloud and os.path.isdir("/tmp/catsdogs/nbs/course"):
     os.chdir("/tmp/catsdogs/nbs/course")
 
+from catsdogs.lessons.checks import explain_folded_tests
 from catsdogs.lessons.figures import figures_with_alt
+explain_folded_tests()
 figures_with_alt()"""
 
 

@@ -99,9 +99,12 @@ def _answers_of(network):
     "What a network makes of two pictures, or a sentence"
     try: return network.eval()(torch.rand(2, 3, 64, 64))
     except RuntimeError as error:
-        return (
-            f"It does not take pictures of 64×64 ({str(error).splitlines()[0]}). Count the "
-            "numbers that are flattened.")
+        said = str(error).splitlines()[0]
+        what = "Count the numbers that are flattened."
+        if "channels" in said: what = "Count the channels that arrive at each convolution."
+        elif not any(isinstance(m, nn.Flatten) for m in network.modules()):
+            what = "Flatten the maps before the first dense layer."
+        return f"{what} PyTorch stops at pictures of 64×64 with: {said}"
 
 
 def _layer_slips(network):
@@ -179,9 +182,10 @@ def check_moves(
     if not isinstance(answer, dict) or set(answer) != set(_MOVES):
         return f"Say it of each of these: {', '.join(_MOVES)}."
     for what, (right, why) in _MOVES.items():
-        if answer[what] not in ("equivariant", "invariant", "neither"):
+        given = str(answer[what]).strip().lower()
+        if given not in ("equivariant", "invariant", "neither"):
             return f'Of {what} say "equivariant", "invariant" or "neither".'
-        if answer[what] != right: return f"Think of {what} again. {why}"
+        if given != right: return f"Think of {what} again. {why}"
     return None
 
 
@@ -202,7 +206,10 @@ def check_field(
         "Windows overlap, so their sides do not simply add up.": 9,
         "That is what arrives at the third convolution. It adds two more steps of 4 pixels.": 10,
         "That is after the third pooling.": 22, "That is the second convolution.": 8,
-        "The poolings have windows as well: each adds one step.": 15}
+        "The poolings have windows as well: each adds one step.": 15,
+        "The second pooling has a window as well: it adds one step of 2 pixels.": 16,
+        "The second pooling doubles the step once more, so the third convolution adds two steps "
+        "of 4 pixels.": 14}
     return first_slip(
         answer, 18, slips,
         "Go through the five layers one by one, and write down the field and the step.")
@@ -270,12 +277,12 @@ _VERDICT_HINTS = {
     "overfitting": "In overfitting, the validation loss turns and "
                    "rises while the training loss goes on falling.",
     "underfitting": "In underfitting, even the training loss stays near that of knowing nothing.",
-    "still learning": "A network is still learning if its validation loss falls to the very end."}
+    "still learning": "A network is still learning if its validation loss falls clearly until the end."}
 
 
 @exercise(
     praise="You asked the right three questions. Does the training loss fall? Does the validation "
-           "loss rise? Is the last epoch the best?",
+           "loss rise? Does it still fall at the end?",
     hint="Ask of each: where does the blue curve end, and what does the orange one do at the end?",
     solution=f"{_VERDICTS}")
 def check_verdicts(
@@ -285,7 +292,7 @@ def check_verdicts(
     if not isinstance(answer, dict) or set(answer) != set(_VERDICTS):
         return "Give a verdict for each of A, B and C."
     for name, right in _VERDICTS.items():
-        given = answer[name]
+        given = str(answer[name]).strip().lower()
         if given not in _VERDICT_HINTS: return f"{name}: choose one of {', '.join(_VERDICT_HINTS)}."
         if given != right: return f"{name} is something else. {_VERDICT_HINTS[given]}"
     return None
@@ -379,6 +386,7 @@ def check_patience(
     slips = {
         "It stops there, but it keeps the weights of the best epoch.": (8, 8),
         "Epoch 5 is better than epoch 3, so it goes on after epoch 4.": (4, 3),
+        "Epoch 5 is better than epoch 3, so the waiting begins anew there.": (6, 3),
         "After three epochs without a smaller loss it "
         "stops at once, and does not wait for a fourth.": (
             9, 5),
@@ -390,7 +398,7 @@ def check_patience(
         "The order is: when it stops, then what it keeps.": (5, 8)}
     return first_slip(
         answer, (8, 5), slips,
-        "Go from epoch to epoch, and count how long the last smallest loss has stood.")
+        "Go from epoch to epoch, and count how many have passed since the smallest loss so far.")
 
 
 @exercise(

@@ -214,6 +214,7 @@ def plot_shifts(
         axis.plot(list(shifts), np.asarray(values), dash, color=color, lw=2.2, label=name)
     axis.axhline(.5, color="black", lw=.8, ls=":")
     axis.set(xlabel="shift of the animal, pixels", ylabel="probability of the truth", ylim=(0, 1))
+    axis.locator_params(axis="x", integer=True)      # there is no half of a pixel
     axis.legend(frameon=False, loc="lower center")
     return axis
 

@@ -7,29 +7,14 @@ __all__ = ['fuse_layers']
 
 # %% ../../nbs/library/runs/fuse.ipynb #ee691b47
 from torch import nn
-import torch
-import torch.nn.functional as F
 from torch.nn.utils import fuse_conv_bn_eval
 
-from ..models.layers import blur_pool
+from ..models.layers import blur_halves, BlurPool
 
 # %% ../../nbs/library/runs/fuse.ipynb #8baba961
 class _Blur(nn.Module):
-    """What `blur_pool` computes, n×c×h×w → n×c×⌈(h-1)/2⌉×⌈(w-1)/2⌉, as one convolution
-
-    An even side gets its last but one line once more, so that nothing is missing at the border."""
-    def __init__(self):
-        super().__init__()
-        line = torch.tensor([1., 2., 1.]) / 4
-        self.register_buffer("kernel", line[:, None] * line, persistent=False)
-
-    def forward(self, x):
-        _, channels, h, w = x.shape
-        # which would pad in float32
-        with torch.autocast(x.device.type, enabled=False):
-            if h % 2 == 0 or w % 2 == 0: x = F.pad(x, (0, 1 - w % 2, 0, 1 - h % 2), "reflect")
-            kernel = self.kernel.to(x.dtype).expand(channels, 1, 3, 3)
-            return F.conv2d(x, kernel, stride=2, groups=channels)
+    "`blur_halves` as a layer"
+    def forward(self, x): return blur_halves(x)
 
 def fuse_layers(
     model:nn.Module # in evaluation mode; changed in place
@@ -37,14 +22,12 @@ def fuse_layers(
     """Make a batch normalisation part of the convolution before it, in each `nn.Sequential`
 
     `blur_pool`'s two layers become one. An `nn.Identity` stays in the second layer's place."""
-    blur = [repr(m) for m in blur_pool()]
     for chain in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
+        if isinstance(chain, BlurPool) and chain.is_plain():
+            chain[0], chain[1] = _Blur(), nn.Identity()
         layers = list(chain.named_children())
         for (a, first), (b, second) in zip(layers, layers[1:]):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                one = fuse_conv_bn_eval(first, second)
-            elif [repr(first), repr(second)] == blur: one = _Blur()
-            else: continue
-            setattr(chain, a, one)
-            setattr(chain, b, nn.Identity())
+                setattr(chain, a, fuse_conv_bn_eval(first, second))
+                setattr(chain, b, nn.Identity())
     return model

@@ -189,6 +189,7 @@ class Ledger:
     study: "optuna.Study" # what asks, tells and lists trials
     storage: "BaseStorage" # what can write on a trial that another process has begun
     new: bool = False # has this worker made the study?
+    shared: bool = True # may workers of other folders use the storage, too?
 
     def _id(self, number):
         study = self.storage.get_study_id_from_name(STUDY)

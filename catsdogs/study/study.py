@@ -191,6 +191,7 @@ def _open_study(folder, storage, plan, definition):
         ledger = open_ledger(
             storage or folder/JOURNAL, create=True, direction=plan.direction, sampler=plan.sampler,
             pruner=plan.pruner)
+        ledger = replace(ledger, shared=storage is not None)
         old = ledger.definition()
         if old is None: ledger.study.set_user_attr("definition", definition)
         else: _check_same_study(storage or folder, old, definition)
@@ -201,6 +202,17 @@ def _place(folder):
     "This machine and folder, within which a file lock tells whether a worker lives"
     return f"{socket.gethostname()}:{folder.resolve()}"
 
+def _put_back(ledger):
+    """Let a run wait again whose worker has ended between taking it and writing down its place.
+
+    Only where all workers take runs under the same lock, which is held here.
+    """
+    from optuna.trial import TrialState
+    if ledger.shared: return
+    for trial in ledger.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if "place" not in trial.user_attrs:
+            ledger.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
 def _claim(ledger, folder, kinds):
     """A run for this process: first one whose process has died, then one that waits.
 
@@ -210,6 +222,7 @@ def _claim(ledger, folder, kinds):
     study = ledger.study
     (folder/"runs").mkdir(exist_ok=True)
     with FileLock(folder/"claim.lock"):
+        _put_back(ledger)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get("place") != _place(folder): continue
             try: return trial.number, _locked(folder, trial.number)

@@ -9,7 +9,7 @@ __all__ = ['CHECKPOINT_FILE', 'CHECKPOINT_SECONDS', 'FreezeBatchNorm', 'backbone
            'restore', 'BestEpoch', 'StopEarly', 'TerminateOnDivergence', 'BatchBar']
 
 # %% ../../nbs/library/training/callbacks.ipynb #3fd10802
-import io, random, time
+import io, random, time, warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Callable
@@ -176,7 +176,9 @@ class DeviceMixedPrecision(MixedPrecision):
     "fastai's bfloat16 mixed precision on the model's device (fastai's own: on CUDA only)"
     def __init__(self): super().__init__(amp_mode=AMPMode.BF16)
     def before_fit(self):
-        super().before_fit()
+        with warnings.catch_warnings():     # fastai asks for CUDA first, also where there is none
+            warnings.simplefilter("ignore")
+            super().before_fit()
         self.autocast = torch.autocast(
             next(self.model.parameters()).device.type, dtype=torch.bfloat16)
 
