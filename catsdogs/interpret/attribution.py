@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn, Tensor
 import torch
 import torch.nn.functional as F
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from ..core import CatsDogsError, Registry
@@ -275,7 +276,8 @@ def _pictures(net, xb):
     if xb.abs().max() > 20:
         raise CatsDogsError(
             f"pictures are numbers from 0 to 1, and these go up to {xb.abs().max():.0f}: divide them by 255")
-    if any(p.is_inference() for p in net.parameters()):
+    # a lazy layer has no weights yet, as is told when it is called
+    if any(p.is_inference() for p in net.parameters() if not is_lazy(p)):
         raise CatsDogsError("the network was made inside of torch.inference_mode(), and so it has no gradients: "
                             "make it outside")
     return to_model(net, xb).detach()
