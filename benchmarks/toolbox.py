@@ -94,7 +94,8 @@ START, END = "<!-- toolbox.py --table writes this -->", "<!-- until here -->"
 def table(found):
     "What was measured, in Markdown"
     lines = [
-        "| network | cores | pictures a second: layers, with the way back | milliseconds to the picture | of them the network |",
+        "| network | cores | pictures a second: layers, with the way back | "
+        "milliseconds to the picture | of them the network |",
         "| --- | --- | --- | --- | --- |"]
     for name, network in found["networks"].items():
         for cores in ("one core", "all cores"):
