@@ -125,19 +125,8 @@ def blur_halves(
     channels, h, w = x.shape[1:]
     # which would pad in float32
     with torch.autocast(x.device.type, enabled=False):
-        if h % 2 == 0 or w % 2 == 0: x = _reflect_at_end(x, 1 - h % 2, 1 - w % 2)
+        if h % 2 == 0 or w % 2 == 0: x = F.pad(x, (0, 1 - w % 2, 0, 1 - h % 2), "reflect")
         return F.conv2d(x, _blur_kernel(x), stride=2, groups=channels)
-
-def _reflect_at_end(x, below, right):
-    "The last but one line and column once more, where 1 is asked"
-    if not _bfloat16_on_cpu(x): return F.pad(x, (0, right, 0, below), "reflect")
-    # at which PyTorch is slow there
-    n, c, h, w = x.shape
-    larger = x.new_empty(n, h + below, w + right, c).permute(0, 3, 1, 2)
-    larger[:, :, :h, :w] = x
-    if right: larger[:, :, :h, w] = x[:, :, :, w - 2]
-    if below: larger[:, :, h] = larger[:, :, h - 2]
-    return larger
 
 def _blur_kernel(x):
     "1, 2, 1 in both directions, once for each channel of n×c×h×w: c×1×3×3"
