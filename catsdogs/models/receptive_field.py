@@ -21,6 +21,7 @@ from .convolution import geometry, Window
 from .hooks import (
     activations, as_batch, as_module, capture_outputs, check_maps, check_place)
 from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
+from ..plotting import axes_for
 
 # %% ../../nbs/library/models/receptive_field.ipynb #c016
 _PIXELWISE = (
@@ -493,7 +494,7 @@ def plot_field(
     picture:np.ndarray,     # h×w×3, uint8
     layer:str|int,          # one that puts out maps
     row:int, column:int,    # a place in them
-    ax                      # matplotlib axes to draw on
+    ax=None                 # matplotlib axes to draw on; None: the current ones
 ):
     """Frame the part of a picture that one place of a layer sees; returns the axes.
 
@@ -504,6 +505,7 @@ def plot_field(
     check_place(name, (row, column), maps.shape[2:])
     h, w = np.shape(picture)[:2]
     top, bottom, left, right = receptive_field_of(model, name, (h, w)).window((row, column))
+    ax = axes_for(ax)
     ax.imshow(picture)
     _frame(ax, left, top, right - left, bottom - top)
     ax.set(
