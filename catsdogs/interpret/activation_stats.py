@@ -88,7 +88,7 @@ def activation_stats(
     found = find_layers(net, layers)
     def reduce(name, out): return _moments(found[name], by_unit(name, out))
     with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast):
-        for _, xb in progress(picture_batches(pictures, bs), "health"):
+        for _, xb in progress(picture_batches(pictures, bs), "activation statistics"):
             run_model(net, xb)
             for name, new in kept.items():
                 sums[name] = sums[name].merge(new) if name in sums else new
@@ -98,7 +98,7 @@ def activation_stats(
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #4559c9b2
 class ActivationLog:
-    """A network's health on the same pictures again and again while it learns
+    """The activation statistics of a network, on the same pictures again and again while it learns
 
     `.rows[layer]` is a list of `LayerStats`, one for each entry of `.steps`.
     """

@@ -115,6 +115,10 @@ class ProgressiveResizing(Callback):
                     self.x.as_subclass(Tensor), (side, side), mode="bilinear", antialias=True),)
 
 # %% ../../nbs/library/training/callbacks.ipynb #966fa299
+def _is_fit(learn):
+    "Whether this is a training, and neither the learning-rate finder nor a prediction"
+    return not (hasattr(learn, "lr_finder") or hasattr(learn, "gather_preds"))
+
 class AverageWeights(Callback):
     """A running mean of the weights and of batch normalisation's statistics.
 
@@ -127,7 +131,7 @@ class AverageWeights(Callback):
         self.share, self.average, self.raw, self.fits = share, None, None, False
 
     def before_fit(self):
-        self.fits = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.fits = _is_fit(self.learn)
         self.steps = max(1, self.share * self.n_epoch * len(self.dls.train))
         if self.fits and self.average is None: self.start()
 
@@ -229,7 +233,7 @@ class WatchActivations(Callback):
 
     def before_fit(self):
         "Look at the untrained network; the learning-rate finder and predictions are not watched"
-        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.run = _is_fit(self.learn)
         if self.run and not self.log.steps: self.log.look(self.model, 0)
 
     def after_batch(self):
@@ -253,7 +257,7 @@ class History(Callback):
     ): self.rows, self.on_epoch, self.first = list(rows or []), on_epoch, len(rows or [])
 
     def before_fit(self):
-        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.run = _is_fit(self.learn)
     def before_train(self):
         self.start, self.total, self.photos, self.batches = time.perf_counter(), 0., 0, 0
     def after_batch(self):
