@@ -1,4 +1,5 @@
 """How fast the toolbox's page is in a real browser: python benchmarks/toolbox.py [SECONDS]
+                                                  python benchmarks/toolbox.py --table
 
 For each network: the page's size, seconds until it answers, pictures a second from a fake webcam of
 60 frames a second, the median latency from frame to picture, the share of it that is the network
@@ -7,7 +8,7 @@ to the pixels on the screen. All of it is measured on one core, where the browse
 and the fake webcam have to live too, and on all cores. Processor time and share hardly depend on what
 else the machine does, and so they are what to compare. Needs Chromium and the toolbox's engine.
 
-Writes benchmarks/results/toolbox.json.
+Writes benchmarks/results/toolbox.json, and with --table what is in it into README.md.
 """
 import json, os, platform, shutil, sys, tempfile, time
 from contextlib import contextmanager
@@ -88,8 +89,35 @@ def visit(browser, file, seconds):
     back = measure(page, seconds)
     return dict(opens_in_seconds=round(opened, 1), layers=layers, way_back=back)
 
+START, END = "<!-- toolbox.py --table writes this -->", "<!-- until here -->"
+
+def table(found):
+    "What was measured, in Markdown"
+    lines = [
+        "| network | cores | pictures a second: layers, with the way back | "
+        "milliseconds to the picture | of them the network |",
+        "| --- | --- | --- | --- | --- |"]
+    for name, network in found["networks"].items():
+        for cores in ("one core", "all cores"):
+            layers, back = network[cores]["layers"], network[cores]["way_back"]
+            number = "1" if cores == "one core" else found["cores"]
+            lines.append(
+                f"| {name} ({network['page_megabytes']:.0f} MB) | {number} | "
+                f"{layers['pictures_per_second']:.0f}, {back['pictures_per_second']:.0f} | "
+                f"{layers['latency_ms']:.0f} | {layers['network_ms']:.0f} |")
+    return "\n".join(lines)
+
+def write_table():
+    "Put the table where the README has it"
+    readme = RESULTS.parents[1]/"README.md"
+    before, rest = readme.read_text(encoding="utf8").split(START)
+    after = rest.split(END, 1)[1]
+    text = table(json.loads(RESULTS.read_text(encoding="utf8")))
+    readme.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf8")
+
 def main():
     "Measure each network, print a line for it, and write all into the results"
+    if sys.argv[1:] == ["--table"]: return write_table()
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
     all_cores = os.sched_getaffinity(0)
     found = dict(processor=processor_name(), cores=len(all_cores), networks={})

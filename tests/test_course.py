@@ -67,7 +67,11 @@ def test_answers(check, kernel, capsys):
     wrong, nonsense = said(answers.wrong), said(answers.nonsense)
     assert wrong.startswith("Not yet. ") and answers.complaint in wrong
     assert nonsense.startswith("Not yet. ") and nonsense.count("\n") == 1
-    assert said(f"{check}.hint()") and said(f"{check}.solution()")
+    assert said(f"{check}.hint()")
+    solution = said(f"{check}.solution()")
+    assert solution
+    # code in a solution can be typed into the lesson's kernel as it stands
+    for code in re.findall("`([^`]+)`", solution): eval(code, kernel)
 
 
 def cell(kind, text, **more):

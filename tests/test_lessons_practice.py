@@ -28,7 +28,7 @@ def test_threshold_explorer_agrees_with_numpy(browser, tmp_path):
         x = float(first.locator(".dot").get_attribute("cx"))
         assert abs(x - 30 - 130 * counts[1] / 60) < .1
         assert (
-            f"finds {round(100 * counts[3] / 40)}% of the dog"
+            f"dog: {round(100 * counts[3] / 40)}% are called dog. cat: "
             in first.locator("output").inner_text())
     second = page.locator(".cd-threshold").nth(1)
     # it is its own

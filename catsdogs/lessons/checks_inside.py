@@ -11,7 +11,7 @@ import numpy as np
 
 from ..interpret.annotations import AnnotatedPictures
 from ..interpret.top_images import TopImages
-from .checks import choose, exercise, first_slip
+from .checks import as_words, choose, exercise, first_slip
 
 # %% ../../nbs/library/lessons/checks_inside.ipynb #f876272f
 def share_with_part(
@@ -75,8 +75,9 @@ def check_patch_side(
     praise="Most of the patches that make it answer show what you looked for.",
     hint="Look at the rows of patches above, or click through the units. Which of them shows the "
          "same part in nearly every patch?",
-    solution="Take a unit whose patches you can all call by the same name. `max(found, "
-             "key=found.get)` is the one with the largest share.")
+    solution="Take a unit whose patches you can all call by the same name. `max((share, "
+             "unit) for unit, share in eyes.items() if share >= 0)` gives the largest share and "
+             "its unit.")
 def check_finds(
     answer, # a unit's number, from 0
     found   # unit → share of its top images that show the part
@@ -138,18 +139,17 @@ LEAST_LEAD = .1     # by how much a method must be ahead of a map that knows not
     hint="How far to the right of the dashed line is each point? The line is the best of "
          "the maps that know nothing.",
     solution="Take all names whose lead is at least a tenth: `[name for name, lead in "
-             "found.items() if lead >= 0.1]`.")
+             "leads.items() if lead >= 0.1]`.")
 def check_trusted(
     answer, # names of methods, one or a list
     found   # method → its lead over the best baseline
 ):
     "The methods that are clearly ahead of the best baseline; `found` is method → its lead"
-    if isinstance(answer, str): answer = [answer]
-    given, right = set(answer), {method for method, lead in found.items() if lead >= LEAST_LEAD}
+    given, right = set(as_words(answer)), {method for method, lead in found.items() if lead >= LEAST_LEAD}
     unknown = given - set(found)
     if unknown:
         return (
-            f"There is no {sorted(map(str, unknown))[0]!r} among them: "
+            f"There is no {sorted(unknown)[0]!r} among them: "
             f"choose from {', '.join(found)}.")
     wrong, missing = sorted(given - right), sorted(right - given)
     if wrong: return f"The lead of {wrong[0]} is {found[wrong[0]]:.2f}, and that is not a tenth."
@@ -205,9 +205,9 @@ def check_iou(
 
 @exercise(
     praise="Without these units the network makes the most mistakes.",
-    hint="Look for the shortest bar.",
+    hint="Add the two bars of each group. For which group is the sum smallest?",
     solution="It is the group whose bars fall furthest below those of the whole network. "
-             "`min(found, key=found.get)` finds it.")
+             "`min(needed, key=needed.get)` finds it.")
 def check_needed(
     answer, # a group's name
     found   # group → accuracy without it, 0 to 1

@@ -10,7 +10,8 @@ __all__ = ['check_head', 'check_fine_tune_order', 'check_when_it_pays', 'check_p
 # %% ../../nbs/library/lessons/checks_practice.ipynb #61b531d8
 import numpy as np
 
-from .checks import as_numbers, choose, exercise, first_slip, same_numbers
+from .checks import (
+    as_numbers, as_words, choose, exercise, first_slip, same_numbers)
 
 # %% ../../nbs/library/lessons/checks_practice.ipynb #d98b7a03
 @exercise(
@@ -44,7 +45,7 @@ def check_fine_tune_order(
     answer # words, first to last
 ):
     "The steps of fine-tuning in their order"
-    steps = [str(step).strip().lower() for step in answer]
+    steps = as_words(answer)
     if sorted(steps) != sorted(_STEPS): return f"Use each of these words once: {', '.join(_STEPS)}."
     place = {step: i for i, step in enumerate(steps)}
     if place["load"] != 0: return "First you need the network that has learned already."
@@ -209,7 +210,7 @@ def check_sure_mistake(
     answer # a number
 ):
     "By how much one photo whose truth got 0.0001 raises a mean log loss over 1,000 photos"
-    if same_numbers(answer, .00921, 2e-4): return None
+    if same_numbers(answer, .00921, 2.5e-4): return None
     slips = {
         "That is what it adds to the sum. Divide by 1,000 for the mean.": 9.2103,
         "That is the decimal logarithm. Take the natural one.": .004,
@@ -298,8 +299,7 @@ def check_travels(
     answer # words
 ):
     "What must travel with the weights of a network"
-    given = {
-        str(word).strip().lower() for word in ([answer] if isinstance(answer, str) else answer)}
+    given = set(as_words(answer))
     if unknown := sorted(given - _TRAVELS - set(_STAYS)):
         return (
             f"{unknown[0]!r} is not in the list: classes, size, method, "

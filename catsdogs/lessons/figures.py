@@ -102,7 +102,7 @@ def _describe_bars(ax):
 
 # %% ../../nbs/library/lessons/figures.ipynb #2217795e
 _DOTS, _PIXELS = 144, 96    # of an inch of the figure: dots in the file, pixels on the page
-_MOST_BYTES = 140_000       # a figure with many pictures gets fewer dots, so that the notebook stays light
+_MOST_BYTES = 120_000       # a figure with many pictures gets fewer dots, so that the notebook stays light
 
 def figure_html(
     figure,     # of matplotlib

@@ -73,7 +73,7 @@ def plot_dead_units(
     ax.grid(axis="y", visible=False)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set(xlim=(0, 1), xlabel="share of the units that are dead")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    ax.legend(loc="lower center", bbox_to_anchor=(.4, 1), ncols=2)
     return ax
 
 # %% ../../nbs/library/lessons/plots_inside.ipynb #a43589ab

@@ -112,7 +112,7 @@ def number_frames(
             ax.axis("off")
             ax.set_title(
                 text, fontsize=8, fontweight="normal", color="black" if right else COLORS["valid"])
-        frames[str(n)] = figure_png(left.figure, colors=128)
+        frames[str(n)] = figure_png(left.figure, colors=80)
     return frames
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #936f7150
@@ -297,11 +297,11 @@ def _card_row(place, name, value):
     return f"<tr{mine}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 # %% ../../nbs/library/lessons/plots_practice.ipynb #1261c606
-def _bars(scores, color, up):
+def _bars(scores, color, up, highest):
     "A histogram of scores from 0 to 1, above or below the line in the middle, as SVG"
     counts, _ = np.histogram(scores, 40, (0, 1))
     # the root: rare scores matter here, and stay visible
-    heights = 70 * np.sqrt(counts / max(counts.max(), 1))
+    heights = 70 * np.sqrt(counts / highest)
     tops = [80 - h if up else 80 for h in heights]
     return "".join(
         f'<rect x="{30 + 9.5 * i:.1f}" y="{top:.1f}" width="8.5" height="{h:.1f}" fill="{color}"/>'
@@ -321,20 +321,25 @@ def threshold_explorer_html(
     yes,            # m scores, of pictures of the second kind
     names:tuple,    # what the two kinds are called
     start:float=.5, # threshold at the beginning
-    score:str="score" # what the scores are
+    score:str="score", # what the scores are
+    # what becomes of pictures below the threshold, and above it; None: they are called by the names
+    becomes:tuple|None=None
 ) -> str: # HTML with its own style and script
     "Two histograms with a threshold to move, with its confusion matrix and ROC curve"
     no, yes = (np.asarray(s, float).round(4) for s in (no, yes))
     if not (len(no) and len(yes)): raise CatsDogsError("the explorer needs scores of both kinds")
     if min(no.min(), yes.min()) < 0 or max(no.max(), yes.max()) > 1:
         raise CatsDogsError("scores must be from 0 to 1")
-    data = dict(no=no.tolist(), yes=yes.tolist(), names=list(names))
+    below, above = becomes or [f"called {name}" for name in names]
+    data = dict(no=no.tolist(), yes=yes.tolist(), names=list(names), above=above)
+    highest = max(np.histogram(scores, 40, (0, 1))[0].max() for scores in (no, yes))
     counts = [(no <= start).sum(), (no > start).sum(), (yes <= start).sum(), (yes > start).sum()]
     alarms, found = counts[1] / len(no), counts[3] / len(yes)
     body = fill_template(
         "threshold_explorer",
-        bars=_bars(no, COLORS["cat"], True) + _bars(yes, COLORS["dog"], False),
+        bars=_bars(no, COLORS["cat"], True, highest) + _bars(yes, COLORS["dog"], False, highest),
         first=html.escape(names[0]), second=html.escape(names[1]), score=html.escape(score),
+        below=html.escape(below), above=html.escape(above),
         start=f"{start:.2f}", cut=30 + 380 * start, dot_x=f"{30 + 130 * alarms:.1f}",
         dot_y=f"{145 - 130 * found:.1f}", roc=_roc_points(no, yes), color=COLORS["valid"],
         found=f"{found:.0%}", alarms=f"{alarms:.0%}", **{f"n{i}": n for i, n in enumerate(counts)})

@@ -1,5 +1,6 @@
 // The threshold of lesson 9: move it, and every count that depends on it follows.
-// `root` is the explorer's element, `data` holds `no` and `yes` (scores from 0 to 1) and `names` (of both kinds).
+// `root` is the explorer's element, `data` holds `no` and `yes` (scores from 0 to 1), `names` (of both kinds)
+// and `above` (what becomes of scores above the threshold).
 
 function start(root, data) {
   const slider = root.querySelector("input[type=range]"), shown = root.querySelector("label b");
@@ -18,7 +19,8 @@ function start(root, data) {
     cut.setAttribute("x2", 30 + 380 * limit);
     dot.setAttribute("cx", 30 + 130 * alarmShare);
     dot.setAttribute("cy", 145 - 130 * foundShare);
-    says.textContent = `It finds ${percent(foundShare)} of the ${data.names[1]} pictures. It calls ${percent(alarmShare)} of the ${data.names[0]} pictures ${data.names[1]}.`;
+    const told = [[data.names[1], foundShare], [data.names[0], alarmShare]];
+    says.textContent = told.map(([name, share]) => `${name}: ${percent(share)} are ${data.above}.`).join(" ");
     root.result = { counts, alarmShare, foundShare };
   }
   slider.addEventListener("input", update);
