@@ -475,7 +475,7 @@ def _line(span):
     left, right = min(a for a, _ in span.values()), max(b for _, b in span.values())
     firsts = [(place, a) for place, (a, _) in sorted(span.items()) if a != left]
     lasts = [(place, b) for place, (_, b) in sorted(span.items()) if b != right]
-    if len(span) == 1 or not (firsts and lasts) or len(firsts) < 2 > len(lasts): return None
+    if not (firsts and lasts) or max(len(firsts), len(lasts)) < 2: return None
     (place, pixel), (next_place, next_pixel) = firsts[-2:] if len(firsts) > 1 else lasts[:2]
     jump = (next_pixel - pixel) // (next_place - place)
     def of_place_zero(place, pixel): return pixel - place * jump

@@ -146,19 +146,25 @@ class AverageWeights(Callback):
         self.raw = None
         self.average.update_parameters(self.model)
 
+    def _swap_in(self):
+        "The mean takes the model's place, and the weights that learn are kept"
+        if not self.fits or self.raw is not None: return
+        model = get_model(self.model)
+        self.raw = {k: v.clone() for k, v in model.state_dict().items()}
+        model.load_state_dict(self.average.module.state_dict())
+
+    def _swap_out(self):
+        "The weights that learn come back"
+        if self.raw is None: return
+        get_model(self.model).load_state_dict(self.raw)
+        self.raw = None
+
     def after_step(self):
         if self.fits: self.average.update_parameters(self.model)
-    def before_train(self):
-        if self.raw:
-            get_model(self.model).load_state_dict(self.raw)
-            self.raw = None
-    def before_validate(self):
-        if self.fits and self.raw is None:
-            model = get_model(self.model)
-            self.raw = {k: v.clone() for k, v in model.state_dict().items()}
-            model.load_state_dict(self.average.module.state_dict())
+    def before_train(self): self._swap_out()
+    def before_validate(self): self._swap_in()
     def after_fit(self):
-        self.before_validate()
+        self._swap_in()
         self.fits = False
 
     def state(self) -> dict:
