@@ -32,8 +32,8 @@ def drawn(folder, catsdogs):
     "A run folder, trained on 200 drawings"
     from catsdogs.drawing.dataset import draw_pets
     done = catsdogs(
-        "train", draw_pets(folder / "pets", n=200, size=64), "--model", "classic", "--epochs", "2",
-        "--out", folder / "drawn")
+        "train", draw_pets(folder/"pets", n=200, size=64), "--model", "classic", "--epochs", "2",
+        "--out", folder/"drawn")
     assert done.returncode == 0, done.stderr
     return folder/"drawn"
 
@@ -74,9 +74,7 @@ def camera(folder, browser):
     frames = folder/"webcam.y4m"
     write_video(frames)
     arguments = [
-        "--no-sandbox",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
+        "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={frames}"]
     other = browser.browser_type.launch(executable_path=chromium(), args=arguments)
     yield other
@@ -109,21 +107,13 @@ def lab(tmp_path_factory):
     # recorded experiments, which notebooks show
     shutil.copytree(root/"benchmarks"/"results", place/"benchmarks"/"results")
     port = free_port()
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--allow-root",
-            f"--port={port}",
-            "--ip=127.0.0.1",
-            "--IdentityProvider.token=",
-            f"--ServerApp.root_dir={place}",
-            "--LabApp.news_url=None"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(place / "config")})
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={place}",
+        "--LabApp.news_url=None"]
+    env = {**os.environ, "JUPYTER_CONFIG_DIR": str(place/"config")}
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, **silent, env=env)
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:

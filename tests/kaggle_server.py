@@ -35,7 +35,8 @@ class KaggleServer:
         self.polls = defaultdict(int)
 
     def __enter__(self):
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self.http.kaggle = self
         self.address = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(
             target=self.http.serve_forever, kwargs=dict(poll_interval=0.05), daemon=True).start()
@@ -107,88 +108,94 @@ class KaggleServer:
 
 OPEN_TO_ALL = ("IntrospectToken", "GenerateAccessToken")
 
-def _handler(server):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    "Answers requests as the `KaggleServer` of its server says"
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_): pass
+    @property
+    def kaggle(self): return self.server.kaggle
 
-        def reply(self, status, body=b"", kind="application/json", **headers):
-            self.send_response(status)
-            for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items():
-                self.send_header(k.replace("_", "-"), str(v))
-            self.end_headers()
-            self.wfile.write(body)
+    def log_message(self, *_): pass
 
-        def json(self, status, value, **headers):
-            self.reply(status, json.dumps(value).encode(), **headers)
+    def reply(self, status, body=b"", kind="application/json", **headers):
+        self.send_head(status, body, kind, headers)
+        self.wfile.write(body)
 
-        def path_here(self):
-            "The path, if the request is for this machine"
-            address = urlsplit(self.path)
-            if address.hostname not in (None, "localhost", "127.0.0.1"):
-                server.strangers.append(self.path)
-                self.reply(502)
-                return None
-            return address.path
+    def send_head(self, status, body, kind, headers):
+        self.send_response(status)
+        for k, v in {"Content-Type": kind, "Content-Length": len(body), **headers}.items():
+            self.send_header(k.replace("_", "-"), str(v))
+        self.end_headers()
 
-        def do_CONNECT(self):
-            server.strangers.append(self.path)
+    def json(self, status, value, **headers):
+        self.reply(status, json.dumps(value).encode(), **headers)
+
+    def path_here(self):
+        "The path, if the request is for this machine"
+        address = urlsplit(self.path)
+        if address.hostname not in (None, "localhost", "127.0.0.1"):
+            self.kaggle.strangers.append(self.path)
             self.reply(502)
+            return None
+        return address.path
 
-        def do_GET(self):
-            path = self.path_here()
-            if path is None: return
-            server.asked.append((path, self.headers.get("Range")))
-            if path not in server.files: return self.reply(404, b"not here", "text/plain")
-            self.send_file(path, server.files[path])
+    def do_CONNECT(self):
+        self.kaggle.strangers.append(self.path)
+        self.reply(502)
 
-        def send_file(self, path, data):
-            start, tag = 0, f'"{len(data)}-{hash(data) & 0xffff:x}"'
-            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            if wanted and server.ranges and self.headers.get("If-Range", tag) == tag:
-                start = int(wanted[1])
-            if start and start >= len(data): return self.reply(416)
-            body = data[start:]
-            headers = dict(ETag=tag, Last_Modified="Wed, 01 Jan 2020 00:00:00 GMT")
-            if server.ranges: headers["Accept_Ranges"] = "bytes"
-            if start: headers["Content_Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            kind = server.types.get(path, "application/zip")
-            if server.breaks.get(path, 0) <= 0:
-                return self.reply(206 if start else 200, body, kind, **headers)
-            server.breaks[path] -= 1
-            self.send_response(206 if start else 200)
-            fields = {"Content-Type": kind, "Content-Length": len(body), **headers}
-            for name, value in fields.items(): self.send_header(name.replace("_", "-"), str(value))
-            self.end_headers()
-            self.wfile.write(body[:server.break_after[path]])
-            self.wfile.flush()
-            self.close_connection = True
+    def do_GET(self):
+        path = self.path_here()
+        if path is None: return
+        self.kaggle.asked.append((path, self.headers.get("Range")))
+        if path not in self.kaggle.files: return self.reply(404, b"not here", "text/plain")
+        self.send_file(path, self.kaggle.files[path])
 
-        def do_PUT(self):
-            path = self.path_here()
-            if path is None: return
-            server.uploads[path] = self.rfile.read(int(self.headers["Content-Length"]))
-            if "PUT" in server.refusals: return self.reply(server.refusals["PUT"][0])
-            self.json(200, {})
+    def send_file(self, path, data):
+        tag = f'"{len(data)}-{hash(data) & 0xffff:x}"'
+        start = self.start_asked_for(tag)
+        if start and start >= len(data): return self.reply(416)
+        body = data[start:]
+        headers = dict(ETag=tag, Last_Modified="Wed, 01 Jan 2020 00:00:00 GMT")
+        if self.kaggle.ranges: headers["Accept_Ranges"] = "bytes"
+        if start: headers["Content_Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        status, kind = 206 if start else 200, self.kaggle.types.get(path, "application/zip")
+        if self.kaggle.breaks.get(path, 0) <= 0: return self.reply(status, body, kind, **headers)
+        self.kaggle.breaks[path] -= 1
+        self.send_head(status, body, kind, headers)
+        self.wfile.write(body[:self.kaggle.break_after[path]])
+        self.wfile.flush()
+        self.close_connection = True
 
-        def do_POST(self):
-            path = self.path_here()
-            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-            if path is None: return
-            method = path.rsplit("/", 1)[-1]
-            server.asked.append((method, None))
-            if method in server.refusals:
-                status, message, headers = server.refusals[method]
-                if isinstance(message, bytes):
-                    return self.reply(status, message, "text/html", **headers)
-                return self.json(status, dict(code=status, message=message), **headers)
-            if method not in OPEN_TO_ALL and not server.signed_in(
-                self.headers.get("Authorization")):
-                return self.json(401, dict(code=401, message="Unauthenticated"))
-            answer = getattr(server, method)(asked)
-            if not isinstance(answer, tuple): return self.json(200, answer)
-            status, text = answer
-            if status == 302: return self.reply(302, Location=text)
-            self.json(status, dict(code=status, message=text))
-    return Handler
+    def start_asked_for(self, tag):
+        "The byte to begin at: later ones only for who has the beginning of this very file"
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        same_file = self.headers.get("If-Range", tag) == tag
+        return int(wanted[1]) if wanted and self.kaggle.ranges and same_file else 0
+
+    def do_PUT(self):
+        path = self.path_here()
+        if path is None: return
+        self.kaggle.uploads[path] = self.rfile.read(int(self.headers["Content-Length"]))
+        if "PUT" in self.kaggle.refusals: return self.reply(self.kaggle.refusals["PUT"][0])
+        self.json(200, {})
+
+    def do_POST(self):
+        path = self.path_here()
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        if path is None: return
+        method = path.rsplit("/", 1)[-1]
+        self.kaggle.asked.append((method, None))
+        if method in self.kaggle.refusals: return self.refuse(*self.kaggle.refusals[method])
+        signed_in = self.kaggle.signed_in(self.headers.get("Authorization"))
+        if not signed_in and method not in OPEN_TO_ALL:
+            return self.json(401, dict(code=401, message="Unauthenticated"))
+        answer = getattr(self.kaggle, method)(asked)
+        if not isinstance(answer, tuple): return self.json(200, answer)
+        status, text = answer
+        if status == 302: return self.reply(302, Location=text)
+        self.json(status, dict(code=status, message=text))
+
+    def refuse(self, status, message, headers):
+        "Refuse as Kaggle does, by JSON, or with a page of HTML"
+        if isinstance(message, bytes): return self.reply(status, message, "text/html", **headers)
+        self.json(status, dict(code=status, message=message), **headers)

@@ -22,7 +22,7 @@ def show(browser, tmp_path):
     "Open pieces of HTML as one page, under the strictest eye: any error in the console and any request fails the test"
     pages, trouble = [], []
     def open_page(*pieces, **options):
-        (tmp_path / "page.html").write_text(
+        (tmp_path/"page.html").write_text(
             "<!doctype html><meta charset=utf-8>" + "".join(pieces), encoding="utf8")
         page = browser.new_page(**options)
         pages.append(page)

@@ -75,14 +75,9 @@ def test_answers(check, kernel, capsys):
 
 
 def cell(kind, text, **more):
-    made = {
-        "cell_type": kind,
-        "id": "x",
-        "metadata": {},
-        "source": text.splitlines(keepends=True),
-        **more}
-    return made | (
-        {"outputs": more.get("outputs", []), "execution_count": None} if kind == "code" else {})
+    source = text.splitlines(keepends=True)
+    made = {"cell_type": kind, "id": "x", "metadata": {}, "source": source, **more}
+    return {"outputs": [], "execution_count": None, **made} if kind == "code" else made
 
 
 def test_what_is_out_of_form_is_found():

@@ -184,9 +184,9 @@ def test_fine_tune_of_a_pretrained_network(pets, folder):
     from safetensors.torch import save_file
     import timm
     save_file(
-        timm.create_model("test_resnet", num_classes=10).state_dict(), folder / "tiny.safetensors")
+        timm.create_model("test_resnet", num_classes=10).state_dict(), folder/"tiny.safetensors")
     recipe = find_recipe(
-        "transfer", model="timm:test_resnet", weights=folder / "tiny.safetensors", size=SIZE,
+        "transfer", model="timm:test_resnet", weights=folder/"tiny.safetensors", size=SIZE,
         epochs=2)
     learn = photo_learner(photo_dataloaders(pets, DataSettings(SIZE), bs=16), None, recipe, seed=1)
     moved = lambda old: not torch.equal(old, next(learn.model[-1].parameters()))
@@ -217,16 +217,12 @@ def test_tta_and_interpretation(pets):
 
 def test_callbacks(dls, tmp_path):
     best = SaveModelCallback(monitor="accuracy", fname="best")
-    cbs = [
-        CSVLogger("log.csv"),
-        best,
-        GradientAccumulation(32),
-        MixUp(0.4),
-        ActivationStats(with_hist=True)]
+    others = GradientAccumulation(32), MixUp(0.4), ActivationStats(with_hist=True)
+    cbs = [CSVLogger("log.csv"), best, *others]
     learn = photo_learner(dls, "classic", "one_cycle", seed=1, path=tmp_path, cbs=cbs)
     with learn.no_bar(), learn.no_logging(): learn.fit(2)
-    assert (tmp_path / "log.csv").read_text().splitlines()[
-        0] == "epoch,train_loss,valid_loss,accuracy,time"
+    log = (tmp_path/"log.csv").read_text().splitlines()
+    assert log[0] == "epoch,train_loss,valid_loss,accuracy,time"
     assert (tmp_path/"models"/"best.pth").exists()
     assert len(learn.activation_stats.stats) > 0
 
@@ -305,15 +301,10 @@ def test_predict_takes_what_fastai_users_have(learn, pets, tmp_path):
     learn.fit(1)
     picture = Image.open(pets/"dog"/"dog.3.jpg")
     array = np.asarray(picture)
-    inputs = [
-        str(pets / "dog" / "dog.3.jpg"),
-        list_photos(pets / "dog" / "dog.3.jpg")[0],
-        picture,
-        array,
-        torch.tensor(array),
-        torch.tensor(array).permute(2, 0, 1),
-        torch.tensor(array) / 255]
-    expected = learn.predict(pets/"dog"/"dog.3.jpg")[2]
+    path, tensor = pets/"dog"/"dog.3.jpg", torch.tensor(array)
+    tensors = tensor, tensor.permute(2, 0, 1), tensor / 255
+    inputs = [str(path), list_photos(path)[0], picture, array, *tensors]
+    expected = learn.predict(path)[2]
     for o in inputs: torch.testing.assert_close(learn.predict(o)[2], expected)
     with pytest.raises(CatsDogsError, match="an array or a tensor of h×w×3"):
         learn.predict(torch.zeros(2, 3, 8, 8))

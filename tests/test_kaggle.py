@@ -117,7 +117,7 @@ def test_old_key_and_oauth(place):
     key.write_text("{")
     assert f"does not accept the key in {key}" in refused(place, token=None)
     key.unlink()
-    (place.home / ".kaggle" / "credentials.json").write_text(
+    (place.home/".kaggle"/"credentials.json").write_text(
         json.dumps(dict(refresh_token="refresh_good", username=USER)))
     assert place("data", "kaggle", "by-oauth", token=None)[0] == 0
     assert (
@@ -231,10 +231,8 @@ def test_upload_is_refused_before_the_work(place, drawn):
 
 def test_upload_over_the_quota(place, server, drawn):
     assert place("data", "kaggle", "photos")[0] == 0
-    server.refusals["CreateSubmission"] = (
-        400,
-        "Submission not allowed: your team has used its submissions of today",
-        {})
+    why = "Submission not allowed: your team has used its submissions of today"
+    server.refusals["CreateSubmission"] = (400, why, {})
     server.limits = dict(numToday=5, numTotal=9, numAllowedNow=0)
     status, out, err = place("submit", drawn, "photos", "--out", "answer.csv", "--upload")
     assert status == 2 and "5 submissions were made today, 0 more" in err and err.count("\n") == 1

@@ -32,9 +32,8 @@ def build(root, names):
         file = root/name
         file.parent.mkdir(parents=True, exist_ok=True)
         is_photo = name.lower().endswith((".jpg", ".jpeg", ".png"))
-        file.write_bytes(
-            picture(i, "PNG" if name.endswith("png") else "JPEG") if is_photo else b"something else"
-        )
+        kind = "PNG" if name.endswith("png") else "JPEG"
+        file.write_bytes(picture(i, kind) if is_photo else b"something else")
     return root
 
 
@@ -71,144 +70,77 @@ READ = {
     "Kaggle's names in one folder": (flat("images/"), {"cat", "dog"}, {None: 8}, 0),
     "Kaggle's train.zip": (flat("train/"), {"cat", "dog"}, {"train": 8}, 0),
     "both of Kaggle's zips, side by side": (
-        [*flat("train/"), *several("test1")],
-        {"cat", "dog"},
-        {"train": 8, "test": 4},
-        0),
+        [*flat("train/"), *several("test1")], {"cat", "dog"}, {"train": 8, "test": 4}, 0),
     "Kaggle's other mirror": (
-        [*flat("train/train/"), *several("test/test")],
-        {"cat", "dog"},
-        {"train": 8, "test": 4},
-        0),
+        [*flat("train/train/"), *several("test/test")], {"cat", "dog"}, {"train": 8, "test": 4}, 0),
     "names beside a folder for the test": (
-        [*flat(""), *several("test")],
-        {"cat", "dog"},
-        {None: 8, "test": 4},
-        0),
+        [*flat(""), *several("test")], {"cat", "dog"}, {None: 8, "test": 4}, 0),
     "Google's": (
-        both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"),
-        CATS_DOGS,
-        {"train": 8, "valid": 8},
-        0),
+        both("cats_and_dogs_filtered/train", "cats_and_dogs_filtered/validation"), CATS_DOGS,
+        {"train": 8, "valid": 8}, 0),
     "Google's with plots": (
-        [*both("train", "validation"), "plots/a.png", "b.png"],
-        CATS_DOGS,
-        {"train": 8, "valid": 8},
-        2),
+        [*both("train", "validation"), "plots/a.png", "b.png"], CATS_DOGS,
+        {"train": 8, "valid": 8}, 2),
     "a Udemy course": (
-        [*both("training_set", "test_set"), *several("single_prediction", n=2)],
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        2),
+        [*both("training_set", "test_set"), *several("single_prediction", n=2)], CATS_DOGS,
+        {"train": 8, "test": 8}, 2),
     "Udemy's on Kaggle": (
-        both("training_set/training_set", "test_set/test_set"),
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        0),
+        both("training_set/training_set", "test_set/test_set"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "fastai's dogscats": (
-        [
-            *both("train", "valid", "sample/train", "sample/valid"),
-            *several("test1"),
-            "models/plot.png"],
-        CATS_DOGS,
-        {"train": 8, "valid": 8, "test": 4},
-        17),
+        [*both("train", "valid", "sample/train", "sample/valid"), *several("test1"),
+         "models/plot.png"],
+        CATS_DOGS, {"train": 8, "valid": 8, "test": 4}, 17),
     "Intel's": (
         [*both("seg_train/seg_train", "seg_test/seg_test"), *several("seg_pred/seg_pred")],
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        4),
+        CATS_DOGS, {"train": 8, "test": 8}, 4),
     "images inside the sets": (
-        both("train/images", "val/images"),
-        CATS_DOGS,
-        {"train": 8, "valid": 8},
-        0),
+        both("train/images", "val/images"), CATS_DOGS, {"train": 8, "valid": 8}, 0),
     "the sets inside the classes": (
-        several("cats/train", "cats/test", "dogs/train", "dogs/test"),
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        0),
+        several("cats/train", "cats/test", "dogs/train", "dogs/test"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "a test that nobody has sorted": (
-        [*both("train", "valid"), *several("test/unknown")],
-        CATS_DOGS,
-        {"train": 8, "valid": 8, "test": 4},
-        0),
+        [*both("train", "valid"), *several("test/unknown")], CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4}, 0),
     "one folder per animal": (
-        several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"),
-        CATS_DOGS,
-        {None: 16},
-        0),
+        several("cats/tom", "cats/mia", "dogs/rex", "dogs/bo"), CATS_DOGS, {None: 16}, 0),
     "some animals in folders of their own": (
-        [*several("cats/tom", "dogs"), "cats/9.jpg"],
-        CATS_DOGS,
-        {None: 9},
-        0),
+        [*several("cats/tom", "dogs"), "cats/9.jpg"], CATS_DOGS, {None: 9}, 0),
     "animals of one name": (
-        several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"),
-        CATS_DOGS,
-        {None: 16},
-        0),
+        several("cats/tom", "cats/mia", "dogs/tom", "dogs/mia"), CATS_DOGS, {None: 16}, 0),
     "a picture beside the classes": (
-        [*several("cats", "dogs"), "logo.png"],
-        CATS_DOGS,
-        {None: 8},
-        1),
+        [*several("cats", "dogs"), "logo.png"], CATS_DOGS, {None: 8}, 1),
     "hidden folders": (
-        [
-            *several("cats", "dogs"),
-            "cats/.ipynb_checkpoints/0-checkpoint.jpg",
-            "__MACOSX/cats/._0.jpg",
-            ".Trash/a.jpg",
-            "@eaDir/b.jpg",
-            "cats/.c.jpg"],
-        CATS_DOGS,
-        {None: 8},
-        0),
+        [*several("cats", "dogs"), "cats/.ipynb_checkpoints/0-checkpoint.jpg",
+         "__MACOSX/cats/._0.jpg", ".Trash/a.jpg", "@eaDir/b.jpg", "cats/.c.jpg"],
+        CATS_DOGS, {None: 8}, 0),
     "a folder with a sign": (
-        [*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"],
-        CATS_DOGS,
-        {None: 8},
-        0),
+        [*several("cats", "dogs", "quarantine/cats"), "quarantine/.nomedia"], CATS_DOGS,
+        {None: 8}, 0),
     "names with numbers": (
         [f"{kind}_{i:03}.jpg" for kind in ("cat", "dog") for i in range(4)],
-        {"cat", "dog"},
-        {None: 8},
-        0),
+        {"cat", "dog"}, {None: 8}, 0),
     "names as Windows makes them": (
         [f"pets/{kind} ({i}).jpg" for kind in ("cat", "dog") for i in range(4)],
-        {"cat", "dog"},
-        {None: 8},
-        0),
+        {"cat", "dog"}, {None: 8}, 0),
     "classes written in two ways": (
-        [*several("train/Cats", "train/Dogs", "valid/cat", "valid/dog"), *several("test/CATS", "test/dogs")],
-        {"Cats", "Dogs"},
-        {"train": 8, "valid": 8, "test": 8},
-        0),
+        [*several("train/Cats", "train/Dogs", "valid/cat", "valid/dog"),
+         *several("test/CATS", "test/dogs")],
+        {"Cats", "Dogs"}, {"train": 8, "valid": 8, "test": 8}, 0),
     "accents as macOS writes them": (
         several("train/Ka\u0308tzchen", "train/Hund", "valid/K\u00e4tzchen", "valid/Hund"),
-        {"K\u00e4tzchen", "Hund"},
-        {"train": 8, "valid": 8},
-        0),
+        {"K\u00e4tzchen", "Hund"}, {"train": 8, "valid": 8}, 0),
     "French, with animals": (
-        several("chats/tom", "chats/mia", "chiens/rex", "chiens/bo"),
-        {"chats", "chiens"},
-        {None: 16},
-        0),
+        several("chats/tom", "chats/mia", "chiens/rex", "chiens/bo"), {"chats", "chiens"},
+        {None: 16}, 0),
     "Russian names": (
-        [f"{kind}.{i}.jpg" for kind in ("\u043a\u043e\u0442", "\u043f\u0451\u0441") for i in range(4)],
-        {"\u043a\u043e\u0442", "\u043f\u0451\u0441"},
-        {None: 8},
-        0),
+        [f"{kind}.{i}.jpg" for kind in ("\u043a\u043e\u0442", "\u043f\u0451\u0441")
+         for i in range(4)],
+        {"\u043a\u043e\u0442", "\u043f\u0451\u0441"}, {None: 8}, 0),
     "German names": (
         [f"{kind}.{i}.jpg" for kind in ("K\u00e4tzchen", "Hund") for i in range(4)],
-        {"K\u00e4tzchen", "Hund"},
-        {None: 8},
-        0),
-    "a logo beside the folder of all": (
-        [*both("pets"), "logo.png"],
-        CATS_DOGS,
-        {None: 8},
-        1),
+        {"K\u00e4tzchen", "Hund"}, {None: 8}, 0),
+    "a logo beside the folder of all": ([*both("pets"), "logo.png"], CATS_DOGS, {None: 8}, 1),
     "masks beside the photos": (
         [*(f"images/{kind}_{i}.jpg" for kind in ("cat", "dog") for i in range(4)),
          *(f"annotations/trimaps/{kind}_{i}.png" for kind in ("cat", "dog") for i in range(4))],
@@ -216,48 +148,40 @@ READ = {
         {None: 8},
         8),
     "a set inside the set": (
-        [*both("train/train", "train/val"), *several("test")],
-        CATS_DOGS,
-        {"train": 8, "valid": 8, "test": 4},
-        0),
+        [*both("train/train", "train/val"), *several("test")], CATS_DOGS,
+        {"train": 8, "valid": 8, "test": 4}, 0),
     "nothing but a test": (both("test"), CATS_DOGS, {"test": 8}, 0),
     "a test in stages": (
-        [*both("train"), *several("test_stg1", "test_stg2")],
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        0),
+        [*both("train"), *several("test_stg1", "test_stg2")], CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "small sets beside whole ones": (
-        both("train", "valid", "train_small", "valid_small"),
-        CATS_DOGS,
-        {"train": 8, "valid": 8},
-        16),
+        both("train", "valid", "train_small", "valid_small"), CATS_DOGS,
+        {"train": 8, "valid": 8}, 16),
     "sets in the classes' names": (
-        several("cats_train", "dogs_train", "cats_test", "dogs_test"),
-        CATS_DOGS,
-        {"train": 8, "test": 8},
-        0),
+        several("cats_train", "dogs_train", "cats_test", "dogs_test"), CATS_DOGS,
+        {"train": 8, "test": 8}, 0),
     "classes with numbers, and sets": (
         several("Train class1", "Train class2", "Valid class1", "Valid class2"),
-        {"class1", "class2"},
-        {"train": 8, "valid": 8},
-        0),
+        {"class1", "class2"}, {"train": 8, "valid": 8}, 0),
     "what Windows and network drives add": (
-        several("cats", "dogs", "$RECYCLE.BIN/S-1-5-21", "System Volume Information", "#recycle"),
-        CATS_DOGS,
-        {None: 8},
-        0),
+        several("cats", "dogs", "$RECYCLE.BIN/S-1-5-21", "System Volume Information", "#recycle"), CATS_DOGS,
+        {None: 8}, 0),
     "digits": (several(*map(str, range(10)), n=2), set(map(str, range(10))), {None: 20}, 0),
     "numbers among which are years": (
-        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))), {None: 440}, 0),
-    "classes with numbers": (several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
+        several(*map(str, range(1890, 2110)), n=2), set(map(str, range(1890, 2110))),
+        {None: 440}, 0),
+    "classes with numbers": (
+        several("c1", "class 2", "person3"), {"c1", "class 2", "person3"}, {None: 12}, 0),
     "ImageNet's": (
-        several("n02085620-Chihuahua", "n02085782-pug"), {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
-    "a camera among things": (several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
+        several("n02085620-Chihuahua", "n02085782-pug"),
+        {"n02085620-Chihuahua", "n02085782-pug"}, {None: 8}, 0),
+    "a camera among things": (
+        several("camera", "cup", "chair"), {"camera", "cup", "chair"}, {None: 12}, 0),
     "years inside the classes": (
         several("rex/2019", "rex/2020", "tom/2019", "tom/2020"), {"rex", "tom"}, {None: 16}, 0),
     "Kaggle's names in folders of another language": (
-        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")], {"Katzen", "Hunde"},
-        {None: 8}, 0),
+        [name.replace("x/", "Katzen/" if "cat" in name else "Hunde/") for name in flat("x/")],
+        {"Katzen", "Hunde"}, {None: 8}, 0),
     "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
     "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
     "twenty classes": (
@@ -317,123 +241,70 @@ ASKED |= {
     "years with cats and dogs": (
         both("2019", "2020"), "2019 and 2020 both hold cats and dogs", "cats,dogs", CATS_DOGS, 16),
     "years of animals": (
-        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom", {"tom", "rex"}, 8),
+        several("2019/tom", "2020/rex"), "--classes rex,tom or --classes 2019,2020", "rex,tom",
+        {"tom", "rex"}, 8),
     "Kaggle's names by year": (
-        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog", {"cat", "dog"}, 16),
+        [*flat("2019/"), *flat("2020/")], "--classes cat,dog or --classes 2019,2020", "cat,dog",
+        {"cat", "dog"}, 16),
     "Kaggle's names, one each year": (
-        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names", {"cat", "dog"}, 8),
+        flat("2019/")[:4] + flat("2020/")[4:], "--classes 2019,2020 or --classes names", "names",
+        {"cat", "dog"}, 8),
     "Kaggle's names in two places": (
-        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog", {"cat", "dog"}, 16),
+        [*flat("home/"), *flat("street/")], "home and street hold cat and dog", "cat,dog",
+        {"cat", "dog"}, 16),
     "a year beside": (
         several("cats", "dogs", "2019"), "is the folder 2019 a class", "cats,dogs", CATS_DOGS, 8),
     "two places": (
-        both("home", "street"),
-        "home and street both hold cats and dogs",
-        "cats,dogs",
-        CATS_DOGS,
-        16),
+        both("home", "street"), "home and street both hold cats and dogs", "cats,dogs",
+        CATS_DOGS, 16),
     "two places, the other way": (
-        both("home", "street"),
-        "--classes cats,dogs or --classes home,street",
-        "home,street",
-        {"home", "street"},
-        16),
+        both("home", "street"), "--classes cats,dogs or --classes home,street", "home,street",
+        {"home", "street"}, 16),
     "a repository": (
         [*both("dataset"), "docs/figure.png"],
-        "dataset holds the folders cats and dogs, docs holds photos",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        "dataset holds the folders cats and dogs, docs holds photos", "cats,dogs", CATS_DOGS, 8),
     "trains and buses": (
-        several("train", "bus"),
-        "is the folder train a class",
-        "train,bus",
-        {"train", "bus"},
-        8),
+        several("train", "bus"), "is the folder train a class", "train,bus", {"train", "bus"}, 8),
     "a class called test": (
-        several("cats", "dogs", "test"),
-        "is the folder test a class",
-        "cats,dogs",
-        {"cats", "dogs", None},
-        12),
+        several("cats", "dogs", "test"), "is the folder test a class", "cats,dogs",
+        {"cats", "dogs", None}, 12),
     "a sample beside": (
-        several("cats", "dogs", "sample"),
-        "is the folder sample a class",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        several("cats", "dogs", "sample"), "is the folder sample a class", "cats,dogs",
+        CATS_DOGS, 8),
     "a set without others": (
-        [*both("train"), "plots/a.png"],
-        "is the folder train a class",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        [*both("train"), "plots/a.png"], "is the folder train a class", "cats,dogs", CATS_DOGS, 8),
     "a repository, deeper": (
         [*both("dataset"), "docs/img/figure.png", "docs/img/other.png"],
-        "dataset holds the folders cats and dogs, docs holds photos",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        "dataset holds the folders cats and dogs, docs holds photos", "cats,dogs", CATS_DOGS, 8),
     "a repository with sets": (
         [*both("pets/raw/train", "pets/raw/test"), "app/static/icon.png"],
-        "--classes cats,dogs or --classes app,pets",
-        "cats,dogs",
-        CATS_DOGS,
-        16),
+        "--classes cats,dogs or --classes app,pets", "cats,dogs", CATS_DOGS, 16),
     "raw and processed": (
         [*both("raw"), *both("processed/train", "processed/test")],
-        "processed and raw both hold cats and dogs",
-        "cats,dogs",
-        CATS_DOGS,
-        24),
+        "processed and raw both hold cats and dogs", "cats,dogs", CATS_DOGS, 24),
     "a camera for each": (
-        several("cam1/cats", "cam2/dogs"),
-        "cam1 and cam2 hold cats and dogs",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        several("cam1/cats", "cam2/dogs"), "cam1 and cam2 hold cats and dogs",
+        "cats,dogs", CATS_DOGS, 8),
     "a sample inside a set": (
-        [*both("train", "valid"), *both("train/sample")],
-        "is the folder sample a class",
-        "cats,dogs",
-        CATS_DOGS,
-        24),
+        [*both("train", "valid"), *both("train/sample")], "is the folder sample a class",
+        "cats,dogs", CATS_DOGS, 24),
     "one class in two spellings": (
-        several("cats", "Cats", "dogs"),
-        "cats and Cats look like one class",
-        "cats,dogs",
-        CATS_DOGS,
-        12),
+        several("cats", "Cats", "dogs"), "cats and Cats look like one class", "cats,dogs",
+        CATS_DOGS, 12),
     "a set beside things": (
-        [*both("train"), *several("things")],
-        "--classes cats,dogs or",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        [*both("train"), *several("things")], "--classes cats,dogs or", "cats,dogs", CATS_DOGS, 8),
     "a copy of a class": (
-        several("cats", "cats - Copy", "dogs"),
-        "cats and cats - Copy look like one class",
-        "cats,dogs",
-        CATS_DOGS,
-        12),
+        several("cats", "cats - Copy", "dogs"), "cats and cats - Copy look like one class",
+        "cats,dogs", CATS_DOGS, 12),
     "a class copied by macOS": (
-        several("cats", "cats (2)", "dogs"),
-        "cats and cats (2) look like one class",
-        "cats,dogs",
-        CATS_DOGS,
-        12),
+        several("cats", "cats (2)", "dogs"), "cats and cats (2) look like one class", "cats,dogs",
+        CATS_DOGS, 12),
     "results of another program": (
-        several("cats", "dogs", "Results"),
-        "is the folder Results a class",
-        "cats,dogs",
-        CATS_DOGS,
-        8),
+        several("cats", "dogs", "Results"), "is the folder Results a class", "cats,dogs",
+        CATS_DOGS, 8),
     "Oxford's, as species": (
         [f"images/{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug", "boxer") for i in range(3)],
-        "--classes cat,dog or --classes breeds",
-        "cat,dog",
-        {"cat", "dog"},
-        12),
+        "--classes cat,dog or --classes breeds", "cat,dog", {"cat", "dog"}, 12),
     "Oxford's, as breeds": (
         [f"{b}_{i}.jpg" for b in ("Bengal", "Maine_Coon", "pug") for i in range(3)],
         "2 breeds of cats and 1 of dogs",
@@ -447,10 +318,8 @@ def test_is_asked(what, tmp_path):
     names, words, answer, classes, n = ASKED[what]
     source = build(tmp_path/"photos", names)
     with pytest.raises(CatsDogsError) as error: list_photos(source)
-    assert (
-        words in str(error.value)
-        and "\n" not in str(error.value)
-        and str(source) in str(error.value))
+    said = str(error.value)
+    assert words in said and str(source) in said and "\n" not in said
     # who only predicts is not asked
     assert len(list_photos(source, part="test")) == len(find_photos(source).photos)
     photos = list_photos(source, classes=answer)
@@ -461,15 +330,15 @@ def test_is_asked(what, tmp_path):
 
 def test_tables(tmp_path):
     photos = build(tmp_path/"breeds", [f"train/{i}a.jpg" for i in range(8)])
-    (photos / "labels.csv").write_text(
+    (photos/"labels.csv").write_text(
         "id,breed\n" + "".join(f"{i}a,{('pug', 'boxer')[i % 2]}\n" for i in range(7)))
     assert Counter(p.label for p in list_photos(photos)) == {"pug": 4, "boxer": 3}
     assert list(find_photos(photos).left_out.values()) == ["without a class in the table"]
     # one class is no class
-    (photos / "sampleSubmission.csv").write_text(
+    (photos/"sampleSubmission.csv").write_text(
         "id,label\n" + "".join(f"{i}a,0\n" for i in range(8)))
     assert Counter(p.label for p in list_photos(photos))["pug"] == 4
-    (photos / "other.csv").write_text(
+    (photos/"other.csv").write_text(
         "id,breed\n" + "".join(f"{i}a,{('boxer', 'pug')[i % 2]}\n" for i in range(7)))
     with pytest.raises(
         CatsDogsError, match="labels.csv and other.csv give the photos different classes"):
@@ -616,7 +485,7 @@ def test_pipes_are_left_alone(tmp_path):
     with pytest.raises(CatsDogsError, match="neither a folder, nor a zip, nor a photo"):
         list_photos(tmp_path/"cats"/"pipe.jpg")
     with pytest.raises(CatsDogsError, match="a pipe or a device"):
-        open_photo(tmp_path / "cats" / "pipe.jpg")
+        open_photo(tmp_path/"cats"/"pipe.jpg")
 
 
 def test_files_that_are_not_looked_at(tmp_path):
@@ -652,7 +521,7 @@ def test_heic(tmp_path):
         assert find_photos(tmp_path).others == {".heic": ["b.heic"]}
         assert "pillow-heif would read" in find_photos(tmp_path).others_in_words()
         with pytest.raises(CatsDogsError, match="b.heic: a HEIC picture: install"):
-            list_photos(tmp_path / "b.heic")
+            list_photos(tmp_path/"b.heic")
         return
     pillow_heif.register_heif_opener()
     Image.new("RGB", (64, 64), "red").save(tmp_path/"a.heic")
@@ -686,10 +555,8 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
     source = build(tmp_path/"photos", [*both("home", "street", n=15), "readme.mp4"])
     small = ("--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none")
     done = catsdogs("train", source, *small, "--out", tmp_path/"no")
-    assert (
-        done.returncode == 2
-        and "both hold cats and dogs" in done.stderr
-        and not (tmp_path / "no").exists())
+    assert done.returncode == 2 and "both hold cats and dogs" in done.stderr
+    assert not (tmp_path/"no").exists()
     done = catsdogs("train", source, *small, "--out", tmp_path/"run", "--classes", "cats,dogs")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cats 30, dogs 30; ")
@@ -697,34 +564,29 @@ def test_training_tells_and_answers(tmp_path, catsdogs):
     # its own photos: read by the answer that the run has kept
     again = catsdogs("evaluate", tmp_path/"run", "--json")
     assert again.returncode == 0, again.stderr
-    assert (
-        json.loads(again.stdout)["n"]
-        == json.loads((tmp_path / "run" / "run.json").read_text())["data"]["valid"])
+    info = json.loads((tmp_path/"run"/"run.json").read_text())
+    assert json.loads(again.stdout)["n"] == info["data"]["valid"]
 
 
 def test_names_of_any_bytes(tmp_path, catsdogs):
     "Names that are no UTF-8, and names that would mean something to a terminal, a page or a formula"
     source = build(tmp_path/os.fsdecode(b"photos\xe9"), several("cats", "dogs", n=12))
     odd = [
-        b"caf\xe9.jpg",
-        b"\x1b[31mred.jpg",
-        "кот $\\frac$ <b>.jpg".encode(),
-        "喵,\"quoted\".jpg".encode(),
+        b"caf\xe9.jpg", b"\x1b[31mred.jpg", "кот $\\frac$ <b>.jpg".encode(), "喵,\"quoted\".jpg".encode(),
         b"two\nlines.jpg"]
     for i, name in enumerate(odd):
         with open(os.path.join(os.fsencode(source), b"cats", name), "wb") as f:
             f.write(picture(100 + i) if i else b"")
     done = catsdogs(
         "train", source, "--model", "classic", "--size", "32", "--epochs", "1", "--augment", "none",
-        "--out", tmp_path / "run")
+        "--out", tmp_path/"run")
     assert done.returncode == 0, done.stderr
-    assert (
-        "cats 16, dogs 12" in done.stdout
-        and "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout)
+    assert "cats 16, dogs 12" in done.stdout
+    assert "left out: 1 cannot be read (as cats/caf\\udce9.jpg)" in done.stdout
     for command in (
-        ("evaluate", tmp_path / "run", source),
+        ("evaluate", tmp_path/"run", source),
         ("check", source),
-        ("predict", source, "--run", tmp_path / "run")):
+        ("predict", source, "--run", tmp_path/"run")):
         done = catsdogs(*command)
         assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
         assert "\x1b" not in done.stdout + done.stderr
@@ -764,8 +626,8 @@ def test_terminal_without_unicode(tmp_path):
 
 
 def test_settings_keep_the_answer():
-    assert (
-        DataSettings(classes="cats,dogs").classes == "cats,dogs" and DataSettings().classes is None)
+    assert DataSettings(classes="cats,dogs").classes == "cats,dogs"
+    assert DataSettings().classes is None
 
 
 def test_imbalanced_classes(tmp_path, catsdogs):

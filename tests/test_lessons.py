@@ -9,13 +9,13 @@ picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
 
 def open_page(browser, tmp_path, *pieces):
     "A page with these pieces of HTML, and a list that fills with what goes wrong on it"
-    (tmp_path / "page.html").write_text(
+    (tmp_path/"page.html").write_text(
         "<!doctype html><meta charset=utf-8>" + "".join(pieces), encoding="utf8")
     page, trouble = browser.new_page(), []
+    def note(message):
+        if message.type == "error": trouble.append(message.text)
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on(
-        "console", lambda message: trouble.append(message.text) if message.type == "error" else None
-    )
+    page.on("console", note)
     page.goto((tmp_path/"page.html").as_uri())
     return page, trouble
 

@@ -37,8 +37,8 @@ def test_more_than_two_classes(folder, catsdogs):
                 f.parent.mkdir(parents=True, exist_ok=True)
                 draw_pet(species, i, 48).rotate(turn).save(f)
     done = catsdogs(
-        "train", folder / "four", "--recipe", "one_cycle", "--model", "classic", "--size", "48",
-        "--epochs", "2", "--out", folder / "four-run", "--json")
+        "train", folder/"four", "--recipe", "one_cycle", "--model", "classic", "--size", "48",
+        "--epochs", "2", "--out", folder/"four-run", "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert len(scores["classes"]) == len(scores["confusion"]) == 4

@@ -44,7 +44,7 @@ def test_notebook_is_light_and_was_run(path):
 def test_submission_from_photos(photos, folder, catsdogs):
     run, out = folder/"photos", folder/"submission.csv"
     done = catsdogs(
-        "train", photos / "train.zip", "--recipe", "one_cycle", "--model", "classic", "--size",
+        "train", photos/"train.zip", "--recipe", "one_cycle", "--model", "classic", "--size",
         "48", "--epochs", "4", "--limit", "2000", "--valid", "0.06", "--out", run, "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
@@ -85,7 +85,7 @@ def test_notebook_in_jupyterlab(lab, browser):
         return [
             c
             for c in json.loads(
-                (place / "nbs" / "library" / "models" / "zoo.ipynb").read_text())["cells"]
+                (place/"nbs"/"library"/"models"/"zoo.ipynb").read_text())["cells"]
             if c["cell_type"] == "code"]
     for _ in range(60):
         cells = saved()

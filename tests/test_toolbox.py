@@ -153,10 +153,8 @@ def test_keys(visit):
     press("PageUp")
     assert visit.text("#unit-name") == f"{layer}, unit {below}"
     press("Escape")
-    assert (
-        visit.page.locator("#unit .hint").is_visible()
-        and not visit.page.locator("#unit-name").is_visible()
-    )
+    assert visit.page.locator("#unit .hint").is_visible()
+    assert not visit.page.locator("#unit-name").is_visible()
     press("ArrowRight")
     assert visit.text("#unit-name") == f"{layer}, unit 0"
     press("?")
@@ -251,19 +249,13 @@ def test_grad_cam(visit):
     found, _ = visit.way()
     xb = torch.tensor(found["numbers"]).view(1, 3, network.size, network.size).requires_grad_()
     with capture_outputs(network.module, [layer]) as kept: logits = network.module(xb)
-    evidence = (
-        logits.sum() * (1 if logits.sum() > 0 else -1) if logits.shape[1] == 1 else logits.max())
+    alone = logits.shape[1] == 1
+    evidence = logits.sum().abs() if alone else logits.max()
     slopes, = torch.autograd.grad(evidence, kept[layer])
-    want = (
-        (slopes.mean((2, 3), keepdim=True) * kept[layer])
-        .sum(1)
-        .clamp(min=0)
-        .detach()
-        .flatten()
-        .numpy())
+    weighed = slopes.mean((2, 3), keepdim=True) * kept[layer]
+    want = weighed.sum(1).clamp(min=0).detach().flatten().numpy()
     assert want.any() and np.abs(found["back"] - want).max() < 1e-4
-    answered = network.classes[
-        int(logits.sum() > 0) if logits.shape[1] == 1 else int(logits.argmax())]
+    answered = network.classes[int(logits.sum() > 0) if alone else int(logits.argmax())]
     assert answered in visit.text("#view-note") and layer in visit.text("#view-note")
     visit.page.keyboard.press("b")
     assert visit.page.input_value("#view") == "map"

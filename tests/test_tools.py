@@ -75,17 +75,10 @@ def test_parameters_without_a_comment_are_found():
 
 def write_notebook(path, *sources):
     "A notebook with these code cells"
-    cells = [
-        {
-            "cell_type": "code",
-            "id": str(i),
-            "metadata": {},
-            "execution_count": None,
-            "outputs": [],
-            "source": source}
-        for i, source in enumerate(sources)]
-    path.write_text(
-        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    empty = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    cells = [{**empty, "id": str(i), "source": source} for i, source in enumerate(sources)]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook))
     return path
 
 

@@ -24,9 +24,8 @@ def written_by_nbdev(path, row):
 
 def offences():
     "Everything that ruff objects to, as (folder, rule, place); not what nbdev writes itself"
-    command = [
-        sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--output-format",
-        "json", "."]
+    how = ["--no-cache", "--exit-zero", "--output-format", "json"]
+    command = [sys.executable, "-m", "ruff", "check", *how, "."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
@@ -54,8 +53,8 @@ def count(found):
 def compare(allowed, counts):
     "The (folder, rule, allowed, counted) that rose, and those that fell"
     rose, fell = [], []
-    pairs = {
-        (folder, rule) for table in (allowed, counts) for folder in table for rule in table[folder]}
+    tables = (allowed, counts)
+    pairs = {(folder, rule) for table in tables for folder in table for rule in table[folder]}
     for folder, rule in sorted(pairs):
         before = allowed.get(folder, {}).get(rule, 0)
         now = counts.get(folder, {}).get(rule, 0)
@@ -88,15 +87,12 @@ def report(found, rose, fell):
         where = f"`ruff check --select {rule} {folder}` shows where"
         print(f"{folder} breaks {rule} {now} times, {before} are allowed: {where}")
         if before == 0:
-            places = [
-                place for in_folder, broken, place in found if (in_folder, broken) == (folder, rule)
-            ]
+            places = [place for *broken, place in found if broken == [folder, rule]]
             print(*(f"    {place}" for place in places[:10]), sep="\n")
     if fell:
         print("fewer than the baseline allows; keep it so by `python tools/lint.py --lower`:")
-        print(
-            *(f"    {folder} {rule}: {before} → {now}" for folder, rule, before, now in fell),
-            sep="\n")
+        lines = [f"    {folder} {rule}: {before} → {now}" for folder, rule, before, now in fell]
+        print(*lines, sep="\n")
 
 
 def main(argv):

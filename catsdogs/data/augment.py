@@ -400,20 +400,44 @@ KERAS = {
     "validation_split": "DataSettings(valid=…), stable when photos are added",
     "dtype": "always float32; mixed precision is the learner's choice"}
 
-def _symmetric(name, value, middle):
-    "The strength s of a range given as s, or as (middle-s, middle+s)"
-    low, high = value if isinstance(value, (tuple, list)) else (middle - value, middle + value)
-    if abs((low + high) / 2 - middle) > 1e-6:
-        raise CatsDogsError(
-            f"{name}={value!r}: only ranges around {middle} "
-            f"can be translated, as {(2 * middle - high, high)}")
-    return round((high - low) / 2, 6)
+def _as_it_is(name, value): return value
 
-def _shift(name, value):
+def _share(name, value):
     if not 0 <= value < 1 or isinstance(value, bool):
         raise CatsDogsError(
             f"{name}={value!r}: Keras reads 1 and more as pixels; give a share below 1")
     return float(value)
+
+def _around_one(name, value):
+    "The strength s of a range given as s, or as (1-s, 1+s)"
+    low, high = value if isinstance(value, (tuple, list)) else (1 - value, 1 + value)
+    if abs((low + high) / 2 - 1) > 1e-6:
+        raise CatsDogsError(
+            f"{name}={value!r}: only ranges around 1 can be translated, as {(2 - high, high)}")
+    return round((high - low) / 2, 6)
+
+def _levels(name, value): return value / 255
+
+def _half_of_them(name, value): return 0.5 * value
+
+# argument → the field of a policy that does the same, and how to translate the value
+_FIELDS = {
+    "rotation_range": ("rotate", _as_it_is),
+    "shear_range": ("shear", _as_it_is),
+    "width_shift_range": ("width_shift", _share),
+    "height_shift_range": ("height_shift", _share),
+    "zoom_range": ("zoom", _around_one),
+    "brightness_range": ("brightness", _around_one),
+    "channel_shift_range": ("offset", _levels),
+    "horizontal_flip": ("flip", _half_of_them),
+    "vertical_flip": ("vertical_flip", _half_of_them)}
+# argument → the field, and what each value is called there
+_CHOICES = {
+    "fill_mode": ("fill", {"nearest": "border", "reflect": "reflection", "constant": "zeros"}),
+    "interpolation_order": ("interpolation", {0: "nearest", 1: "bilinear"})}
+
+def _is_done_anyway(name, value):
+    return (name == "cval" and value == 0) or (name == "rescale" and abs(value * 255 - 1) < 1e-3)
 
 def keras_policy(
     **arguments # of Keras' `ImageDataGenerator`
@@ -421,24 +445,15 @@ def keras_policy(
     """Translate Keras' augmentation
 
     Raises `CatsDogsError` for what has no match here, and says where to find it."""
-    fields = dict(fill="border")
-    fills = dict(nearest="border", reflect="reflection", constant="zeros")
-    numbers = dict(rotation_range="rotate", shear_range="shear")
+    found = dict(fill="border")
     for name, value in arguments.items():
         if name not in KERAS: raise CatsDogsError(f"ImageDataGenerator has no argument {name!r}")
-        if name in numbers: fields[numbers[name]] = value
-        elif name in ("width_shift_range", "height_shift_range"):
-            fields[name.removesuffix("_range")] = _shift(name, value)
-        elif name in ("zoom_range", "brightness_range"):
-            fields[name.removesuffix("_range")] = _symmetric(name, value, 1)
-        elif name == "channel_shift_range": fields["offset"] = value / 255
-        elif name in ("horizontal_flip", "vertical_flip"):
-            fields[name.removeprefix("horizontal_")] = 0.5 * value
-        elif name == "fill_mode" and value in fills: fields["fill"] = fills[value]
-        elif name == "interpolation_order" and value in (0, 1):
-            fields["interpolation"] = ("nearest", "bilinear")[value]
-        elif (name == "cval" and value == 0) or (name == "rescale" and abs(value * 255 - 1) < 1e-3):
-            continue
-        elif value not in (None, False):
+        if name in _FIELDS:
+            field, translate = _FIELDS[name]
+            found[field] = translate(name, value)
+        elif name in _CHOICES and value in _CHOICES[name][1]:
+            field, choices = _CHOICES[name]
+            found[field] = choices[value]
+        elif value not in (None, False) and not _is_done_anyway(name, value):
             raise CatsDogsError(f"{name}={value!r} is not part of a policy: {KERAS[name]}")
-    return Policy(**fields)
+    return Policy(**found)

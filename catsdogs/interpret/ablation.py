@@ -19,10 +19,8 @@ from ..models.hooks import first_tensor, list_layers, to_model
 @contextmanager
 def ablated(
     model,                      # as in `as_module`
-    # layer, as in `find_layers` → numbers of its units: channels, or units of a dense layer
-    units:Mapping,
-    # layer → values at which its units are held, channels or channels×h×w; 0 for other layers
-    levels:Mapping|None=None
+    units:Mapping,              # layer, as in `find_layers` → numbers of its channels or dense units
+    levels:Mapping|None=None    # layer → what its units are held at, channels (×h×w); else 0
 ) -> Iterator[None]:
     """While the block runs, some units put out zero, or their level; hooks are always removed
 

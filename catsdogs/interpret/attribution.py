@@ -203,22 +203,20 @@ ATTRIBUTION_METHODS = Registry("attribution method", {
 
 # %% ../../nbs/library/interpret/attribution.ipynb #94467461
 def attribute(
-    # as in `as_module`; classes are named by a `Predictor` or a `Learner`, else two classes are cat
-    # and dog, others have numbers
-    model,
+    model,                      # as in `as_module`
     xb:Tensor,                  # pictures, n×3×h×w from 0 to 1
     method:str="integrated_gradients", # one of `ATTRIBUTION_METHODS`
-    # what to explain: a class (name or number), a `Unit`, or a class for each picture; None: for
-    # each picture the class that the model answers
-    target=None,
-    # "sum", "largest" or "keep"; None: the method's own way to make one number of a pixel's colours
-    *, colors:str|None=None,
-    # the method's own (`ATTRIBUTION_METHODS[method].options()` names them): `layer` and `relu`
-    # (Grad-CAM), `samples`, `noise`, `seed` (SmoothGrad), `steps`, `baseline` (integrated
-    # gradients), `window`, `stride`, `baseline` (occlusion)
-    **options
+    target=None,                # what to explain; None: the class that the model answers
+    *, colors:str|None=None,    # "sum", "largest" or "keep"; None: the method's own way
+    **options                   # the method's own: `ATTRIBUTION_METHODS[method].options()`
 ) -> Tensor: # n×h×w, float32 (n×c×h×w if colours are kept)
     """How much each pixel counts for the target, by one of `ATTRIBUTION_METHODS`
+
+    The target is a class (by name or number), a `Unit`, or a class for each picture; without one it is
+    the class that the model answers for each. A `Predictor` or a `Learner` knows the names of its
+    classes. For other models two classes are cat and dog, and more classes have numbers only.
+    Options are `layer` and `relu` (Grad-CAM), `samples`, `noise`, `seed` (SmoothGrad), `steps`,
+    `baseline` (integrated gradients), `window`, `stride`, `baseline` (occlusion).
 
     A picture's map does not depend on the others in the batch, and the model is left as it was.
     Whether maps are signed says `ATTRIBUTION_METHODS[method].signed`. Raises `CatsDogsError` for
@@ -326,10 +324,8 @@ def plot_attribution(
     picture:np.ndarray,         # h×w×3, as `attribute` saw it
     map:Tensor,                 # h×w, from `attribute`
     ax=None,                    # matplotlib axes to draw on; None: the current ones
-    # two colours, red for and blue against, or one; None: two if something is below zero
-    signed:bool|None=None,
-    # the value of full colour, the same for maps to be compared; None: the map's 99.5% quantile
-    scale:float|None=None,
+    signed:bool|None=None,      # red for and blue against? None: if something is below zero
+    scale:float|None=None,      # the value of full colour; None: the map's 99.5% quantile
     smooth:float=0.             # standard deviation of a blur, pixels: maps by the slope are fine
 ):
     "Draw a map in colour over the grey picture, seen where the map is zero; returns the axes"

@@ -116,7 +116,8 @@ def _random(xb):
 
 def _centre(xb):
     y, x = (torch.linspace(-1, 1, s) for s in xb.shape[2:])
-    return torch.exp(-(y[:, None]**2 + x**2) / (2 * .5**2)).expand(len(xb), -1, -1)
+    distance = y[:, None]**2 + x**2         # squared
+    return torch.exp(-distance / (2 * .5**2)).expand(len(xb), -1, -1)
 
 def _edges(xb):
     grey = F.pad(xb.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")

@@ -241,8 +241,7 @@ class Dissection:
     def name(self,
         layer:str,         # its name
         unit:int,          # its number, from 0
-        # one of `parts`; None: where it is furthest ahead of the best pixel measure
-        part:str|None=None
+        part:str|None=None # one of `parts`; None: where it is furthest ahead of the pixel measures
     ) -> UnitName:
         """A unit's name, or how it stands to a part
 
@@ -392,13 +391,13 @@ def dissect(
     judge:AnnotatedPictures,    # other pictures, that they are judged on
     layers:Iterable|None=None,  # as in `find_layers`; None: what each convolution hands to the next
     step:int=1,                 # look at every so many pixels only, down and across
-    # each unit fires on this share of the pixels (the paper: .005); None: on as many as give the
-    # largest IoU, for each part
-    quantile:float|None=None
+    quantile:float|None=None    # share of the pixels that a unit fires on; None: the best for each part
 ) -> Dissection:
     """Hold every unit against every part (Bau et al., 2017)
 
-    Raises `CatsDogsError` for layers without maps and for parts that never occur.
+    In the paper a unit fires on a share of .005 of the pixels. Without a share it fires on as many
+    as give the largest IoU, for each part. Raises `CatsDogsError` for layers without maps and for
+    parts that never occur.
     """
     _check(fit, judge, step)
     if layers is None: names = _layers_to_dissect(model, fit.labels.shape[1:])

@@ -61,8 +61,7 @@ class Result:
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #bdbd88f6
 def visualize(
     model,                                  # as in `as_module`
-    # one for each picture, a `Unit` for its activation; equal ones share a group, see `Diversity`
-    objectives:Objective|Unit|Sequence,
+    objectives:Objective|Unit|Sequence,     # one for each picture; a `Unit` stands for its activation
     size:int|None=None,                     # side of the pictures, pixels; None: `canvas_size`
     steps:int=64,                           # of gradient ascent
     settings:AscentSettings=AscentSettings(), # how
@@ -70,7 +69,8 @@ def visualize(
 ) -> Result:
     """Pictures for which objectives are large, all in one batch; the model is left as it was
 
-    Raises `CatsDogsError` for layers, units, places and sizes that are not there.
+    Equal objectives share a group, see `Diversity`. Raises `CatsDogsError` for layers, units,
+    places and sizes that are not there.
     """
     if steps < 1: raise CatsDogsError(f"steps is {steps}: it takes at least 1 to climb")
     objectives = _resolved(model, objectives)

@@ -29,12 +29,13 @@ def check_same_size(
     return tuple(xb.shape[2:])
 
 def picture_batches(
-    # uint8 array n×h×w×3, list of pictures, `PhotoCache`, float tensor n×3×h×w, a loader that
-    # does not shuffle, or any iterable of batches (or of tuples that begin with one)
-    pictures,
+    pictures,   # an array, a list, a `PhotoCache`, a tensor, a loader, or batches
     bs:int=64   # pictures in a batch, where that is not settled by the loader
 ) -> Iterator[tuple[Tensor, Tensor]]: # the pictures' numbers, and the batch: n×3×h×w from 0 to 1
     """Pictures batch by batch with their numbers
+
+    Arrays are n×h×w×3 and uint8, tensors n×3×h×w and floats. A batch may also be a tuple that begins
+    with the pictures.
 
     A number is a row of an array or a cache, whose unreadable photos are left out. Otherwise
     pictures are counted in the order in which they come. Raises `CatsDogsError` for a loader that
@@ -80,8 +81,7 @@ def _floats(xb):
     return xb.as_subclass(Tensor).float() / 255 if xb.shape[1] == 3 else as_batch(xb.numpy())
 
 def picture_at(
-    # as for `picture_batches`, but something that can be asked for one picture: no generator
-    pictures,
+    pictures,   # as for `picture_batches`; a generator cannot be asked for one picture
     i:int       # its number
 ) -> np.ndarray: # h×w×3, uint8
     """The picture with a number that `picture_batches` gave
@@ -118,4 +118,5 @@ def gaussian_blur(
     bell = torch.exp(-.5 * (torch.arange(-r, r + 1, device=xb.device) / sigma)**2)
     bell = (bell / bell.sum()).to(xb.dtype)
     flat = F.pad(xb.flatten(0, 1)[:, None], (r, r, r, r), mode="reflect")
-    return F.conv2d(F.conv2d(flat, bell.view(1, 1, 1, -1)), bell.view(1, 1, -1, 1)).view_as(xb)
+    across = F.conv2d(flat, bell.view(1, 1, 1, -1))
+    return F.conv2d(across, bell.view(1, 1, -1, 1)).view_as(xb)

@@ -136,14 +136,12 @@ def top_images(
     layers:Iterable|None=None,  # as in `find_layers`; None: all that compute something
     k:int=9,                    # pictures to keep for each unit; all of them, where there are fewer
     bs:int=64,                  # pictures in a batch, where that is not settled by the loader
-    # compute in bfloat16 where the machine can; its eight bits make ties, and near-ties may come
-    # in another order
-    fast:bool=False
+    fast:bool=False             # compute in bfloat16 where the machine can: near-ties may change order
 ) -> TopImages:
     """Find in one pass the pictures that make each unit of each layer fire most
 
-    It keeps one batch in memory, and units×k numbers. Raises `CatsDogsError` for k below 1 and for
-    no pictures.
+    It keeps one batch in memory, and units×k numbers. The eight bits of bfloat16 make ties. Raises
+    `CatsDogsError` for k below 1 and for no pictures.
     """
     if k < 1: raise CatsDogsError(f"k must be at least 1, not {k}")
     net, layers = as_module(model), computing_layers(model, layers)
@@ -175,13 +173,12 @@ def plot_top_images(
     top:TopImages,              # from `top_images`
     pictures,                   # what `top_images` was given, as for `picture_at`
     layers:Iterable|None=None,  # some of `top.values`; None: all
-    # how many of each layer, those that fire most, without twins if possible; or layer → which
-    units:int|dict=4
+    units:int|dict=4            # how many of each layer, those that fire most; or layer → which
 ):
     """Draw the patches that made units fire most, a row of units for each layer
 
-    The strongest patch comes first. Patches of a layer have one scale, with grey beyond the
-    picture's border. Returns the figure.
+    The strongest patch comes first, and twins are left out if possible. Patches of a layer have one
+    scale, with grey beyond the picture's border. Returns the figure.
     """
     import matplotlib.pyplot as plt
     chosen = {}

@@ -68,12 +68,9 @@ class Unfreeze(Callback):
 # %% ../../nbs/library/training/callbacks.ipynb #6be90947
 def unfreeze_schedule(
     epochs:int,         # of the whole training
-    # epochs, from the first, in which only the last layer learns; at least 1, and fewer than
-    # `epochs`
-    freeze_epochs:int,
+    freeze_epochs:int,  # in which only the last layer learns; at least 1, and fewer than `epochs`
     lr:float,           # largest learning rate of the last layer
-    # largest one of the layers before it, once they learn; those near the picture get a tenth
-    backbone_lr:float
+    backbone_lr:float   # of the layers before it, once they learn; those near the picture get a tenth
 ) -> dict: # for fastai's `ParamScheduler`: learning rates of the three groups, and momentum
     "One cycle for the last layer alone, then one for all layers"
     share = freeze_epochs / epochs
@@ -103,10 +100,9 @@ class ProgressiveResizing(Callback):
     ) -> int: # pixels
         "The pictures' side in an epoch"
         share = min(1, epoch / (epochs * 2 / 3))
-        return (
-            min(self.last, self.first + int(share * (self.last - self.first) / 16 + 1e-9) * 16)
-            if share < 1
-            else self.last)
+        if share == 1: return self.last
+        steps = int(share * (self.last - self.first) / 16 + 1e-9)
+        return min(self.last, self.first + steps * 16)
     def before_batch(self):
         side = self.side(self.epoch, self.n_epoch)
         if self.training and side < self.x.shape[-1]:
@@ -282,17 +278,9 @@ class History(Callback):
                 self.rows[self.epoch][k] for k in ("train_loss", "valid_loss", "accuracy"))
             return
         _, valid_loss, acc = self.recorder.values[-1][:3]
-        row = dict(
-            zip(
-                HISTORY_COLUMNS,
-                (
-                    self.epoch,
-                    float(self.total) / self.photos,
-                    valid_loss,
-                    acc,
-                    self.train_seconds,
-                    self.valid_seconds,
-                    self.photos / self.train_seconds)))
+        judged = self.epoch, float(self.total) / self.photos, valid_loss, acc
+        timed = self.train_seconds, self.valid_seconds, self.photos / self.train_seconds
+        row = dict(zip(HISTORY_COLUMNS, judged + timed))
         self.rows.append(row)
         if self.on_epoch: self.on_epoch(row)
 
@@ -414,7 +402,7 @@ class BestEpoch(SaveModelCallback):
         first = self.history.first - (0 if hasattr(self, "go_on_within") else 1)
         if self.epoch >= first: self._save(self.fname)
     def _save(self, name):
-        with atomic_path(self.learn.path / self.learn.model_dir / f"{name}.pth") as tmp:
+        with atomic_path(self.learn.path/self.learn.model_dir/f"{name}.pth") as tmp:
             torch.save(get_model(self.model).state_dict(), tmp)
     def after_fit(self):
         if self.kept is None: return

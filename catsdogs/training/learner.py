@@ -252,16 +252,12 @@ def _options_for(recipe, speed, is_own):
     return options
 
 def photo_learner(
-    # of pictures, each with one class: from `photo_dataloaders`, `ImageDataLoaders`, …
-    dls:DataLoaders,
-    # one of `MODELS`, or your own: n×3×size×size → logits; None: the recipe's
-    model:str|nn.Module|None=None,
-    # applied whole, but for `size` and `bs`, which are the loaders'; None: the model's
-    recipe:str|Recipe|None=None,
+    dls:DataLoaders,                # of pictures with one class each: from `photo_dataloaders`, …
+    model:str|nn.Module|None=None,  # of `MODELS`, or n×3×size×size → logits; None: the recipe's
+    recipe:str|Recipe|None=None,    # but for `size` and `bs`, the loaders'; None: the model's
     fast:bool=True,                 # the settings of `speed_settings`; False: plain float32
     seed:int|None=None,             # makes first weights, shuffling and augmentation repeatable
-    # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
-    **kwargs
+    **kwargs  # for fastai's `Learner`; `loss_func`, `opt_func`, `metrics`, `lr`, `wd` win over the recipe
 ) -> PhotoLearner:
     """A fastai `Learner` for photos of two or more classes.
 

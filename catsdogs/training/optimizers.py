@@ -131,12 +131,8 @@ def Muon(
 
     The filters of a convolution become the rows of a matrix.
     """
-    steps = [
-        weight_decay,
-        partial(average_grad, dampening=True),
-        average_sqr_grad,
-        step_stat,
-        partial(muon_step, dtype=dtype)]
+    average, step = partial(average_grad, dampening=True), partial(muon_step, dtype=dtype)
+    steps = [weight_decay, average, average_sqr_grad, step_stat, step]
     return Optimizer(params, steps, lr=lr, wd=wd, mom=mom, sqr_mom=.99, eps=1e-5)
 
 OPTIMIZERS = Registry("optimizer", {

@@ -149,8 +149,7 @@ class OutlierExposure(Callback):
     order = 95  # after MixUp, so that nothing is mixed into a label
     run_valid = False
     def __init__(self,
-        # n×3×h×w, as the network gets its pictures; of another size they are scaled
-        pictures:Tensor,
+        pictures:Tensor,    # n×3×h×w, as the network gets its pictures; other sizes are scaled
         share:float=.1,     # how many are shown, as a share of the batch
         weight:float=.3     # of their loss
     ):
