@@ -8,7 +8,7 @@ __all__ = ['app', 'main', 'demo', 'data', 'check', 'pack', 'train', 'evaluate', 
 
 # %% ../nbs/library/app/cli.ipynb #d7728e88
 import json, logging, os, re, signal, sys, time, warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, fields
 from functools import partial
 from importlib import import_module
@@ -22,8 +22,8 @@ from typer.core import TyperCommand
 
 from . import __version__
 from .core import (
-    atomic_path, BesideBars, CatsDogsError, close_bars, explain_os_errors, is_pipe, printable, registered_names,
-    remove_lock, unknown_name, waiting)
+    atomic_path, BesideBars, CatsDogsError, check_seed, close_bars, explain_os_errors, is_pipe, printable,
+    registered_names, remove_lock, unknown_name, waiting)
 from .data.pack import PackSettings
 from .data.splits import DataSettings
 from .settings import kind_of, limits_of
@@ -144,6 +144,7 @@ def main(
 ) -> int: # the exit status
     "Run the command; errors of the user end in one line and status 2"
     argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if argv[0] == "help": argv = [*argv[1:2], "--help"]
     debug = "--debug" in argv
     # their authors' concern, not the user's
     warnings.filterwarnings("ignore", module=r"(torch|fastai|fastcore|accelerate|PIL|tqdm)\b.*")
@@ -176,8 +177,18 @@ def _check_launched(argv):
             "only `catsdogs train` shares its work between processes: start others without "
             "torchrun or accelerate")
 
+# what other programs call it
+_ELSEWHERE = {
+    "--batch-size": "--bs", "--batch": "--bs", "--learning-rate": "--lr", "--weight-decay": "--wd",
+    "--output": "--out", "--output-dir": "--out", "-o": "--out", "--arch": "--model", "--network": "--model",
+    "--img-size": "--size", "--image-size": "--size", "--imgsz": "--size", "--resolution": "--size",
+    "--augmentation": "--augment", "--val-split": "--valid", "--validation-split": "--valid", "--gpu": "--device cuda",
+    "--pretrained": "--weights download, with --model timm:NAME", "--opt": "--optimizer"}
+
 def _usage(error, argv):
     "A slip on the command line, and where help is"
+    slip = getattr(error, "option_name", "").replace("_", "-")
+    if slip in _ELSEWHERE: return f"No such option: {slip}. Here it is called {_ELSEWHERE[slip]}"
     names = [c.name or c.callback.__name__ for c in app.registered_commands]
     command = next((a for a in argv if a in names), None)
     help = "`catsdogs --help` lists the commands"
@@ -220,6 +231,13 @@ def _need_run(run):
         raise CatsDogsError(
             f"{run}: not a run folder (it has no run.json); `catsdogs train` makes one")
 
+# what an older page or table ends in: a photo, an archive or weights are never written over
+_REPLACED = ("", ".html", ".htm", ".csv", ".txt", ".onnx")
+
+def _words_beside(out):
+    "Where words are printed: not into the pipe that gets the file"
+    return sys.stderr if out and is_pipe(out) else sys.stdout
+
 def _need_file(out, option="--out", example="page.html"):
     "Raise `CatsDogsError` if this cannot be the file to write"
     if out is None or is_pipe(out): return
@@ -228,8 +246,19 @@ def _need_file(out, option="--out", example="page.html"):
             f"{option} {out}: is a folder; give the name of a file, as {out / example}")
     if not out.parent.is_dir():
         raise CatsDogsError(f"{option} {out}: there is no folder {out.parent}; make it first")
+    of_run = out.name in ("history.csv", "split.csv") and (out.parent/"run.json").is_file()
+    if out.exists() and (of_run or out.suffix.lower() not in _REPLACED):
+        raise CatsDogsError(f"{option} {out}: is there already, and this command has not written it; give another "
+                            f"name, as {out.with_name(example)}")
     if not os.access(out.parent, os.W_OK):
         raise CatsDogsError(f"{option} {out}: {out.parent} cannot be written into")
+
+def _need_place(out, option="--out"):
+    "Raise `CatsDogsError` if this folder cannot be made or written into, before anything is drawn or decoded"
+    there = next(p for p in (out.absolute(), *out.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir(): raise CatsDogsError(f"{option} {out}: {there} is no folder; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CatsDogsError(f"{option} {out}: {there} cannot be written into; choose another place")
 
 def _run_and_rest(paths):
     "The run folder, if the first path is one, else None for the shipped network; the other paths"
@@ -240,9 +269,13 @@ def _run_and_rest(paths):
 
 @contextmanager
 def _told():
-    "Print what the library says while it works, as what it understood of the photos"
-    handler = logging.Handler()
-    handler.emit = lambda record: _say(record.getMessage())
+    "Print what the library says while it works, as what it understood of the photos; each line once"
+    handler, told = logging.Handler(), set()
+    def tell(record):
+        line = record.getMessage()
+        if line not in told: _say(line)
+        told.add(line)
+    handler.emit = tell
     logger, level = logging.getLogger("catsdogs"), logging.getLogger("catsdogs").level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -312,6 +345,7 @@ def demo(
         raise CatsDogsError(
             f"{out}: holds a finished demo; open "
             f"{out / 'report.html'}, or choose another folder by --out")
+    _need_place(out)
     find_recipe("codelab", size=size, epochs=epochs)
     if n < 10: raise CatsDogsError(f"--n {n}: ask for at least 10 drawings")
     _load("demo", "training.train")
@@ -369,6 +403,7 @@ def data(
     """Make a data set: photos that are downloaded, or drawings with masks of the body parts
     and drawings.csv with every specification."""
     from catsdogs.drawing.dataset import draw_pets, make_variation
+    _need_place(dest, "DEST")
     if source != "drawn": return _fetch(source, dest, competition, archive)
     if bad := next((k for k in variation if "=" not in k), None):
         raise CatsDogsError(f"--variation {bad}: write NAME=VALUE, as in --variation occlusion=0.5")
@@ -439,12 +474,13 @@ def check(
         with waiting("writing the page"): contact_sheet(findings, out, f"{path}: {total}.")
     if as_json: _print_json(findings)
     else:
-        _print_findings(findings)
-        _print_notes(found, sides, unasked, time.perf_counter() - start)
-        if out: print(f"page: {out}")
-        if moved:
-            _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
-        print(total)
+        with redirect_stdout(_words_beside(out)):
+            _print_findings(findings)
+            _print_notes(found, sides, unasked, time.perf_counter() - start)
+            if out: print(f"page: {out}")
+            if moved:
+                _say(f"to bring them back: catsdogs check {path} --quarantine {quarantine} --undo")
+            print(total)
     return int(bool(serious))
 
 def _examined(path, run, classes):
@@ -545,6 +581,7 @@ def pack(
     """Pack photos into shards: tar files of WebDataset's convention, with an index.
     Stopped and typed again, it goes on. train, predict and check read them."""
     _need(source)
+    _need_place(dest, "DEST")
     from catsdogs.data.pack import pack_photos
     given = {name: value for name, value in settings.items() if value is not None}
     own = {name: value for name, value in given.items() if name in limits_of(PackSettings)}
@@ -564,6 +601,7 @@ def _tell_packing(packing, dest):
     print(
         f"{dest}: {'packed' if packing.new else 'packed already'}, {len(packed.shards):,} shards, "
         f"{size:,.1f} MB: {counts}")
+    if packing.others: print(f"catsdogs: {packing.others}", file=sys.stderr)
     if left_out:
         photo, why = next(iter(left_out.items()))
         print(f"catsdogs: {len(left_out):,} photos were left out, as {photo} ({why})", file=sys.stderr)
@@ -629,9 +667,11 @@ def train(
     _check_network(given.get("model"), given.get("weights"))
     chosen = find_recipe(recipe, **{k: v for k, v in given.items() if k in limits_of(Recipe)})
     photos = DataSettings(**{k: v for k, v in given.items() if k not in limits_of(Recipe)})
+    if seed is not None: check_seed(seed)
     _check_packed(path, given)
     out = out or Path("runs")/re.sub(r"\W+", "-", chosen.model.split(",")[0])
     path = _photos_to_train(path, out, resume)
+    _need_place(out)
     if as_json: _talk["quiet"] = True
     _load("training.train", device=device)
     from catsdogs.training.train import not_followed, RunSettings, train_run
@@ -723,14 +763,16 @@ def evaluate(
     run = run or shipped_run()
     with waiting("judging"): evaluation = evaluate_run(run, rest[0] if rest else None)
     learned, unreadable = evaluation.learned, evaluation.unreadable
-    if as_json:
-        print(
-            json.dumps(
-                {**_scores_as_json(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
-    else: _summary(evaluation.scores, None, learned, unreadable)
+    for line in evaluation.notes: print(f"catsdogs: {line}", file=sys.stderr)
+    with redirect_stdout(_words_beside(out)):
+        if as_json:
+            print(
+                json.dumps(
+                    {**_scores_as_json(evaluation.scores), "learned": learned, "unreadable": len(unreadable)}))
+        else: _summary(evaluation.scores, None, learned, unreadable)
     if out:
         with waiting("writing the page"): write_evaluation(run, evaluation, out, own=not rest)
-        if not as_json: print(f"page: {out}")
+        if not as_json: print(f"page: {out}", file=_words_beside(out))
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #04395ca6
@@ -743,7 +785,9 @@ _SHARD = typer.Option(
     "catsdogs predict cat.jpg holiday-photos, or for very many photos in several processes: "
     "catsdogs predict photos --out answers.parquet --shard 3/8")
 def predict(
-    paths: list[Path] = typer.Argument(..., metavar="PHOTOS...", help="Photos, folders, zips, packed data sets."),
+    paths: list[Path] = typer.Argument(
+        ..., metavar="PHOTOS...",
+        help="Photos, folders, zips, packed data sets; - is one photo from standard input."),
     run: Optional[Path] = typer.Option(
         None, help="A run folder.  [default: the PetNet that comes with the package]"),
     device: Optional[str] = _DEVICE,
@@ -761,6 +805,8 @@ def predict(
     if run: _need_run(run)
     part = _part_of(out, shard)
     _check_engine(engine, device, part)
+    if part and Path("-") in paths:
+        raise CatsDogsError("a table is of files: leave --out out, or give the photo's file")
     photos, others, bad = _photos_to_predict(paths, as_json)
     if part:
         _load("runs.bulk", device=device)
@@ -830,12 +876,30 @@ def _predictor(run, device, engine):
     from catsdogs.runs.predict import Predictor
     with waiting("loading the network"): return Predictor(run, fast=True)
 
+class _PipedPhoto(bytes):
+    "A photo from standard input; its name is -"
+    def __str__(self): return "-"
+
+def _piped_photo():
+    "What standard input brings; raises `CatsDogsError` if that is nothing, or no photo"
+    from catsdogs.data.photos import identify_photo, MAX_BYTES, UnreadablePhoto
+    stream = getattr(sys.stdin, "buffer", sys.stdin)
+    if stream is None: raise CatsDogsError("-: standard input is closed")
+    if stream.isatty():
+        raise CatsDogsError("-: standard input is a terminal; send a photo into it, as catsdogs predict - < cat.jpg")
+    with waiting("reading standard input"): data = stream.read(MAX_BYTES + 1)
+    if not data: raise CatsDogsError("-: standard input is empty")
+    if len(data) > MAX_BYTES: raise CatsDogsError(f"-: more than {MAX_BYTES:,} bytes is too much for a photo")
+    try: identify_photo(data)
+    except UnreadablePhoto as e: raise CatsDogsError(f"-: {e}") from e
+    return _PipedPhoto(data)
+
 def _photos_to_predict(paths, as_json):
     "All photos of the paths, lines about files not looked at, and how many paths hold no photo"
-    from catsdogs.data.photos import find_photos
+    from catsdogs.data.photos import find_photos, FoundPhotos
     photos, others, bad = [], [], 0
     for path in paths:
-        try: found = find_photos(path, part="test")
+        try: found = FoundPhotos([_piped_photo()], {}, {}) if str(path) == "-" else find_photos(path, part="test")
         except CatsDogsError as e:
             if len(paths) == 1: raise
             bad += 1
@@ -922,6 +986,7 @@ def study(
     With --design search: which settings are best?"""
     is_search = design == "search"
     _check_for_design(is_search, seeds, sampler, pruner)
+    _need_place(out)
     _load("study.study", "training.train")
     from catsdogs.study.design import read_fields
     from catsdogs.study.search import SearchSettings
@@ -934,7 +999,9 @@ def study(
     else:
         configurations = _configurations(design, n, fields)
         settings = StudySettings(configurations, base, 3 if seeds is None else seeds, keep_models)
-    try: rows = run_study(source, out, settings, None if as_json else _study_line, storage)
+    if as_json: _talk["quiet"] = True
+    try:
+        with _told(): rows = run_study(source, out, settings, None if as_json else _study_line, storage)
     except KeyboardInterrupt: return _stopped(f" (--out {out})")
     _tell_study(rows, out, is_search, as_json)
     return 0
@@ -1023,8 +1090,8 @@ def show(
     with waiting("looking inside"):
         page = show_photo(
             run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
-    print(f"page: {page}")
-    _browse(page.resolve().as_uri(), view)
+    print(f"page: {page}", file=_words_beside(out))
+    if not is_pipe(out): _browse(page.resolve().as_uri(), view)
     return 0
 
 @_command(
@@ -1052,7 +1119,7 @@ def toolbox(
         box = Toolbox(run or shipped_run(), other)
         page = box.save(save) if save else box.page(photos=True, host="server")
     if save:
-        print(f"page: {page}")
+        print(f"page: {page}", file=_words_beside(save))
         return 0
     def tell(address):
         print(f"toolbox: {address}    (Ctrl-C ends it)", flush=True)
@@ -1074,7 +1141,8 @@ def export(
     _load("runs.export")
     from catsdogs.runs.export import export_onnx
     with waiting("exporting"): file = export_onnx(run, onnx)
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB; its metadata say classes, size and method")
+    size = "" if is_pipe(file) else f"{file.stat().st_size / 1e6:.1f} MB; "
+    print(f"{file}: {size}its metadata say classes, size and method", file=_words_beside(file))
     return 0
 
 @_command("answer photos over HTTP", "catsdogs serve runs/codelab --port 8000")
@@ -1133,8 +1201,8 @@ def submit(
 ) -> int:
     "Write Kaggle's submission file, id,label; with --upload send it and wait for its score."
     run, path = _photos_to_submit(paths)
-    if sample: _need_sample(sample)
     _need_file(out, example="submission.csv")
+    if sample: _need_sample(sample, out)
     contest, form = _contest_and_form(path, competition, metric, clip, threshold)
     part = _part_of_submission(out, shard)
     # first: a missing sign-in shall not cost the work
@@ -1148,8 +1216,7 @@ def submit(
     table = _submit_part(run, path, out, part) if part else None
     if part and table is None: return 0
     # a pipe gets the file when it has been checked, and the words go elsewhere
-    to_pipe = is_pipe(out)
-    words = sys.stderr if to_pipe else sys.stdout
+    to_pipe, words = is_pipe(out), _words_beside(out)
     with explain_os_errors(f"writing {out}"), atomic_path(out) if to_pipe else nullcontext(out) as file:
         with waiting("answering"): done = write_submission(run, path, file, form, table=table)
         if table: table.unlink(missing_ok=True)
@@ -1180,9 +1247,11 @@ def _contest_and_form(path, competition, metric, clip, threshold):
     _check_for_metric(form)
     return contest, form
 
-def _need_sample(sample):
-    "Raise `CatsDogsError` unless this is a file"
+def _need_sample(sample, out):
+    "Raise `CatsDogsError` unless this is a file, and another one than the submission"
     _need(sample)
+    if out.exists() and out.samefile(sample):
+        raise CatsDogsError(f"--out {out}: is the sample; give another name, as {out.with_name('submission.csv')}")
     if not sample.is_file():
         raise CatsDogsError(f"--sample {sample}: give the file, as {sample / 'sampleSubmission.csv'}")
 
@@ -1215,6 +1284,7 @@ def _about_submission(done, out, form, sample):
     checked = ", the ids of the sample" if sample else ""
     yield f"{out}: {done.rows:,} rows, {done.dogs:,} more probably dogs{checked}"
     yield _choice_in_words(done.choice, form)
+    if done.others: yield done.others
     if not done.unreadable: return
     yield (f"{len(done.unreadable)} photos could not be read and got one half, "
            f"as {printable(done.unreadable[0].error)}")
@@ -1239,3 +1309,7 @@ def _sign_in(contest):
         raise CatsDogsError(
             f"--upload to which competition? Add --competition {' or '.join(COMPETITIONS)}")
     return connect()
+
+# %% ../nbs/library/app/cli.ipynb #c1a9e5b7
+# for `python -m catsdogs.cli`; a notebook has no file
+if __name__ == "__main__" and "__file__" in globals(): sys.exit(main())

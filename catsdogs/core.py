@@ -100,6 +100,12 @@ def seed_everything(
     torch.manual_seed(seed)
 
 # %% ../nbs/library/core/core.ipynb #e9069b3f
+def check_seed(
+    seed:int # of a run
+) -> None:
+    "Raise `CatsDogsError` for a seed that `run.json` and PyTorch cannot hold"
+    if abs(seed) >= 2**63: raise CatsDogsError(f"seed {seed} is too large: give one with fewer digits")
+
 def epoch_seed(
     seed:int,  # the run's seed
     epoch:int  # the epoch's number, from 0
@@ -134,6 +140,8 @@ def atomic_path(
             if why := _no_more_room(tmp): raise OSError(why, os.strerror(why), str(path)) from e
             raise
         _share(tmp)
+        # else a power cut could leave an empty file under the new name
+        if fcntl: os.fsync(handle)
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)
@@ -315,10 +323,11 @@ def _last_used(file):
 def _cache_limit():
     "`$CATSDOGS_CACHE_GB` in bytes, 10 GB if it is not set"
     asked = os.environ.get("CATSDOGS_CACHE_GB") or "10"
-    try: return float(asked) * 1e9
-    except ValueError as e:
-        raise CatsDogsError(
-            f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10") from e
+    try: limit = float(asked)
+    except ValueError: limit = -1
+    # NaN neither
+    if limit >= 0: return limit * 1e9
+    raise CatsDogsError(f"CATSDOGS_CACHE_GB is {asked!r}: give a number of gigabytes, as 10")
 
 # %% ../nbs/library/core/core.ipynb #d0c0de02
 def source_digest(

@@ -94,6 +94,9 @@ def _checked(name, kind, limits, value):
     "The value of one setting as it is kept; raises `CatsDogsError` if it cannot be"
     plain = _plain(kind, value)
     if plain is None: raise CatsDogsError(f"{name} must be {_KINDS[kind]}, not {value!r}")
+    # PyTorch and `run.json` hold no larger ones
+    if kind in (int, float) and isfinite(plain) and abs(plain) >= 2**63:
+        raise CatsDogsError(f"{name} {value!r} is too large")
     if kind in (int, float) and not limits.contains(plain):
         raise CatsDogsError(f"{name} must be {limits.range() or 'a finite number'}, not {value!r}")
     names = limits.allowed()

@@ -299,15 +299,17 @@ def odd_files(pet):
 
 def test_predict_takes_what_fastai_users_have(learn, pets, tmp_path):
     learn.fit(1)
-    picture = Image.open(pets/"dog"/"dog.3.jpg")
+    picture, data = Image.open(pets/"dog"/"dog.3.jpg"), (pets/"dog"/"dog.3.jpg").read_bytes()
     array = np.asarray(picture)
     path, tensor = pets/"dog"/"dog.3.jpg", torch.tensor(array)
     tensors = tensor, tensor.permute(2, 0, 1), tensor / 255
-    inputs = [str(path), list_photos(path)[0], picture, array, *tensors]
+    files = bytearray(data), memoryview(data), io.BytesIO(data)
+    inputs = [str(path), list_photos(path)[0], picture, array, *tensors, *files]
     expected = learn.predict(path)[2]
     for o in inputs: torch.testing.assert_close(learn.predict(o)[2], expected)
     with pytest.raises(CatsDogsError, match="an array or a tensor of h×w×3"):
         learn.predict(torch.zeros(2, 3, 8, 8))
+    with pytest.raises(CatsDogsError, match="not a NoneType"): learn.predict(None)
 
 @pytest.mark.parametrize("name", ["sideways.jpg", "transparent.png", "grey16.png"])
 def test_an_opened_picture_gets_its_files_answer(learn, pets, tmp_path, name):

@@ -184,6 +184,26 @@ READ = {
         {"Katzen", "Hunde"}, {None: 8}, 0),
     "names of months": (several("may", "june", "julia"), {"may", "june", "julia"}, {None: 12}, 0),
     "class names of two lines": (several("ca\nts", "dogs"), {"ca\\nts", "dogs"}, {None: 8}, 0),
+    "sets in the files' names": (
+        [f"{part}_{kind}_{i:03}.jpg" for part in ("train", "test") for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"}, {"train": 8, "test": 8}, 0),
+    "sets behind the classes in the files' names": (
+        [f"images/{kind}-{part}-{i}.jpg" for part in ("train", "val") for kind in ("cat", "dog") for i in range(4)],
+        {"cat", "dog"}, {"train": 8, "valid": 8}, 0),
+    "Tiny ImageNet's": (
+        several("train/n1/images", "train/n2/images", "val/images", "test/images"), {"n1", "n2"},
+        {"train": 8, "test": 4}, 4),
+    "a class that is only validated": (
+        [*both("train", "valid"), *several("valid/birds")], CATS_DOGS, {"train": 8, "valid": 8}, 4),
+    "Kaggle's names to validate": ([*both("train"), *flat("val/")], CATS_DOGS, {"train": 8, "valid": 8}, 0),
+    "Kaggle's names to train": (
+        [*(f"train/{kind}_{i}.jpg" for kind in ("cat", "dog") for i in range(4)), *both("val")], CATS_DOGS,
+        {"train": 8, "valid": 8}, 0),
+    "nothing to train": (both("valid", "test", n=16), CATS_DOGS, {"valid": 32, "test": 32}, 0),
+    "a logo in the folder of all": ([*both("images"), "images/logo.png", "b.png"], CATS_DOGS, {None: 8}, 2),
+    "what other systems add": (
+        several("cats", "dogs", "#snapshot", "@__thumb", "Network Trash Folder", "FOUND.000", "RECYCLED"), CATS_DOGS,
+        {None: 8}, 0),
     "twenty classes": (
         several(*(f"c{i}" for i in range(20))),
         {f"c{i}" for i in range(20)},
@@ -218,6 +238,10 @@ def test_is_read(what, as_zip, tmp_path):
     if what == "nothing but a test": return
     train, valid = split_photos(photos)
     assert train and valid and not set(train) & set(valid)
+    assert {photos[i].label for i in train} == {photos[i].label for i in valid} == classes
+    if what == "nothing to train":
+        assert len(train) > len(valid)
+        return
     assert {photos[i].split for i in train} <= {None, "train"}
 
 
@@ -299,6 +323,18 @@ ASKED |= {
     "a class copied by macOS": (
         several("cats", "cats (2)", "dogs"), "cats and cats (2) look like one class", "cats,dogs",
         CATS_DOGS, 12),
+    "everything once more inside": (
+        [*several("cells/ill", "cells/well"), *several("cells/cells/ill", "cells/cells/well")],
+        "cells holds ill and well, as the folder that it lies in", "ill,well", {"ill", "well"}, 16),
+    "cats and dogs once more inside": (
+        [*both("data"), *both("data/data")], "--classes cats,dogs or", "cats,dogs", CATS_DOGS, 16),
+    "another form of the photos": (
+        several("cats", "cats_aug", "dogs", "dogs (resized)"),
+        "are the folders cats_aug and dogs (resized) classes, or something beside cats and dogs",
+        "cats,dogs", CATS_DOGS, 8),
+    "what a training has left": (
+        several("cats", "dogs", "assets", "wandb"), "are the folders assets and wandb classes",
+        "cats,dogs", CATS_DOGS, 8),
     "results of another program": (
         several("cats", "dogs", "Results"), "is the folder Results a class", "cats,dogs",
         CATS_DOGS, 8),
@@ -402,6 +438,27 @@ def test_tables_of_the_sets(tmp_path):
     assert list(found.left_out.values()) == ["without a class in the table"]
 
 
+def test_tables_beside_their_photos(tmp_path):
+    "Each table speaks of the photos in its own folder, which are called alike in all"
+    photos = build(tmp_path/"pets", several("train", "valid", n=6))
+    for part, kinds in (("train", "cat dog"), ("valid", "dog cat")):
+        kinds = kinds.split()
+        (photos/part/"_classes.csv").write_text("filename, cat, dog\n" + "".join(
+            f"{i}.jpg, {int(kinds[i % 2] == 'cat')}, {int(kinds[i % 2] == 'dog')}\n" for i in range(6)))
+    found = {(p.split, p.name): p.label for p in list_photos(photos)}
+    assert [found["train", "0.jpg"], found["valid", "0.jpg"], len(found)] == ["cat", "dog", 12]
+
+
+def test_sets_without_classes(tmp_path):
+    "`train_1.jpg` and `test_1.jpg` are no classes, with a table they get some"
+    names = [f"{part}_{i}.jpg" for part in ("train", "test") for i in range(4)]
+    photos = build(tmp_path/"pets", names)
+    with pytest.raises(CatsDogsError, match="no class for 4 of"): split_photos(list_photos(photos))
+    (photos/"labels.csv").write_text("file,label\n" + "".join(f"train_{i}.jpg,{'ab'[i % 2]}\n" for i in range(4)))
+    assert Counter((p.label, p.split) for p in list_photos(photos)) == {
+        ("a", "train"): 2, ("b", "train"): 2, (None, "test"): 4}
+
+
 def test_numbers_that_are_no_classes(tmp_path):
     photos = build(tmp_path/"pets", [f"{i:04}.jpg" for i in range(20)])
     (photos/"answers.csv").write_text(rows(lambda n, c, i: (n, .9 - .8 * (i % 2)), "id,label"))
@@ -501,7 +558,8 @@ def test_files_that_are_not_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize("suffix, format",
-                         [("jfif", "JPEG"), ("jpe", "JPEG"), ("JPG", "JPEG"), ("avif", "AVIF"), ("webp", "WEBP"),
+                         [("jfif", "JPEG"), ("jpe", "JPEG"), ("JPG", "JPEG"), ("pjpeg", "JPEG"), ("mpo", "JPEG"),
+                          ("avif", "AVIF"), ("webp", "WEBP"),
                           ("tif", "TIFF")])
 def test_suffixes(suffix, format, tmp_path):
     if format == "AVIF" and not features.check("avif"): pytest.skip("this Pillow reads no AVIF")

@@ -66,6 +66,10 @@ def test_report_in_a_browser(drawn, browser):
         assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True] * 3
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert re.search(r"Right on \d+\.\d% of \d+ photos", page.inner_text("body"))
+        # letters of ten points stay larger than ten pixels; the captions keep to the screen
+        assert min(page.evaluate("[...document.images].map(i => i.width / i.naturalWidth)")) > .95
+        edges = page.evaluate("[...document.querySelectorAll('figcaption')].map(c => c.getBoundingClientRect().right)")
+        assert max(edges) <= width
         page.close()
 
 def test_notebook_in_jupyterlab(lab, browser):

@@ -10,7 +10,6 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-from PIL import Image
 from fastai.data.block import CategoryBlock, DataBlock, TransformBlock
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.data.transforms import IntToFloatTensor, ToTensor
@@ -28,25 +27,19 @@ from .splits import check_classes, DataSettings, describe_split, split_photos
 
 # %% ../../nbs/library/data/dataloaders.ipynb #95a6fb80
 class OpenPhoto(Transform):
-    "Open a `Photo`, a path, bytes, a picture of Pillow, an array or a tensor as a fastai `PILImage`"
-    # what `learn.predict` may be given
-    input_types = (Photo, Path, str, bytes, np.ndarray, Image.Image, torch.Tensor)
+    "Open whatever `open_photo` takes as a fastai `PILImage`: a `Photo`, a path, bytes, pixels, …"
+    # what `learn.predict` may be given; what is no photo is told by `open_photo`
+    input_types = (object,)
     def __init__(self,
         enough:int|None=None # side that is needed, pixels: a JPEG is decoded no larger; None: whole
     ):
         self.enough = enough
 
     def encodes(self,
-        o:Photo|Path|str|bytes # a file, or what is in it
+        o # as for `open_photo`
     ):
-        "From a file"
+        "A picture of any size"
         return PILImage(open_photo(o, self.enough))
-
-    def encodes(self, # noqa: F811
-        o:np.ndarray|Image.Image|torch.Tensor # pixels, as `open_photo` takes them
-    ):
-        "From pixels"
-        return PILImage(open_photo(o))
 
 class FitPhoto(Transform):
     "Make a picture square, see `fit_photo`"

@@ -138,7 +138,7 @@ def _share_there(data):
     rows = np.flatnonzero(np.ptp(grey, axis=1))         # what is missing is filled with one colour
     return (rows[-1] + 1) / len(grey) if len(rows) else None
 
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo")
 _SUFFIXES_OF = dict(
     JPEG=_JPEG, MPO=_JPEG, TIFF=(".tif", ".tiff"), HEIF=(".heic", ".heif", ".hif"))
 

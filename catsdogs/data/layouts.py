@@ -85,7 +85,13 @@ def match_classes(
     for name in names:
         if name in known: found[name] = name
         elif class_key(name) in by_key: found[name] = by_key[class_key(name)]
+        elif _bare_key(name) in by_key: found[name] = by_key[_bare_key(name)]
     return found
+
+def _bare_key(name):
+    "The `class_key` without a number before the name, and without a word like images behind it"
+    bare = re.sub(r"\A\d+[ _.-]+", "", name)
+    return class_key(re.sub(rf"(?i)(?<=\w)[ _.-]+{_THING}\Z", "", bare))
 
 def _has_animals(names):
     "Are there cats and dogs among these names?"
@@ -107,13 +113,17 @@ def _dotted(name):
     found = _DOTTED.fullmatch(name.rpartition("/")[2])
     return found.group(1) if found else None
 
+def _prefix(name):
+    "`cat` of `cat_12.jpg` or `cat (12).jpg`; empty for other names"
+    numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
+    return numbered.group(1).rstrip(" ._-") if numbered else ""
+
 def _by_names(names):
     "The classes in names like `cat_12.jpg`, if all of them are of that kind; else nothing"
     found = [_dotted(n) for n in names]
     if {f.lower() for f in found if f} - _CAMERAS: return found
-    stems = [_NUMBERED.fullmatch(PurePosixPath(n).stem) for n in names]
-    if not all(stems): return []
-    prefixes = [m.group(1).rstrip(" ._-") for m in stems]
+    prefixes = list(map(_prefix, names))
+    if not all(prefixes): return []
     counts = Counter(prefixes)
     cameras = {p.lower() for p in counts} & _CAMERAS
     return prefixes if len(counts) > 1 and min(counts.values()) > 1 and not cameras else []
@@ -286,6 +296,7 @@ def read_layout(
         for i in set(part) - set(learned):
             if labels[i] not in known: labels[i] = _dotted(names[i])
     labels, alike = _one_spelling(labels, sets.splits, part)
+    labels = _only_judged(labels, sets, part)
     question = sets.question or question or alike
     if asked == [_BY_FOLDER]: question = None
     return Layout(list(map(_printable, labels)), sets.splits, sets.left_out, question)
@@ -321,10 +332,11 @@ def _by_folders(names, sets, known, part, tables):
     keys = set(map(class_key, known))
     for i, split in enumerate(sets.splits):
         if split == "test" and labels[i] and class_key(labels[i]) not in keys: labels[i] = None
-    for i in part:
-        if sets.below[i] or sets.splits[i] == "test": continue
-        if _dotted(names[i]) in known: labels[i] = _dotted(names[i])
-        else: sets.left_out[i] = "outside the folders of the classes"
+    told = {i: _dotted(names[i]) or _prefix(names[i]) for i in part if not sets.below[i] and sets.splits[i] != "test"}
+    fits = match_classes(set(told.values()), known)
+    for i, name in told.items():
+        labels[i] = fits.get(name)
+        if labels[i] is None: sets.left_out[i] = "outside the folders of the classes"
     below = [sets.below[i] for i in part]
     own = [names[i] for i in part]
     return labels, _odd_class(below) or _two_levels(below) or _piles(own, below, tables)
@@ -348,6 +360,17 @@ def _one_spelling(labels, splits, part):
         one |= dict.fromkeys(names, names[0])
     return [one.get(label, label) for label in labels], None
 
+def _only_judged(labels, sets, part):
+    """The labels, without those of tests whose class has no photos to train; adds to `sets.left_out`
+
+    A folder `val/images` beside `train/cats` is no class, and a class that is only validated cannot be learned."""
+    learned = {labels[i] for i in part if sets.splits[i] == "train" and not sets.left_out[i]} - {None}
+    if not learned: return labels
+    strange = [i for i in part if labels[i] and labels[i] not in learned and sets.splits[i] in ("valid", "test")]
+    for i in strange:
+        if sets.splits[i] == "valid": sets.left_out[i] = "of a class without photos to train"
+    return [None if i in set(strange) and sets.splits[i] == "test" else label for i, label in enumerate(labels)]
+
 def _printable(label):
     "A class name that can be written into any file and line: bytes that are no UTF-8, and line ends, become escapes"
     if label is None: return None
@@ -358,11 +381,15 @@ def _share_first(folders):
     "Do all files lie in one folder, and in another one inside it?"
     return all(len(f) > 1 for f in folders) and len({f[0] for f in folders}) == 1
 
+def _deeper(folders):
+    "Those in a folder inside the only outer one; nothing if there are several outer ones"
+    return [f for f in folders if len(f) > 1] if len({f[0] for f in folders if f}) == 1 else []
+
 def _without_wrapper(folders):
     """Without the folders that hold everything, as `dogs-vs-cats` in `dogs-vs-cats/cats/…`; a split stays
 
-    A few files beside such a folder, as `logo.png`, do not count."""
-    while (inside := [f for f in folders if f]) and _share_first(inside) and not split_of(inside[0][0]):
+    A few files beside such a folder or in it, as `logo.png`, do not count."""
+    while (inside := _deeper(folders)) and not split_of(inside[0][0]):
         beside = len(folders) - len(inside)
         if beside and (beside >= len(inside) or not _is_data_set([f[1:] for f in inside])): break
         folders = [f[1:] for f in folders]
@@ -427,23 +454,33 @@ _BESIDE = {
     "sample", "plot", "figure", "result", "output", "model", "doc", "log", "run", "backup", "tmp", "temp",
     "screenshot", "thumbnail", "thumb", "preview", "augmented", "duplicate", "quarantine", "trash", "rejected",
     "unlabeled", "unlabelled", "unsorted", "prediction", "checkpoint", "resized", "original", "edited", "export",
-    "download", "misc"}
+    "download", "misc", "asset", "static", "fig", "src", "venv", "nodemodule", "wandb", "mlrun", "lightninglog",
+    "corrupt", "corrupted", "deleted", "removed", "excluded", "ignored", "discarded", "dupe"}
+# behind the name of a class: another form of its photos
+_FORM = _BESIDE | {"aug", "augmentation", "crop", "cropped", "mask", "segmented", "flipped"}
+
+def _is_form(folder, others):
+    "Is it called like one of the others, and a word for another form of the same photos?"
+    parts = re.fullmatch(r"(.*\w)[ _.-]+\(?(\w+)\)?", folder)
+    return bool(parts) and class_key(parts[2]) in _FORM and class_key(parts[1]) in map(class_key, others)
 
 def _odd_class(folders):
-    "A question, if one of the classes is called like a set"
+    "A question, if a class is called like a set, or like something that lies beside classes"
     first = sorted({f[0] for f in folders if f})
     # beside one folder alone: that one may hold the classes, see `_two_levels`
     beside = _BESIDE if len(first) > 2 else {"sample"}
     # a year beside names; beside other numbers it is one of them
     years = {f for f in first if f[0].isdigit() and _is_time_or_size(f)}
     if any(f.isdecimal() for f in first if f not in years) or years == set(first): years = set()
-    odd = next((f for f in first if split_of(f) or class_key(f) in beside or f in years), None)
-    if odd is None or len(first) < 2: return None
-    others = [f for f in first if f != odd]
-    text = f"is the folder {_printable(odd)} a class, or something beside {_list(others)}?"
+    def is_odd(f): return split_of(f) or class_key(f) in beside or f in years or _is_form(f, first)
+    odd = list(filter(is_odd, first))
+    if not odd or len(first) < 2: return None
+    others = [f for f in first if f not in odd] or [f for f in first if f != odd[0]]
+    is_it = f"are the folders {_list(odd)} classes" if len(odd) > 1 else f"is the folder {_list(odd)} a class"
     def below(name): return [f[1:] for f in folders if f[:1] == (name,)]
     inside = {c for name in first for c in _classes_inside(below(name))[0]}
-    return _asks(text, others, sorted(inside), [*others, odd])
+    every = [*(f for f in first if f not in odd), *odd]
+    return _asks(f"{is_it}, or something beside {_list(others)}?", others, sorted(inside), every)
 
 def _sets_above(splits, folders, left_out):
     "Sets above the classes; one that is repeated, or a folder that holds all of them, is passed"
@@ -530,11 +567,15 @@ def _piles(names, rest, tables):
 def _two_levels(rest):
     "A question, if the classes may be the folders inside; None if they cannot"
     outer = sorted({r[0] for r in rest if r})
-    if _has_animals(outer): return None
     inside, sets = {}, {}
     for name in outer:
         there, sets[name] = _classes_inside([r[1:] for r in rest if r[:1] == (name,)])
         inside[name] = [] if _are_piles(there) else there
+    copy = next((f for f in outer if len(set(inside[f]) & set(outer)) > 1), None)
+    if copy:
+        others = [f for f in outer if f != copy]
+        return _asks(f"{_printable(copy)} holds {_list(inside[copy])}, as the folder that it lies in.", others, outer)
+    if _has_animals(outer): return None
     count = Counter(s for classes in inside.values() for s in classes)
     both = sorted(s for s, n in count.items() if n > 1)
     holders = [f for f in outer if len(set(inside[f]) & set(both)) > 1]
@@ -556,8 +597,8 @@ def _two_levels(rest):
 def _without_folders(names, sets, part, tables, breeds):
     "Classes by the names of the files or by a table, for the files in `part`; and a question"
     own = [names[i] for i in part]
-    found = _by_names(own)
-    def own_name(name): return _dotted(name) if found else None
+    found = _sets_by_names(_by_names(own), part, sets)
+    def own_name(name): return _dotted(name) if any(found) else None
     labels = [r[0] if r else own_name(n) for r, n in zip(sets.below, names, strict=True)]
     several = len(set(filter(None, found))) > 1
     by_name = dict(zip(part, found, strict=True)) if several else {}
@@ -578,9 +619,22 @@ def _without_folders(names, sets, part, tables, breeds):
             sorted(set(by_table.values())), sorted(set(filter(None, by_name.values()))))
     return labels, None
 
+def _sets_by_names(found, part, sets):
+    "The classes in names like `train_cat_1.jpg`, or none for `train_1.jpg`; adds to `sets.splits`"
+    prefixes = set(filter(None, found))
+    told = _sets_of_classes(prefixes)
+    if not told:
+        splits = _splits_of(prefixes)
+        if None in splits.values() or len(set(splits.values())) < 2: return found
+        told = {prefix: (split, None) for prefix, split in splits.items()}
+    for i, prefix in zip(part, found, strict=True):
+        if prefix: sets.splits[i] = told[prefix][0]
+    return [prefix and told[prefix][1] for prefix in found]
+
 def _follow_tables(own, part, tables, known, sets):
     "Set what tables say of the sets, and leave out photos that a table of classes does not name"
-    for i in set(part) - set(known): sets.left_out[i] = "without a class in the table"
+    for i in set(part) - set(known):
+        if sets.splits[i] != "test": sets.left_out[i] = "without a class in the table"
     for _, text in tables.items():
         told = read_table_splits(text, own)
         for i, name in zip(part, own, strict=True):
@@ -592,7 +646,7 @@ def _by_tables(own, part, tables):
     Raises `CatsDogsError` if two of them contradict each other."""
     known, source, unclear = {}, {}, None
     for file, text in tables.items():
-        try: found = read_table(text, own)
+        try: found = max((read_table(text, some) for some in (own, _near(file, own))), key=len)
         except CatsDogsError as e:
             unclear = unclear or CatsDogsError(f"{file}: {e}")
             continue
@@ -606,6 +660,11 @@ def _by_tables(own, part, tables):
         source |= dict.fromkeys(found, file)
     if unclear and not known: raise unclear
     return {i: known[name] for i, name in zip(part, own, strict=True) if name in known}
+
+def _near(file, names):
+    "The photos below the folder that a table lies in"
+    folder = file.rpartition("/")[0]
+    return [name for name in names if folder and name.startswith(f"{folder}/")]
 
 def _chosen(names, folders, asked, tables, sets):
     "The layout, if somebody says which are the classes"
@@ -628,8 +687,7 @@ def _split_outside(folder, asked):
 
 def _asked_label(name, folder, asked):
     "A file's class, of those asked for: by its folders, from the inside, or by its name"
-    numbered = _NUMBERED.fullmatch(PurePosixPath(name).stem)
-    prefix = numbered.group(1).rstrip(" ._-") if numbered else ""
+    prefix = _prefix(name)
     candidates = [*reversed(folder), _dotted(name) or "", prefix]
     fits = match_classes(candidates, asked)
     label = next((fits[c] for c in candidates if c in fits), None)

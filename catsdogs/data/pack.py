@@ -117,6 +117,7 @@ class Packing:
     packed: PackedPhotos # what was packed
     new: bool # False: it was there already
     left_out: dict # photo → why it is not in it, as texts
+    others: str = "" # a line about the files that were not looked at
 
 def pack_photos(
     source:str|Path,    # a folder or a zip, as `find_photos` reads them
@@ -143,7 +144,7 @@ def pack_photos(
         os.replace(folder, dest)
         shutil.rmtree(staging, ignore_errors=True)
     left_out |= {printable(photo): why for photo, why in found.left_out.items()}
-    return Packing(PackedPhotos.open(dest), True, left_out)
+    return Packing(PackedPhotos.open(dest), True, left_out, found.others_in_words())
 
 def _about(source, plan, settings, data):
     "What a packing is made of: a hash of the photos in their order, and the settings"

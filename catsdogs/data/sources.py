@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'Source', 'download', 'unpack', 'fetch_photos', 'fetch_competition', 'sample_submission']
 
 # %% ../../nbs/library/data/sources.ipynb #6f6f5d7a
-import errno, json, os, shutil, time, zipfile, zlib
+import errno, json, os, shutil, time, zipfile
 import gzip, http.client, tarfile, urllib.error, urllib.request
 from collections import Counter
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from ..core import (
     CatsDogsError, explain_os_errors, progress, remove_partial, staging_folder, write_atomic)
 from .kaggle_client import (
     Competition, connect, explain_kaggle_errors, find_competition)
-from .photos import is_web_page, MAX_BYTES, SUFFIXES
+from .photos import ARCHIVE_ERRORS, is_web_page, MAX_BYTES, SUFFIXES
 
 # %% ../../nbs/library/data/sources.ipynb #ec5f5d19
 def _photo_parts(name):
@@ -225,8 +225,7 @@ def _kind(path):
     if not start: raise CatsDogsError(f"{path}: the file is empty; download it again")
     raise CatsDogsError(f"{path}: neither a zip nor a compressed tar; download it again")
 
-_DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_DAMAGE = (*ARCHIVE_ERRORS, tarfile.TarError)
 
 @contextmanager
 def _readable(path):

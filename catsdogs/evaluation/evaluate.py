@@ -6,7 +6,7 @@
 __all__ = ['Evaluation', 'judge_photos', 'evaluate_run']
 
 # %% ../../nbs/library/evaluation/evaluate.ipynb #a5f91dea
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from ..core import CatsDogsError
 from ..data.cache import PhotoCache
 from ..data.layouts import match_classes
-from ..data.photos import find_photos, Photo
+from ..data.photos import find_photos, FoundPhotos, Photo
+from ..data.splits import left_out_in_words
 from .metrics import score
 from ..runs.folder import as_run, Run, Scores
 from ..runs.predict import predict_photos, Predictor
@@ -27,6 +28,7 @@ class Evaluation:
     predictions: list # of `Prediction`, those that could be judged
     unreadable: list # of `Prediction`, with their errors
     learned: int # photos of the source left out because the run had learned from them
+    notes: list = field(default_factory=list) # lines about what of the source was not looked at
 
 def judge_photos(
     predictor:Predictor,        # of a run
@@ -52,14 +54,16 @@ def evaluate_run(
     Raises `CatsDogsError` if none are left or the classes differ."""
     run = as_run(run)
     predictor = run.predictor(device)
-    if source is None: photos, learned = run.photos(), 0
-    else: photos, learned = _not_learned(_named_alike(source, predictor.classes), run)
+    if source is None: photos, learned, notes = run.photos(), 0, []
+    else:
+        found = _found_photos(source, predictor.classes)
+        photos, learned = _not_learned(_named_alike(found.chosen(), predictor.classes), run)
+        notes = list(filter(None, (left_out_in_words(found.left_out), found.others_in_words())))
     _check_labels(photos, predictor.classes, source)
-    return judge_photos(predictor, photos, learned=learned)
+    return replace(judge_photos(predictor, photos, learned=learned), notes=notes)
 
-def _named_alike(source, classes):
-    "The photos of a source, with the run's names for the classes (cat for cats, Cat and CATS)"
-    photos = source if isinstance(source, list) else _found_photos(source, classes)
+def _named_alike(photos, classes):
+    "Photos with the run's names for their classes (cat for cats, Cat and CATS)"
     known = [p for p in photos if p.label is not None]
     if known:
         # a competition's test photos beside have no class
@@ -68,10 +72,10 @@ def _named_alike(source, classes):
     return [replace(p, label=names.get(p.label, p.label)) for p in photos]
 
 def _found_photos(source, classes):
-    "The photos of a source; if it can be read in two ways, the run's classes are the answer"
+    "What a source holds; if it can be read in two ways, the run's classes are the answer"
+    if isinstance(source, list): return FoundPhotos(source, {}, {})
     found = find_photos(source)
-    if found.question: found = find_photos(source, classes=",".join(classes))
-    return found.chosen()
+    return find_photos(source, classes=",".join(classes)) if found.question else found
 
 def _not_learned(photos, run):
     "The photos that a run has not learned from, and how many others there are"

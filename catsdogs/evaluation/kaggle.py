@@ -17,7 +17,7 @@ import numpy as np
 from ..core import CatsDogsError, explain_os_errors, write_atomic
 from .evaluate import evaluate_run
 from ..data.kaggle_client import AnswerForm
-from ..data.photos import list_photos
+from ..data.photos import find_photos, list_photos
 from ..runs.bulk import answer_in_bulk, Bulk, read_answers, Shard
 from ..runs.folder import as_run, Run
 from ..runs.predict import predict_photos
@@ -86,6 +86,7 @@ class Submission:
     dogs: int # of them more probably a dog
     unreadable: list # of `Prediction`, those that got one half
     choice: DecisionRule # clip and threshold, and what they were measured on
+    others: str = "" # a line about the files that were not looked at
 
 def _dog_class(classes):
     "The class that Kaggle calls 1"
@@ -138,7 +139,8 @@ def submit(
     Raises `CatsDogsError` before anything is written."""
     run = as_run(run)
     dog = _dog_class(run.info.classes)
-    photos = _numbered(_test_photos(list_photos(source, part="test")))
+    found = find_photos(source, part="test")
+    photos = _numbered(_test_photos(found.photos))
     choice = decision_rule_for_run(run, device) if form.given is None else DecisionRule()
     if form.clip is not None: choice = replace(choice, clip=form.clip)
     if form.threshold is not None: choice = replace(choice, threshold=form.threshold)
@@ -150,7 +152,7 @@ def submit(
     csv.writer(text, lineterminator="\n").writerows([("id", "label"), *zip(photos, labels)])
     with explain_os_errors(f"writing {out}"): write_atomic(out, text.getvalue())
     unreadable = [a for a in answers if a.label is None]
-    return Submission(Path(out), len(p), sum(q > 0.5 for q in p), unreadable, choice)
+    return Submission(Path(out), len(p), sum(q > 0.5 for q in p), unreadable, choice, found.others_in_words())
 
 # %% ../../nbs/library/evaluation/kaggle.ipynb #1cd5bc59
 def submit_shard(

@@ -19,7 +19,7 @@ from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
 from .evaluate import Evaluation, judge_photos
 from .metrics import wilson_interval
 from ..plotting import (
-    axes_for, axes_in_row, COLORS, Figure, figure_png, html_page, plot_style)
+    axes_for, axes_in_row, COLORS, Figure, figure_png, html_page, plot_style, shorten)
 from ..runs.folder import as_run, Run, Scores
 from ..runs.predict import Prediction
 
@@ -66,10 +66,10 @@ def plot_confusion(
         for (i, j), n in np.ndenumerate(m):
             color = "white" if share[i, j] > 0.6 else "black"
             ax.text(j, i, f"{n}\n{share[i, j]:.0%}", ha="center", va="center", color=color)
-    ticks = range(len(m))
+    ticks, names = range(len(m)), list(map(shorten, scores.classes))
     ax.set(
         title="Confusion matrix", xlabel="answer", ylabel="truth", xticks=ticks, yticks=ticks,
-        xticklabels=scores.classes, yticklabels=scores.classes)
+        xticklabels=names, yticklabels=names)
     return ax
 
 # %% ../../nbs/library/evaluation/report.ipynb #28c1290d
@@ -93,10 +93,10 @@ def plot_top_losses(
     for ax in axs.flat: ax.axis("off")
     for ax, a in zip(axs.flat, worst):
         ax.imshow(cache.pixels[cache.rows[a.photo]] if cache else open_photo(a.photo, enough=160))
-        said = f"{a.label} {a.probabilities[a.label]:.0%}, is {a.photo.label}"
+        said = f"{shorten(a.label, 12)} {a.probabilities[a.label]:.0%}, is {shorten(a.photo.label, 12)}"
         color = "black" if a.label == a.photo.label else COLORS["valid"]
         ax.set_title(
-            f"{said}\n{printable(a.photo.name)}", fontsize=8, fontweight="normal", color=color,
+            f"{said}\n{shorten(printable(a.photo.name))}", fontsize=8, fontweight="normal", color=color,
             parse_math=False)
     return fig
 
@@ -144,7 +144,7 @@ def _plot_classes(scores, most=20):
         ax.plot([low, high], [y, y], color=COLORS["neutral"], lw=1.5)
         ax.plot(scores.recalls[name], y, "o", color=COLORS["valid"])
     ax.axvline(scores.balanced_accuracy, color=COLORS["neutral"], ls=":")
-    labels = [f"{name} ({counts[name][1]:,})" for name in names]
+    labels = [f"{shorten(name)} ({counts[name][1]:,})" for name in names]
     ax.set(xlim=(0, 1), xlabel="share of right answers", yticks=range(len(names)), yticklabels=labels,
            title="Classes, with their photos")
     return fig

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn, Tensor
 import torch
 import torch.nn.functional as F
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from ..core import CatsDogsError, Registry
@@ -269,6 +270,15 @@ def _pictures(net, xb):
             "pictures must be a batch of numbers from 0 "
             "to 1, n×c×h×w: `as_batch(picture)` makes one")
     if not len(xb): raise CatsDogsError("no pictures: the batch is empty")
+    if not xb.isfinite().all(): raise CatsDogsError("the pictures hold NaN or infinity")
+    # a network of one's own may want normalised pictures, but these have no such numbers
+    if xb.abs().max() > 20:
+        raise CatsDogsError(
+            f"pictures are numbers from 0 to 1, and these go up to {xb.abs().max():.0f}: divide them by 255")
+    # a lazy layer has no weights yet, as is told when it is called
+    if any(p.is_inference() for p in net.parameters() if not is_lazy(p)):
+        raise CatsDogsError("the network was made inside of torch.inference_mode(), and so it has no gradients: "
+                            "make it outside")
     return to_model(net, xb).detach()
 
 def _find_unit(net, target):

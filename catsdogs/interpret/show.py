@@ -29,6 +29,7 @@ from ..core import (
 from ..plotting import Figure, html_page
 from .feature_visualization import AscentSettings, preferred_images
 from ..data.photos import Photo, UnreadablePhoto, map_photos, open_photo, evenly_spaced
+from ..runs.answers import NOT_FINITE
 from ..runs.engine import run_hash
 from ..runs.folder import as_run, Run
 from ..runs.predict import Predictor
@@ -190,6 +191,7 @@ def _look_at(run, photo):
     picture = open_photo(photo, predictor.size)
     pixels = predictor.pixels(picture)
     probabilities = predictor.probabilities(pixels[None])[0].tolist()
+    if not np.isfinite(probabilities).all(): raise CatsDogsError(NOT_FINITE)
     return _Look(
         run, predictor, picture, pixels, dict(zip(predictor.classes, probabilities, strict=True)))
 
@@ -261,7 +263,8 @@ def _layer_figure(pixels, rows):
     import matplotlib.pyplot as plt
     columns, head, step = 2 + max(len(row.patches) for row in rows), 34, _SIDE + _GAP
     sheet = Image.new("RGB", (columns * step, len(rows) * (step + 14) + head - 14), "white")
-    fig = plt.figure(figsize=(8, 8 * sheet.height / sheet.width), layout="none")
+    # an inch for each column, so that letters and tiles are as large beside few pictures as beside many
+    fig = plt.figure(figsize=(columns, columns * sheet.height / sheet.width), layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
     def put(tile, row, column, text="", **style):
         x, y = column * step, head + row * (step + 14)

@@ -121,6 +121,9 @@ def capture_outputs(
         return hook
     try:
         for name, layer in find_layers(model, layers).items():
+            if isinstance(layer, torch.jit.ScriptModule):
+                raise CatsDogsError(
+                    "nobody can look into a scripted or traced network: give the nn.Module that it was made from")
             hooks.append(layer.register_forward_hook(keep(name)))
         model.eval()
         for m, _, inplace in before:

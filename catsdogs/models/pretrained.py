@@ -8,6 +8,9 @@ __all__ = ['load_backbone']
 # %% ../../nbs/library/models/pretrained.ipynb #2c614a21
 import pickle
 import re
+import ssl
+import urllib.error
+import urllib.request
 import warnings
 from pathlib import Path
 
@@ -139,11 +142,29 @@ def _read_weights(net, weights):
 
 def _download_weights(architecture):
     import timm
-    try: return timm.create_model(architecture, pretrained=True).state_dict()
-    except Exception as e:
-        raise CatsDogsError(
-            f"the weights of {architecture} cannot be downloaded ({type(e).__name__}); "
-            "offline, give a file: --weights FILE") from e
+    why = _why_unreachable(architecture)
+    try:
+        if not why: return timm.create_model(architecture, pretrained=True).state_dict()
+    except Exception as e: why = type(e).__name__
+    raise CatsDogsError(
+        f"the weights of {architecture} cannot be downloaded ({why}); "
+        "offline, give them as a file: weights=FILE in Python, --weights FILE in the command")
+
+def _why_unreachable(architecture):
+    "Why the server with the weights does not answer; None if it does, or they are here already"
+    import huggingface_hub
+    import timm
+    home, server = timm.get_pretrained_cfg(architecture).hf_hub_id, huggingface_hub.constants.ENDPOINT
+    files = ("model.safetensors", "pytorch_model.bin")
+    if not home or any(huggingface_hub.try_to_load_from_cache(home, file) for file in files): return None
+    # one try: the hub's own client makes twelve, in three quarters of a minute
+    try: urllib.request.build_opener().open(server, timeout=5).close()
+    except urllib.error.HTTPError: return None          # it answers
+    except OSError as e:
+        reason = getattr(e, "reason", e)
+        # the client may know more certificates
+        return None if isinstance(reason, ssl.SSLError) else f"no connection to {server}"
+    return None
 
 def _read_file(weights):
     "Name → tensor, without running anything that the file may hold"

@@ -13,13 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Callable
 
+try: import fcntl
+except ImportError: fcntl = None    # Windows
+
 from fastai.callback.schedule import ParamScheduler
 from fastai.learner import Learner
 from filelock import FileLock, Timeout
 import torch
 
 from ..core import (
-    cache_dir, CatsDogsError, explain_os_errors, printable, remove_lock, source_digest)
+    cache_dir, CatsDogsError, check_seed, explain_os_errors, printable, remove_lock, source_digest)
 from ..data.dataloaders import photo_dataloaders
 from ..data.drawn import drawn_folder
 from ..data.photos import address_of, is_packed, list_photos, Photo
@@ -67,7 +70,7 @@ class RunSettings:
 
     def __post_init__(self):
         # as `run.json` takes it
-        if abs(self.seed) >= 2**63: raise CatsDogsError(f"seed {self.seed} is too large: give one with fewer digits")
+        check_seed(self.seed)
         object.__setattr__(self, "data", replace(self.data, size=self.recipe.size))
 
 # %% ../../nbs/library/training/train.ipynb #9d05b1b4
@@ -146,6 +149,7 @@ def train_run(
     learn = _learner(dls, settings, out) if to_fit else None
     alone = _alone_in(out) if processes.leads else nullcontext()
     with explain_os_errors(f"writing the run folder {out}"), alone:
+        if processes.leads: _check_still(out, old, resume)
         run = old or (Run.create(out, info) if processes.leads else Run(out, info))
         if processes.leads: run.save_split(dls.train.dataset.items, dls.valid.dataset.items)
         if learn: _fit_run(learn, run, processes, on_epoch)
@@ -178,9 +182,12 @@ def _judged(run, dls, chapters):
 def _alone_in(out):
     "Hold the run folder's lock against a second process; clear what a killed one left half-written"
     out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out/".lock", timeout=0)
-    try: lock.acquire()
-    except Timeout as e:
+    lock, handle = FileLock(out/".lock", timeout=0), None
+    try:
+        lock.acquire()
+        handle = _hold(out)
+    except (Timeout, BlockingIOError) as e:
+        lock.release()
         raise CatsDogsError(
             f"{out}: another process is training into this "
             "folder; wait for it, or choose another folder") from e
@@ -188,8 +195,27 @@ def _alone_in(out):
         for tmp in out.glob(".*.tmp"): tmp.unlink(missing_ok=True)
         yield
     finally:
+        if handle is not None: os.close(handle)
         lock.release()
         (out/".lock").unlink(missing_ok=True)
+
+def _hold(folder):
+    "Lock the folder itself, as somebody may remove the file `.lock`; what to close then, or None"
+    if not fcntl: return None
+    handle = os.open(folder, os.O_RDONLY)
+    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        os.close(handle)
+        # some network drives know no locks
+        if isinstance(e, BlockingIOError): raise
+        return None
+    return handle
+
+def _check_still(out, old, resume):
+    "Raise `CatsDogsError` if another process has made a run here, or gone on with it, while photos were decoded"
+    now = _interrupted(out, resume)
+    if (now and now.info.state) != (old and old.info.state):
+        raise CatsDogsError(f"{out}: another process has trained into this folder meanwhile; type the command again")
 
 def _interrupted(out, resume):
     "The run in `out` that is to be resumed; None to start one"
