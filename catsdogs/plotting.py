@@ -60,6 +60,23 @@ def figure_png(
     full.quantize(colors, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     return small.getvalue()
 
+# %% ../nbs/library/core/plotting.ipynb #a7e50002
+def axes_for(
+    ax # matplotlib axes to draw on; None: the current ones
+):
+    "The axes that a plot draws on"
+    import matplotlib.pyplot as plt
+    return plt.gca() if ax is None else ax
+
+def axes_in_row(
+    axs,    # matplotlib axes, one for each picture; None: new ones, side by side
+    n:int   # how many new ones
+):
+    "The axes that a plot of several pictures draws on"
+    import matplotlib.pyplot as plt
+    if axs is not None: return axs
+    return plt.subplots(1, n, figsize=(2.6 * n, 2.6), squeeze=False)[1][0]
+
 # %% ../nbs/library/core/plotting.ipynb #f44da62e
 _PAGE = r"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">

@@ -29,6 +29,7 @@ from catsdogs.data.dataloaders import photo_block, photo_dataloaders
 from catsdogs.data.photos import list_photos
 from catsdogs.data.splits import DataSettings
 from catsdogs.drawing.dataset import draw_pets
+from catsdogs.runs.folder import Run, RunInfo
 from catsdogs.training.learner import OneLogitLoss, photo_learner
 from catsdogs.training.recipes import find_recipe, Recipe
 from catsdogs.training.train import fit_recipe, RunSettings, train_run
@@ -261,6 +262,19 @@ def test_a_failed_export_breaks_nothing(learn, tmp_path):
     assert learn.validate() == before and None not in before
     learn.fit(1)
     assert np.isfinite(learn.recorder.values[0]).all() and not list(tmp_path.glob("*.pkl"))
+
+def test_what_a_failed_export_advises_can_be_done(learn, pets, tmp_path):
+    learn.fit(1)
+    learn.nasty = io.TextIOWrapper(io.BytesIO())
+    with pytest.raises(CatsDogsError, match="by Run.create and Run.save .catsdogs.runs.folder"):
+        learn.export()
+    run = Run.create(tmp_path/"run", RunInfo(learn.recipe.model, list(learn.dls.vocab), SIZE))
+    run.save(learn.model)
+    photo = pets/"dog"/"dog.3.jpg"
+    answer = Run.open(tmp_path/"run").predictor()(photo)
+    torch.testing.assert_close(
+        torch.tensor(list(answer.probabilities.values())), learn.predict(photo)[2],
+        atol=.02, rtol=0)                               # float32 here, bfloat16 there
 
 def test_a_cache_can_be_copied(dls):
     import copy

@@ -14,7 +14,7 @@ import numpy as np
 
 from .evaluate import Evaluation
 from .metrics import confidence_bins, score, wilson_interval
-from ..plotting import COLORS
+from ..plotting import axes_for, COLORS
 from ..runs.folder import as_run, Run
 from ..runs.predict import Prediction
 
@@ -69,13 +69,14 @@ def calibrate(
 # %% ../../nbs/library/evaluation/calibration.ipynb #28a53740
 def plot_calibration(
     predictions:list[Prediction],   # answers to photos whose class is known
-    ax                              # matplotlib axes to draw on
+    ax=None                         # matplotlib axes to draw on; None: the current ones
 ):
     "Draw confidence against the share of right answers, with Wilson's intervals; returns the axes"
     p = np.array([list(a.probabilities.values()) for a in predictions])
     targets = np.array([list(a.probabilities).index(a.photo.label) for a in predictions])
     bins = confidence_bins(p, targets)
     guessing = 1 / p.shape[1]
+    ax = axes_for(ax)
     ax.plot([guessing, 1], [guessing, 1], color=COLORS["neutral"], ls=":", label="perfect")
     for b in bins:
         interval = wilson_interval(round(b.right * b.n), int(b.n))

@@ -18,17 +18,19 @@ from ..data.photos import open_photo
 from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
 from .evaluate import Evaluation, judge_photos
 from .metrics import wilson_interval
-from ..plotting import COLORS, Figure, figure_png, html_page, plot_style, shorten
+from ..plotting import (
+    axes_for, axes_in_row, COLORS, Figure, figure_png, html_page, plot_style, shorten)
 from ..runs.folder import as_run, Run, Scores
 from ..runs.predict import Prediction
 
 # %% ../../nbs/library/evaluation/report.ipynb #347eeba1
 def plot_history(
     rows:list[dict],        # from `Run.history`
-    axs,                    # two axes: for the losses, for the accuracy
+    axs=None,               # two axes, for the losses and for the accuracy; None: new ones
     kept:int|None=None      # the epoch whose weights were kept
 ):
     "Draw loss and accuracy by epoch; returns the axes"
+    axs = axes_in_row(axs, 2)
     losses, accuracies = axs
     def column(name): return np.array([row[name] for row in rows])
     epochs, train, valid = column("epoch") + 1, column("train_loss"), column("valid_loss")
@@ -52,11 +54,12 @@ def plot_history(
 # %% ../../nbs/library/evaluation/report.ipynb #95b9d2ae
 def plot_confusion(
     scores:Scores, # from `score`
-    ax             # matplotlib axes to draw on
+    ax=None        # matplotlib axes to draw on; None: the current ones
 ):
     "Draw the confusion matrix, colours by the share of each true class; returns the axes"
     m = np.array(scores.confusion)
     share = m / np.maximum(m.sum(1, keepdims=True), 1)
+    ax = axes_for(ax)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     ax.grid(False)
     if len(m) <= 20:

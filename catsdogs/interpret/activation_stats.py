@@ -17,6 +17,7 @@ from ..core import CatsDogsError, progress
 from .pictures import picture_batches
 from ..models.hooks import (
     as_module, by_unit, computing_layers, find_layers, no_gradients, run_model, capture_outputs)
+from ..plotting import axes_for
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #774a952a
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def activation_stats(
     found = find_layers(net, layers)
     def reduce(name, out): return _moments(found[name], by_unit(name, out))
     with capture_outputs(net, layers, reduce) as kept, no_gradients(net, fast):
-        for _, xb in progress(picture_batches(pictures, bs), "health"):
+        for _, xb in progress(picture_batches(pictures, bs), "activation statistics"):
             run_model(net, xb)
             for name, new in kept.items():
                 sums[name] = sums[name].merge(new) if name in sums else new
@@ -97,7 +98,7 @@ def activation_stats(
 
 # %% ../../nbs/library/interpret/activation_stats.ipynb #4559c9b2
 class ActivationLog:
-    """A network's health on the same pictures again and again while it learns
+    """The activation statistics of a network, on the same pictures again and again while it learns
 
     `.rows[layer]` is a list of `LayerStats`, one for each entry of `.steps`.
     """
@@ -120,10 +121,11 @@ class ActivationLog:
 
 def plot_activation_stats(
     rows:list[LayerStats], # from `activation_stats`
-    ax                      # matplotlib axes to draw on
+    ax=None                 # matplotlib axes to draw on; None: the current ones
 ):
     "Draw the share of dead and of saturated units of each layer; returns the axes"
     y, saturated = np.arange(len(rows)), [-r.saturated for r in rows]
+    ax = axes_for(ax)
     ax.barh(y, [r.dead for r in rows], color="black", label="dead: zero for every picture")
     ax.barh(y, saturated, color="#E69F00", label="saturated: on nearly everywhere")
     ax.set_yticks(y, [f"{r.name} ({len(r.on)})" for r in rows])
@@ -136,7 +138,7 @@ def plot_activation_stats(
 def plot_unit_activity(
     log:ActivationLog,  # after training
     layer:str,      # one that was watched
-    ax              # matplotlib axes to draw on
+    ax=None         # matplotlib axes to draw on; None: the current ones
 ):
     """Draw every unit of a layer as a line in time; returns the axes
 
@@ -148,6 +150,7 @@ def plot_unit_activity(
     colors = plt.get_cmap("viridis").with_extremes(bad="#D62728")
     style = dict(cmap=colors, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     extent = log.steps[0], log.steps[-1] or 1, len(on), 0
+    ax = axes_for(ax)
     ax.imshow(np.ma.masked_equal(on, 0), **style, extent=extent)
     ax.set(yticks=[])
     ax.set_ylabel(f"{layer}\n{len(on)} units", fontsize=8)

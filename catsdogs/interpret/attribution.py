@@ -23,6 +23,7 @@ from .pictures import gaussian_blur
 from ..models.hooks import Unit, activations, as_module, capture_outputs, check_maps
 from ..models.hooks import class_logits, class_number, find_layers, list_layers, to_model
 from ..models.receptive_field import map_layers, receptive_field_of
+from ..plotting import axes_for
 
 # %% ../../nbs/library/interpret/attribution.ipynb #d541b7c9
 class Score(nn.Module):
@@ -332,7 +333,7 @@ def _cam_layer(net, x, unit, layer):
 def plot_attribution(
     picture:np.ndarray,         # h×w×3, as `attribute` saw it
     map:Tensor,                 # h×w, from `attribute`
-    ax,                         # matplotlib axes to draw on
+    ax=None,                    # matplotlib axes to draw on; None: the current ones
     signed:bool|None=None,      # red for and blue against? None: if something is below zero
     scale:float|None=None,      # the value of full colour; None: the map's 99.5% quantile
     smooth:float=0.             # standard deviation of a blur, pixels: maps by the slope are fine
@@ -343,6 +344,7 @@ def plot_attribution(
     scale = scale or float(np.quantile(abs(m), .995)) or 1.
     two = bool((m < 0).any()) if signed is None else signed
     grey = np.round(.55 + .4 * np.asarray(picture).mean(2) / 255, 2)
+    ax = axes_for(ax)
     ax.imshow(grey, cmap="gray", vmin=0, vmax=1)
     colors = dict(cmap="RdBu_r", vmin=-scale) if two else dict(cmap="inferno", vmin=0)
     opacity = np.clip(abs(m) / scale, 0, 1)**.7

@@ -19,6 +19,7 @@ from ..drawing.shapes import PARTS
 from .annotations import AnnotatedPictures, TRAIT_PARTS
 from .attribution import ATTRIBUTION_METHODS, replacement
 from ..models.hooks import as_module, capture_outputs, class_logits, to_model
+from ..plotting import axes_in_row
 from ..runs.predict import class_probabilities
 
 # %% ../../nbs/library/interpret/attribution_scores.ipynb #2c1512d4
@@ -218,13 +219,14 @@ def _title(method):
 
 def plot_scores(
     scores:list[MapScore],  # of methods and of those in `BASELINES`, in the order to draw
-    axs                     # matplotlib axes, for the first of `PANELS` or for all
+    axs=None                # matplotlib axes, for the first of `PANELS` or for all; None: new ones
 ):
     """Draw scores with their intervals, a row for each method; returns the axes
 
     A method is green if it is ahead of the best baseline, and red if not. Baselines are grey.
     """
     baselines = [s for s in scores if s.method in BASELINES]
+    axs = axes_in_row(axs, len(PANELS))
     for ax, (name, title) in zip(axs, PANELS.items(), strict=False):
         for i, score in enumerate(scores):
             mean, low, high = bootstrap_mean(getattr(score, name))

@@ -23,7 +23,7 @@ from .annotations import AnnotatedPictures
 from ..models.hooks import (
     activations, as_batch, as_module, check_maps, check_unit, find_layers)
 from ..models.receptive_field import map_layers, receptive_field_of
-from ..plotting import COLORS
+from ..plotting import axes_for, axes_in_row, COLORS
 
 # %% ../../nbs/library/interpret/dissection.ipynb #a26d0ea5
 _COLOURS = "red", "green", "blue", "bright", "dark", "colourful", "warm", "cool"
@@ -413,8 +413,7 @@ def plot_rivals(
     ax=None                 # matplotlib axes to draw on; None: the current ones
 ):
     "The best unit for each part, its 95% interval and its two rivals; returns the axes"
-    import matplotlib.pyplot as plt
-    if ax is None: ax = plt.gca()
+    ax = axes_for(ax)
     best = sorted(dissection.best().values(), key=lambda n: max(n.chance, n.measure_iou) - n.iou)
     y, iou, measured = np.arange(len(best)), [n.iou for n in best], [n.measure_iou for n in best]
     colors = [COLORS["train"] if n.detects else "#bbbbbb" for n in best]
@@ -436,7 +435,7 @@ def plot_rivals(
 def plot_dissection(
     dissection:Dissection,  # from `dissect`
     layer:str,              # one of its layers
-    ax,                     # matplotlib axes to draw on
+    ax=None,                # matplotlib axes to draw on; None: the current ones
     scale:float=.15         # difference in IoU at which colours end
 ):
     """Units of a layer × parts: by how much IoU exceeds the best pixel measure's
@@ -449,6 +448,7 @@ def plot_dissection(
     gain = dissection.layers[layer].iou - np.array([m.iou for m in dissection.measures])
     rows = gain[[n.unit for n in names]].T
     style = dict(cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto", interpolation="nearest")
+    ax = axes_for(ax)
     ax.imshow(rows, **style)
     dots = [(x, parts.index(n.part)) for x, n in enumerate(names) if n.detects]
     if dots: ax.plot(*zip(*dots), "o", color="black", ms=2.5)
@@ -465,7 +465,7 @@ def plot_unit_overlap(
     data:AnnotatedPictures, # the judging ones
     name:UnitName,          # from `Dissection.name`
     threshold:float,        # from `LayerScores.thresholds`
-    axs                     # matplotlib axes, one for each picture to draw
+    axs=None                # matplotlib axes, one for each picture to draw; None: six new ones
 ):
     """The pictures on which a unit fires most; returns the axes
 
@@ -474,6 +474,7 @@ def plot_unit_overlap(
     maps = _maps_of(model, data, name)
     field = receptive_field_of(model, name.layer, data.labels.shape[1:])
     strongest = maps.amax((1, 2, 3)).argsort(descending=True).tolist()
+    axs = axes_in_row(axs, min(6, len(data)))
     for ax, i in zip(axs, strongest):
         ax.imshow(data.pixels[i])
         ax.axis("off")

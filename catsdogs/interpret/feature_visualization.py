@@ -21,6 +21,7 @@ from .image_priors import (
 from .objectives import (
     Activation, canvas_size, layer_shape, Objective, outputs_of, seen_at_centre)
 from ..models.hooks import as_batch, find_layers, to_model, Unit
+from ..plotting import axes_for
 from ..speed import tune_malloc
 
 # %% ../../nbs/library/interpret/feature_visualization.ipynb #816bdd29
@@ -190,7 +191,7 @@ def _first(n, coding, settings, generator):
 def plot_pictures(
     images:Sequence,            # n pictures, uint8, h×w×3, of one size
     labels:Sequence[str],       # n; written above each
-    ax,                         # matplotlib axes to draw on
+    ax=None,                    # matplotlib axes to draw on; None: the current ones
     columns:int|None=None,      # pictures side by side; None: all
     fontsize:float=8            # of the labels, points
 ):
@@ -198,6 +199,7 @@ def plot_pictures(
     columns = columns or len(images)
     # a line of text is as high wherever it stands
     step = .98 + .0175 * columns * max(label.count("\n") + bool(label) for label in labels)
+    ax = axes_for(ax)
     for i, (picture, label) in enumerate(zip(images, labels, strict=True)):
         row, column = divmod(i, columns)
         ax.imshow(

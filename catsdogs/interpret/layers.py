@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ..core import CatsDogsError
 from ..models.hooks import activations, as_batch, check_maps, check_unit
+from ..plotting import axes_for
 
 # %% ../../nbs/library/interpret/layers.ipynb #dcaa216e
 def plot_filters(
     filters,                    # a convolution that looks at three colours, or weights, n×3×h×w
-    ax,                         # matplotlib axes to draw on
+    ax=None,                    # matplotlib axes to draw on; None: the current ones
     largest:float|None=None,    # the weight of full colour; None: each filter's own largest
     columns:int=8               # filters side by side
 ):
@@ -27,6 +28,7 @@ def plot_filters(
     weights = _colour_weights(filters)
     full = largest or np.abs(weights).max((1, 2, 3), keepdims=True)
     colours = (.5 + .5 * weights / (full + 1e-12)).clip(0, 1)
+    ax = axes_for(ax)
     ax.imshow(tile_pictures(colours, columns, 1.), interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.grid(False)

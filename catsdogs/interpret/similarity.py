@@ -16,6 +16,7 @@ from ..core import CatsDogsError
 from .pictures import picture_batches
 from ..models.hooks import (
     computing_layers, find_layers, list_layers, no_gradients, run_model, capture_outputs)
+from ..plotting import axes_for
 
 # %% ../../nbs/library/interpret/similarity.ipynb #cfa0a3f4
 def cka(
@@ -106,9 +107,10 @@ def _flat(tensors): return torch.cat([t.detach().float().cpu().flatten() for t i
 
 def plot_layer_similarity(
     comparisons:dict,   # what is compared → its list of `LayerSimilarity`, all of the same layers
-    ax                  # matplotlib axes to draw on
+    ax=None             # matplotlib axes to draw on; None: the current ones
 ):
     "Draw how alike layers are, a line for each comparison; returns the axes"
+    ax = axes_for(ax)
     for name, rows in comparisons.items():
         ax.plot([r.name for r in rows], [r.cka for r in rows], "o-", label=name, ms=4)
     ax.set(ylim=(-.05, 1.05), ylabel="CKA")

@@ -15,7 +15,7 @@ from ..core import CatsDogsError
 from ..drawing.dataset import pet_spec, Variation
 from ..drawing.pets import PetSpec, SPECIES, swap_traits, TRAITS
 from .annotations import drawn_pixels
-from ..plotting import COLORS
+from ..plotting import axes_for, COLORS
 
 # %% ../../nbs/library/interpret/trait_swaps.ipynb #4c7811b0
 _EACH_TRAIT = {trait: (trait,) for trait in TRAITS}
@@ -96,8 +96,7 @@ def plot_trait_effects(
     ax=None                     # matplotlib axes to draw on; None: the current ones
 ):
     "Draw a bar for each trait with its 95% interval; returns the axes"
-    import matplotlib.pyplot as plt
-    if ax is None: ax = plt.gca()
+    ax = axes_for(ax)
     rows = range(len(effects))
     colors = [COLORS["dog"] if e.trait in TRAITS else COLORS["neutral"] for e in effects]
     errors = [[e.mean - e.low for e in effects], [e.high - e.mean for e in effects]]

@@ -20,6 +20,7 @@ from .convolution import geometry, Window
 from .hooks import (
     activations, as_batch, as_module, capture_outputs, check_maps, check_place)
 from .hooks import find_layers, first_tensor, list_layers, shape_text, to_model
+from ..plotting import axes_for
 
 # %% ../../nbs/library/models/receptive_field.ipynb #c016
 _PIXELWISE = (
@@ -480,7 +481,7 @@ def _line(span):
     left, right = min(a for a, _ in span.values()), max(b for _, b in span.values())
     firsts = [(place, a) for place, (a, _) in sorted(span.items()) if a != left]
     lasts = [(place, b) for place, (_, b) in sorted(span.items()) if b != right]
-    if len(span) == 1 or not (firsts and lasts) or len(firsts) < 2 > len(lasts): return None
+    if not (firsts and lasts) or max(len(firsts), len(lasts)) < 2: return None
     (place, pixel), (next_place, next_pixel) = firsts[-2:] if len(firsts) > 1 else lasts[:2]
     jump = (next_pixel - pixel) // (next_place - place)
     def of_place_zero(place, pixel): return pixel - place * jump
@@ -499,7 +500,7 @@ def plot_field(
     picture:np.ndarray,     # h×w×3, uint8
     layer:str|int,          # one that puts out maps
     row:int, column:int,    # a place in them
-    ax                      # matplotlib axes to draw on
+    ax=None                 # matplotlib axes to draw on; None: the current ones
 ):
     """Frame the part of a picture that one place of a layer sees; returns the axes.
 
@@ -510,6 +511,7 @@ def plot_field(
     check_place(name, (row, column), maps.shape[2:])
     h, w = np.shape(picture)[:2]
     top, bottom, left, right = receptive_field_of(model, name, (h, w)).window((row, column))
+    ax = axes_for(ax)
     ax.imshow(picture)
     _frame(ax, left, top, right - left, bottom - top)
     ax.set(

@@ -13,6 +13,7 @@ import torch
 
 from .hooks import list_layers
 from .layers import ResidualBlock
+from ..plotting import axes_for
 
 # %% ../../nbs/library/models/summary.ipynb #78d37849
 @dataclass(frozen=True)
@@ -113,13 +114,14 @@ def _draw_box(ax, x, kind, shape, size):
 def plot_model(
     model:nn.Module,    # a chain of layers
     size:int,           # side of the photos, pixels
-    ax                  # matplotlib axes to draw on
+    ax=None             # matplotlib axes to draw on; None: the current ones
 ):
     """Draw what each layer puts out as a box with its shape; returns the axes.
 
     ReLU, batch normalisation and dropout keep the shape and are left out.
     """
     rows = [r for r in layer_table(model, size, stop=(ResidualBlock,)) if r.kind in _BOXES]
+    ax = axes_for(ax)
     _draw_box(ax, 0, "photo", (3, size, size), size)
     for x, r in enumerate(rows, 1): _draw_box(ax, x, r.kind, r.shape, size)
     ax.set(xlim=(-.6, max(len(rows) + 1, 11) - .4), ylim=(-.55, 1.05))

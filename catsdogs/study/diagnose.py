@@ -14,7 +14,7 @@ from typing import Callable
 import numpy as np
 
 from ..core import CatsDogsError
-from ..plotting import COLORS
+from ..plotting import axes_for, COLORS
 from ..training.recipes import ONLY_IN_TRAINING
 
 # %% ../../nbs/library/study/diagnose.ipynb #3a4fcc8a
@@ -193,13 +193,14 @@ def _verdict(name, evidence, valid):
 
 def plot_diagnosis(
     history:list|str|Path,  # as for `diagnose`
-    ax,                     # matplotlib axes to draw on
+    ax=None,                # matplotlib axes to draw on; None: the current ones
     n_classes:int=2,        # as for `diagnose`
     **kwargs                # `clean_loss` and `recipe`, as for `diagnose`
 ):
     "Draw both losses, the gap and the best epoch, with the verdict as title; returns the axes"
     (train, valid), verdict = _columns(history), diagnose(history, n_classes, **kwargs)
     epochs = np.arange(1, len(train) + 1)
+    ax = axes_for(ax)
     ax.fill_between(
         epochs, train, valid, where=valid > train, interpolate=True, color=COLORS["valid"],
         alpha=0.15, lw=0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import CatsDogsError
-from ..plotting import COLORS
+from ..plotting import axes_for, COLORS
 
 # %% ../../nbs/library/study/effects.ipynb #e6532533
 @dataclass(frozen=True)
@@ -256,9 +256,10 @@ def size_to_match(
 # %% ../../nbs/library/study/effects.ipynb #2b22de7a
 def plot_effects(
     effects:list[Effect],   # from `main_effects` and `interactions`
-    ax                      # matplotlib axes to draw on
+    ax=None                 # matplotlib axes to draw on; None: the current ones
 ):
     "Each effect with its interval, in points, in colour where it leaves out zero; returns the axes"
+    ax = axes_for(ax)
     for i, e in enumerate(effects):
         color = COLORS["valid"] if e.change.clear else COLORS["neutral"]
         ax.plot([100 * e.change.low, 100 * e.change.high], [i, i], color=color, lw=1.5)
@@ -272,7 +273,7 @@ def plot_effects(
 
 def plot_gap(
     rows:list[dict],    # of a study
-    ax                  # matplotlib axes to draw on
+    ax=None             # matplotlib axes to draw on; None: the current ones
 ):
     """Each configuration's mean accuracy on training and on other photos; returns the axes.
 
@@ -281,6 +282,7 @@ def plot_gap(
     fields = varied_fields(rows)
     train, valid = (_scores(rows, fields, of) for of in ("train_accuracy", "accuracy"))
     reference = {f: v[0] for f, v in fields.items()}
+    ax = axes_for(ax)
     for i, key in enumerate(valid):
         t, v = (100 * np.mean(list(scores[key].values())) for scores in (train, valid))
         ax.plot([v, t], [i, i], color=COLORS["neutral"], lw=2, alpha=.5)
@@ -296,9 +298,10 @@ def plot_gap(
 
 def plot_learning_curves(
     curves:dict[str, dict[int, Interval]],  # name → curve, from `learning_curve`
-    ax                                      # matplotlib axes to draw on
+    ax=None                                 # matplotlib axes to draw on; None: the current ones
 ):
     "Accuracy by number of photos, with intervals where there are several seeds; returns the axes"
+    ax = axes_for(ax)
     for (name, curve), color in zip(curves.items(), [*COLORS.values()] * 3):
         n, mean = list(curve), np.array([100 * i.mean for i in curve.values()])
         several = [(k, i) for k, i in curve.items() if i.n > 1]

@@ -111,6 +111,10 @@ class ProgressiveResizing(Callback):
                     self.x.as_subclass(Tensor), (side, side), mode="bilinear", antialias=True),)
 
 # %% ../../nbs/library/training/callbacks.ipynb #966fa299
+def _is_fit(learn):
+    "Whether this is a training, and neither the learning-rate finder nor a prediction"
+    return not (hasattr(learn, "lr_finder") or hasattr(learn, "gather_preds"))
+
 class AverageWeights(Callback):
     """A running mean of the weights and of batch normalisation's statistics.
 
@@ -123,7 +127,7 @@ class AverageWeights(Callback):
         self.share, self.average, self.raw, self.fits = share, None, None, False
 
     def before_fit(self):
-        self.fits = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.fits = _is_fit(self.learn)
         self.steps = max(1, self.share * self.n_epoch * len(self.dls.train))
         if self.fits and self.average is None: self.start()
 
@@ -138,19 +142,25 @@ class AverageWeights(Callback):
         self.raw = None
         self.average.update_parameters(self.model)
 
+    def _swap_in(self):
+        "The mean takes the model's place, and the weights that learn are kept"
+        if not self.fits or self.raw is not None: return
+        model = get_model(self.model)
+        self.raw = {k: v.clone() for k, v in model.state_dict().items()}
+        model.load_state_dict(self.average.module.state_dict())
+
+    def _swap_out(self):
+        "The weights that learn come back"
+        if self.raw is None: return
+        get_model(self.model).load_state_dict(self.raw)
+        self.raw = None
+
     def after_step(self):
         if self.fits: self.average.update_parameters(self.model)
-    def before_train(self):
-        if self.raw:
-            get_model(self.model).load_state_dict(self.raw)
-            self.raw = None
-    def before_validate(self):
-        if self.fits and self.raw is None:
-            model = get_model(self.model)
-            self.raw = {k: v.clone() for k, v in model.state_dict().items()}
-            model.load_state_dict(self.average.module.state_dict())
+    def before_train(self): self._swap_out()
+    def before_validate(self): self._swap_in()
     def after_fit(self):
-        self.before_validate()
+        self._swap_in()
         self.fits = False
 
     def state(self) -> dict:
@@ -225,7 +235,7 @@ class WatchActivations(Callback):
 
     def before_fit(self):
         "Look at the untrained network; the learning-rate finder and predictions are not watched"
-        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.run = _is_fit(self.learn)
         if self.run and not self.log.steps: self.log.look(self.model, 0)
 
     def after_batch(self):
@@ -249,7 +259,7 @@ class History(Callback):
     ): self.rows, self.on_epoch, self.first = list(rows or []), on_epoch, len(rows or [])
 
     def before_fit(self):
-        self.run = not (hasattr(self.learn, "lr_finder") or hasattr(self.learn, "gather_preds"))
+        self.run = _is_fit(self.learn)
     def before_train(self):
         self.start, self.total, self.photos, self.batches = time.perf_counter(), 0., 0, 0
     def after_batch(self):

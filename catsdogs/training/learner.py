@@ -210,7 +210,7 @@ class PhotoLearner(Learner):
         except (TypeError, AttributeError, ValueError, RuntimeError, PicklingError) as e:
             instead = (
                 'keep its weights by learn.save("NAME"), or the network in '
-                'a run folder by save_model')
+                "a run folder by Run.create and Run.save (catsdogs.runs.folder)")
             if "RLock" in str(e):
                 instead += "; or install plum-dispatch below 2.10, for 2.10 breaks fastai's export"
             raise CatsDogsError(f"{file}: this learner cannot be exported ({e}): {instead}") from e
