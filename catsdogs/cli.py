@@ -630,7 +630,6 @@ def _summary(scores, report=None, learned=0, unreadable=()):
     if unreadable: print(f"{len(unreadable)} photos could not be read, as {printable(unreadable[0].error)}")
     if report: print(f"report: {report}")
 
-# %% ../nbs/library/app/cli.ipynb #98f047c3
 _RECIPE_NAMES = ", ".join(registered_names("training.recipes", "RECIPES"))
 _MODEL_NAMES = ", ".join(registered_names("models.zoo", "MODELS"))
 _FIELD_NAMES = ", ".join(study_fields())
@@ -1127,7 +1126,6 @@ def toolbox(
     serve_page(page, tell, box.backend().answer)
     return 0
 
-# %% ../nbs/library/app/cli.ipynb #e0a7c911
 @_command("take a network elsewhere, as ONNX", "catsdogs export runs/codelab --onnx codelab.onnx")
 def export(
     run: Optional[Path] = typer.Argument(
@@ -1310,6 +1308,5 @@ def _sign_in(contest):
             f"--upload to which competition? Add --competition {' or '.join(COMPETITIONS)}")
     return connect()
 
-# %% ../nbs/library/app/cli.ipynb #c1a9e5b7
 # for `python -m catsdogs.cli`; a notebook has no file
 if __name__ == "__main__" and "__file__" in globals(): sys.exit(main())

@@ -36,7 +36,6 @@ def printable(
     text = str(text).encode("utf8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
-# %% ../nbs/library/core/core.ipynb #new813963416
 def unknown_name(
     what:str,               # of which kind the name is, as "model"
     name,                   # the unknown name

@@ -366,10 +366,12 @@ def _only_judged(labels, sets, part):
     A folder `val/images` beside `train/cats` is no class, and a class that is only validated cannot be learned."""
     learned = {labels[i] for i in part if sets.splits[i] == "train" and not sets.left_out[i]} - {None}
     if not learned: return labels
-    strange = [i for i in part if labels[i] and labels[i] not in learned and sets.splits[i] in ("valid", "test")]
-    for i in strange:
+    labels = list(labels)
+    for i in part:
+        if labels[i] is None or labels[i] in learned: continue
         if sets.splits[i] == "valid": sets.left_out[i] = "of a class without photos to train"
-    return [None if i in set(strange) and sets.splits[i] == "test" else label for i, label in enumerate(labels)]
+        if sets.splits[i] == "test": labels[i] = None
+    return labels
 
 def _printable(label):
     "A class name that can be written into any file and line: bytes that are no UTF-8, and line ends, become escapes"
