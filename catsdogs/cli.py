@@ -353,6 +353,8 @@ def demo(
     try: report = run_demo(out, epochs, n, size, _Epochs(epochs), lambda text: _say(f"== {text}"))
     except KeyboardInterrupt: return _stopped(f" (--out {out})")
     print(f"report: {report}")
+    live = report.with_name("toolbox.html")
+    if live.exists(): print(f"every layer, live: {live}")
     _say(f"next: catsdogs toolbox {out}, or catsdogs train PHOTOS with photos of your own")
     _browse(report.resolve().as_uri(), show)
     return 0

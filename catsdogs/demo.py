@@ -54,8 +54,17 @@ def _inside(predictor, seed=2):
         yield figure_png(
             plot_feature_maps(pixels, activations(predictor.model, xb, convolved)), colors=128)
 
-def _chapters(predictor):
-    "The pictures before and after those that every report has"
+def _save_toolbox(run):
+    "Write the network as a live page beside the report, if the program for the browser is there; is it?"
+    from catsdogs.toolbox.page import engine_is_there, Toolbox
+    if engine_is_there(): Toolbox(run).save(run.path/"toolbox.html")
+    return engine_is_there()
+
+def _chapters(predictor, is_live):
+    """The pictures before and after those that every report has.
+
+    If it `is_live`, the report speaks of the page beside it.
+    """
     import matplotlib.pyplot as plt
     from catsdogs.interpret.trait_swaps import pet_pairs, plot_trait_effects, trait_effects
     from catsdogs.plotting import Figure
@@ -71,6 +80,9 @@ def _chapters(predictor):
             "The strongest feature maps of each layer. Near the picture at "
             "first, then edges and patches; at last only a few places are lit.",
             "The same layers, looking at a dog.")
+        if is_live:
+            live = "toolbox.html, beside this page, shows every layer live, for your own pictures, too."
+            captions = captions[0], f"{captions[1]} {live}"
         inside = [
             Figure(f"layers_{name}", png, text, heading)
             for name, png, text, heading in zip(
@@ -109,6 +121,6 @@ def run_demo(
     def chapters(run):
         on_step(
             "judged on drawings that it has not seen; looking inside: layers, and what it goes by")
-        with waiting("looking inside"): return _chapters(run.predictor())
+        with waiting("looking inside"): return _chapters(run.predictor(), _save_toolbox(run))
     run = train_run(folder, out, settings, unfinished, on_epoch, chapters)
     return run.path/"report.html"
