@@ -1092,7 +1092,10 @@ def show(
         page = show_photo(
             run or shipped_run(), rest[0], out, ShowSettings(units=units, preferred=preferred))
     print(f"page: {page}", file=_words_beside(out))
-    if not is_pipe(out): _browse(page.resolve().as_uri(), view)
+    if is_pipe(out): return 0
+    own = f" {run}" if run else ""
+    _say(f"next: catsdogs toolbox{own} shows every layer live")
+    _browse(page.resolve().as_uri(), view)
     return 0
 
 @_command(
