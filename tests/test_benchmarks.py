@@ -8,7 +8,7 @@ import pytest
 from conftest import root
 
 NEEDS_KERAS = {"keras_codelab"}     # runs where TensorFlow is, in an environment of its own
-NEEDS_MORE = {"corruptions": "imagecorruptions"}    # a package that nothing else here needs
+NEEDS_MORE = {"corruptions": "imagecorruptions", "ood": "pytorch_ood"}     # packages that nothing else here needs
 SCRIPTS = sorted((root/"benchmarks").glob("*.py"))
 
 
