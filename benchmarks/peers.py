@@ -7,7 +7,8 @@ Usage: python benchmarks/peers.py PHOTOS [--keras-python PYTHON] [--turns 3] [--
 
 All train the same network on photos 0-999 of each class, 150×150, in batches of 100, by RMSprop:
 
-  catsdogs    reads train.zip; its first epoch includes building the cache
+  catsdogs    `photo_dataloaders`; its first epoch includes building the cache, of the 1,000
+              validation photos too
   keras       Keras 3: `image_dataset_from_directory`, `cache()`, `prefetch`, at its best setting here
   fastai      fastai alone: `ImageDataLoaders.from_folder`, at its best setting here
   generator   Keras' `ImageDataGenerator`, as the codelab has it
@@ -31,7 +32,8 @@ SIZE, BATCH = 150, 100
 KERAS_SETTINGS = {
     "plain": (), "jit": ("--jit",), "bfloat16": ("--bfloat16",)}
 FASTAI_SETTINGS = {
-    "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last")}
+    "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last"),
+    "no workers, channels last, bfloat16": ("--workers", "0", "--channels-last", "--bfloat16")}
 BEST = {"keras": "plain", "fastai": "no workers, channels last"}
 
 
@@ -61,7 +63,7 @@ def train_catsdogs(args):
     from catsdogs.data.splits import DataSettings
     from catsdogs.training.learner import photo_learner
     start = clock()
-    dls = photo_dataloaders(args.photos, DataSettings(split="small"), bs=BATCH)
+    dls = photo_dataloaders(args.photos, DataSettings(), bs=BATCH)
     learn = photo_learner(dls, "codelab", seed=0, cbs=epoch_reporter())
     report(start, speed=str(learn.speed))
     fit_training_only(learn, args.epochs)
@@ -91,8 +93,21 @@ def train_fastai(args):
         dls, codelab_network(), loss_func=CrossEntropyLossFlat(), opt_func=rmsprop, lr=1e-3,
         metrics=accuracy, cbs=epoch_reporter())
     if args.channels_last: learn.add_cb(ChannelsLast())
+    if args.bfloat16: learn.add_cb(autocaster())
     report(start)
     fit_training_only(learn, args.epochs)
+
+def autocaster():
+    "A callback that computes in bfloat16 on the CPU; fastai's own does so on GPUs only"
+    import torch
+    from fastai.callback.core import Callback
+    class Autocast(Callback):
+        def before_batch(self):
+            self.cast = torch.autocast("cpu", torch.bfloat16)
+            self.cast.__enter__()
+        def after_pred(self): self.learn.pred = self.pred.float()
+        def after_loss(self): self.cast.__exit__(None, None, None)
+    return Autocast()
 
 def fit_training_only(learn, epochs):
     "Train without judging, as Keras does here"
@@ -113,8 +128,7 @@ def command(name, setting, args, folder):
     if name == "generator": return keras + epochs
     if name == "keras": return [*keras, "--loader", "dataset", *epochs, *KERAS_SETTINGS[setting]]
     own = [sys.executable, "-W", "ignore", __file__, "--run", name]
-    if name == "fastai": return [*own, str(folder), *epochs, *FASTAI_SETTINGS[setting]]
-    return [*own, str(args.photos/"train.zip"), *epochs]
+    return [*own, str(folder), *epochs, *(FASTAI_SETTINGS[setting] if name == "fastai" else ())]
 
 def measure(name, setting, args, folder):
     "One turn of a peer: its rates after the first epoch, and its first epoch with all that it needs"
@@ -153,7 +167,7 @@ def settings_of(name, args):
     known = {"keras": KERAS_SETTINGS, "fastai": FASTAI_SETTINGS}.get(name)
     if known is None: return ["as it is"]
     if not args.all_settings: return [BEST[name]]
-    return [setting for setting in known if setting != "bfloat16" or cpu_has_bf16()]
+    return [setting for setting in known if "bfloat16" not in setting or cpu_has_bf16()]
 
 def least(turns):
     "Of each quantity the best that any turn had"
@@ -210,6 +224,7 @@ def arguments():
     parser.add_argument("--run", choices=PROGRAMS)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--bfloat16", action="store_true")
     args = parser.parse_args()
     if not (args.table or args.photos): parser.error("give PHOTOS, or --table alone")
     return args
