@@ -84,8 +84,8 @@ little.
 **Training.** {epochs} epochs in {seconds:.0f} seconds on one {device}: batches of 256, Muon up \
 to {lr} with a warm-up and a cosine, weight decay 0.1, crops, odd proportions, light, blur, noise \
 and erased rectangles, MixUp or CutMix in 45% of the batches, pictures of 112 pixels, a running \
-mean of the weights. {teacher}The answer is the mean over the photo and its mirror image at {size} pixels, \
-and its logits are divided by {temperature:.2f}.
+mean of the weights. {teacher}The answer is the mean over the photo and its mirror image at {size} pixels \
+(`catsdogs predict` asks about the mirror image in doubt only), and its logits are divided by {temperature:.2f}.
 
 | cats and dogs | right (95% interval) | log loss | calibration error | called neither |
 | --- | --- | --- | --- | --- |

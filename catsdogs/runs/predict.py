@@ -57,7 +57,7 @@ class Predictor(TakesPhotos):
         self.classes, self.size, self.method = self.info.classes, self.info.size, self.info.method
         self.temperature = self.info.temperature or 1.                      # see `calibrate`
         # what is not calibrated may be sure of anything
-        self.mirrors_in_doubt = fast and self.flip_tta and self.info.temperature is not None
+        self.mirrors_in_doubt = fast and self.info.temperature is not None
         self.familiar = run.detector()
         _check_detector(self.familiar, self.last, run)
 
@@ -76,7 +76,7 @@ class Predictor(TakesPhotos):
 
         The probabilities are calibrated if the run is. The features are the numbers that the last
         dense layer gets, or the logits if there is none."""
-        compute = self._compute_in_doubt if self.mirrors_in_doubt else self.compute
+        compute = self._compute_in_doubt if self.flip_tta and self.mirrors_in_doubt else self.compute
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             probabilities, _, features = compute(self.batch(pixels))
         return probabilities.cpu(), features.cpu()
