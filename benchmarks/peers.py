@@ -35,6 +35,7 @@ FASTAI_SETTINGS = {
     "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last"),
     "no workers, channels last, bfloat16": ("--workers", "0", "--channels-last", "--bfloat16")}
 BEST = {"keras": "plain", "fastai": "no workers, channels last"}
+if cpu_has_bf16(): BEST = {"keras": "bfloat16", "fastai": "no workers, channels last, bfloat16"}
 
 
 # --- the programs of this environment ---
