@@ -777,6 +777,9 @@ def evaluate(
     return 0
 
 # %% ../nbs/library/app/cli.ipynb #04395ca6
+# photos that onnxruntime has answered before PyTorch, which answers faster, has started
+_FEW = 400
+
 _SHARD = typer.Option(
     None, metavar="N/OF",
     help="Answer only this part of the photos, as 3/8. When the last part is there, all are joined.")
@@ -795,7 +798,8 @@ def predict(
     engine: str = typer.Option(
         "auto",
         help="torch, or onnxruntime (catsdogs[fast]), which starts sooner: the first time it "
-             "prepares the network for some seconds. auto: onnxruntime if it has been prepared."),
+             "prepares the network for some seconds. auto: onnxruntime if it has been prepared, for "
+             f"up to {_FEW} photos; for more, torch is faster."),
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object a line: file, label, probabilities, engine."),
     out: Optional[Path] = typer.Option(
@@ -813,7 +817,7 @@ def predict(
         _load("runs.bulk", device=device)
         for line in others: print(f"catsdogs: {line}", file=sys.stderr)
         return max(int(bad > 0), _predict_into(out, photos, run, part))
-    predictor = _predictor(run, device, engine)
+    predictor = _predictor(run, device, engine, len(photos))
     from catsdogs.runs.answers import predict_photos
     unread = 0
     for a in predict_photos(predictor, photos):
@@ -868,11 +872,11 @@ def _check_engine(engine, device, part):
 
 def _on_cpu(device): return (device or os.environ.get("CATSDOGS_DEVICE") or "cpu") == "cpu"
 
-def _predictor(run, device, engine):
-    "A predictor by onnxruntime if it is asked for, or prepared already; else by PyTorch"
+def _predictor(run, device, engine, n):
+    "A predictor for n photos by onnxruntime if it is asked for, or prepared and soonest; else by PyTorch"
     from catsdogs.runs.engine import is_prepared, OnnxPredictor
-    if engine == "onnxruntime" or engine == "auto" and _on_cpu(device) and is_prepared(run):
-        return OnnxPredictor(run)
+    soonest = n <= _FEW and _on_cpu(device) and is_prepared(run)
+    if engine == "onnxruntime" or engine == "auto" and soonest: return OnnxPredictor(run)
     _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
     with waiting("loading the network"): return Predictor(run, fast=True)

@@ -1,6 +1,7 @@
 """`catsdogs predict` with onnxruntime: no PyTorch, the same answer, and one line for what cannot be."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -56,6 +57,19 @@ def test_prepared_engine_answers_without_torch(place):
     assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=.02)     # bfloat16 on some CPUs
     _, _, errors, torch_loaded = predict_in_a_fresh_python(place, photo, "--engine", "torch")
     assert torch_loaded and errors == "catsdogs: answered by torch\n"
+
+
+def test_many_photos_are_answered_by_torch(place):
+    "Where both are there, since it is faster from some hundred photos on"
+    many = place/"many"
+    many.mkdir()
+    Image.new("RGB", (32, 32)).save(many/"0.png")
+    for i in range(1, 401): shutil.copy(many/"0.png", many/f"{i}.png")
+    assert predict(place, many/"0.png", "--engine", "onnxruntime")[0] == 0
+    for some, engine in [(400, "onnxruntime"), (401, "torch")]:
+        photos = [many/f"{i}.png" for i in range(some)]
+        _, lines, _ = predict(place, *photos, "--json")
+        assert [json.loads(line)["engine"] for line in lines] == [engine] * some
 
 
 @pytest.mark.parametrize("options, message", [
