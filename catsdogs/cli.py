@@ -927,7 +927,9 @@ def _print_answer(a, predictor, as_json):
         if a.error: answer["error"] = a.error
         print(json.dumps(answer))
     elif a.label is None: print(f"catsdogs: {printable(a.error)}", file=sys.stderr)
-    elif a.neither: print(f"{'neither':20} {printable(a.photo)}   (of the two, {printable(a.label)})")
+    elif a.neither:
+        known = "two" if len(a.probabilities) == 2 else len(a.probabilities)
+        print(f"{'neither':20} {printable(a.photo)}   (of the {known}, {printable(a.label)})")
     else: print(f"{printable(a.label):12} {a.probabilities[a.label]:6.1%}  {printable(a.photo)}")
 
 # %% ../nbs/library/app/cli.ipynb #8588238f

@@ -7,6 +7,7 @@ __all__ = ['fit_detector', 'fit_ood']
 
 # %% ../../nbs/library/evaluation/ood.ipynb #3cbc4df5
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..core import CatsDogsError
+from ..data.cache import PhotoCache
 from ..data.photos import UnreadablePhoto, map_photos, evenly_spaced
 from ..runs.folder import as_run, MahalanobisDetector, Run
 
@@ -48,28 +50,42 @@ def fit_ood(
     run:Run|str|Path,   # a run whose photos are still where they were, or the path of its folder
     n:int=3000,         # photos of each side to look at, at most
     false_alarms:float=.05, # share of validation photos that may be called neither
-    device=None         # a `torch.device`; the default is `pick_device()`
+    device=None,        # a `torch.device`; the default is `pick_device()`
+    sides:dict|None=None,   # "train" and "valid" → its photos; None: they are looked for where they were
+    cache:PhotoCache|None=None  # with these photos at the run's size; None: they are opened
 ) -> MahalanobisDetector:
     """Measure what is familiar to a run, and write it into the run folder
 
     From now on the run can answer neither. Raises `CatsDogsError` if the photos are gone."""
     run = as_run(run)
-    predictor, sides = run.predictor(device), {}
-    for side in ("train", "valid"):
-        sides[side] = _features(predictor, evenly_spaced(run.photos(side), n), side)
-    familiar = fit_detector(*sides["train"], sides["valid"][0], false_alarms)
+    sides = sides or {side: run.photos(side) for side in ("train", "valid")}
+    predictor, found = run.predictor(device), {}
+    for side, photos in sides.items():
+        found[side] = _features(predictor, _sample(photos, n), side, cache)
+    familiar = fit_detector(*found["train"], found["valid"][0], false_alarms)
     run.save_detector(familiar)
     return familiar
 
-def _features(predictor, photos, side, bs=64):
+def _sample(photos, n):
+    "At most n of the photos, as many of each class where that is possible"
+    classes = groupby(sorted(photos, key=lambda photo: photo.label), lambda photo: photo.label)
+    groups = [list(group) for _, group in classes]
+    return [photo for group in groups for photo in evenly_spaced(group, max(1, n // len(groups)))]
+
+def _features(predictor, photos, side, cache, bs=64):
     "The features of those photos that can be read, n×d, and their classes"
-    def look(photo):
-        try: return predictor.pixels(photo), predictor.classes.index(photo.label)
-        except UnreadablePhoto: return None
-    found = [r for r in map_photos(look, photos, f"{side} photos") if r]
-    pixels, classes = zip(*found)
+    pixels, classes = zip(*_pictures(predictor, photos, side, cache))
     features = []
     for i in range(0, len(pixels), bs):
         _, some = predictor.look(np.stack(pixels[i:i + bs]))
         features.append(some)
     return torch.cat(features), torch.tensor(classes)
+
+def _pictures(predictor, photos, side, cache):
+    "Pixels and class of each photo that can be read"
+    def look(photo):
+        try: return predictor.pixels(photo), predictor.classes.index(photo.label)
+        except UnreadablePhoto: return None
+    if cache is None: return [r for r in map_photos(look, photos, f"{side} photos") if r]
+    pixels = cache.batch([cache.rows[photo] for photo in photos]).permute(0, 2, 3, 1).numpy()
+    return [(x, predictor.classes.index(photo.label)) for x, photo in zip(pixels, photos, strict=True)]

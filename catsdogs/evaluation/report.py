@@ -18,6 +18,7 @@ from ..data.photos import open_photo
 from .calibration import calibrate, FEWEST_TO_CALIBRATE, plot_calibration
 from .evaluate import Evaluation, judge_photos
 from .metrics import wilson_interval
+from .ood import fit_ood
 from ..plotting import (
     axes_for, axes_in_row, COLORS, Figure, figure_png, html_page, plot_style, shorten)
 from ..runs.folder import as_run, Run, Scores
@@ -151,9 +152,9 @@ def _plot_classes(scores, most=20):
 
 def _pairs(values): return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None)
 
-def _facts(info, evaluation):
+def _facts(run, evaluation):
     "Rows for the table at the end of the report"
-    data = info.data
+    info, data = run.info, run.info.data
     yield "Model", f"{info.model}, {info.size}×{info.size}, {info.method}"
     if info.recipe:
         yield "Recipe", _pairs({k: v for k, v in info.recipe.items() if k not in ("model", "size")})
@@ -165,6 +166,7 @@ def _facts(info, evaluation):
         yield "Not judged", f"{evaluation.learned:,} photos that it had learned from"
     for a in evaluation.unreadable[:10]: yield "Unreadable", a.error
     yield "Temperature", _temperature_in_words(info.temperature, evaluation.scores.n)
+    if run.detector(): yield "Neither", "is said of photos that are unlike all that it learned from"
     if info.kept_epoch is not None:
         yield "Weights of", f"epoch {info.kept_epoch + 1} of {info.epochs}; seed {info.seed}"
     for name in ("speed", "hardware", "versions"):
@@ -191,7 +193,7 @@ def write_report(
     run = as_run(run)
     info = run.update(scores=evaluation.scores)
     figures = [*before, *_figures(evaluation, run.history(), info.kept_epoch, cache), *after]
-    page = _page(info, evaluation, figures)
+    page = _page(run, evaluation, figures)
     with explain_os_errors(f"writing the report into {run}"):
         for f in figures: write_atomic(run.path/"figures"/f"{f.name}.png", f.png)
         return write_atomic(run.path/"report.html", page)
@@ -204,12 +206,12 @@ def write_evaluation(
     own:bool=False          # are these the validation photos that chose its epoch and temperature?
 ) -> Path: # `out`
     "Write a page about how a run did on some photos"
-    page = _page(as_run(run).info, evaluation, list(_figures(evaluation, [], None, None)), own)
+    page = _page(as_run(run), evaluation, list(_figures(evaluation, [], None, None)), own)
     with explain_os_errors(f"writing {out}"): return write_atomic(out, page)
 
-def _page(info, evaluation, figures, own=True):
+def _page(run, evaluation, figures, own=True):
     "The report as HTML"
-    s = evaluation.scores
+    s, info = evaluation.scores, run.info
     numbers = {
         "accuracy": f"{s.accuracy:.1%}",
         **({"balanced accuracy": f"{s.balanced_accuracy:.1%}"} if s.is_imbalanced else {}),
@@ -218,7 +220,7 @@ def _page(info, evaluation, figures, own=True):
         "photos judged": f"{s.n:,}"}
     what = " or ".join(s.classes) if len(s.classes) <= 5 else f"{len(s.classes)} classes"
     words = _in_words(s, info, own)
-    return html_page(f"{what}: {info.model}", words, numbers, figures, _facts(info, evaluation))
+    return html_page(f"{what}: {info.model}", words, numbers, figures, _facts(run, evaluation))
 
 def _in_words(s, info, own=True):
     "The first sentences of the page"
@@ -235,17 +237,25 @@ def _in_words(s, info, own=True):
         "which flatters the score a little.")
 
 # %% ../../nbs/library/evaluation/report.ipynb #15b9fd84
+_FAMILIAR = 1000    # photos of each side that show what is familiar
+
+def _classes(photos): return {photo.label for photo in photos}
+
 def finish_run(
     run:Run|str|Path,               # a run with weights, or the path of its folder
     photos:list|None=None,  # its validation photos; None: they are looked for where they were
     cache:PhotoCache|None=None,  # with these photos at the run's size; None: they are opened
-    chapters:Callable|None=None  # run → figures to show before and after the usual ones, two lists
+    chapters:Callable|None=None, # run → figures to show before and after the usual ones, two lists
+    learned:list|None=None  # its training photos, by which it learns what is familiar; None: it does not
 ) -> Run:
-    "Judge a run on its validation photos, fit its temperature, write its report"
+    "Judge a run on its validation photos, fit its temperature and its detector, write its report"
     run = as_run(run)
     run.update(temperature=None)
     photos = run.photos() if photos is None else photos
     with waiting("judging"): evaluation = calibrate(run, judge_photos(run.predictor(), photos, cache))
+    if learned and len(photos) >= FEWEST_TO_CALIBRATE and _classes(learned) == set(run.info.classes):
+        with waiting("learning what is familiar"):
+            fit_ood(run, _FAMILIAR, sides=dict(train=learned, valid=photos), cache=cache)
     before, after = chapters(run) if chapters else ((), ())
     with waiting("writing the report"): write_report(run, evaluation, before, after, cache)
     run.update(state="finished")
