@@ -3,12 +3,13 @@ seen such photos.
 
 Usage: python benchmarks/ood.py PHOTOS OTHERS NAME=WEIGHTS… [--work FOLDER]
 
-Needs pytorch-ood, which computes four of the scores, and one that this file computes, too.
+Needs pytorch-ood, which computes three of the scores, and checks a fourth.
 
 PHOTOS is the folder that holds Kaggle's train.zip, OTHERS holds photos of things and of other
 animals, of which every second one, from the first, is used. WEIGHTS are those of a PetNet, as
 `petnet_gpu.py` writes them, or "shipped". The validation photos (a tenth, by a hash of their names)
-are the pets, 2,500 training photos are what is familiar. Features are kept in FOLDER. Writes
+are the pets, 2,500 training photos are what is familiar, in the classes that the network gives them.
+Features are kept in FOLDER under NAME: delete them when weights or photos change. Writes
 results/ood.csv, where other networks keep their rows: the area under the ROC curve, the false
 positive rate at a recall of 95%, and the share of OTHERS that is flagged at 5% false alarms.
 """
@@ -41,7 +42,8 @@ def load_sets(source, others):
     "name → photos: what is familiar, the pets that judge, and the others that were kept aside"
     photos = list_photos(source/"train.zip")
     train, valid = split_photos(photos, DataSettings(split="hash", valid=.1))
-    some = train[::len(train) // FAMILIAR][:FAMILIAR]
+    # without the last dogs, but the same for all networks on record
+    some = train[::max(1, len(train) // FAMILIAR)][:FAMILIAR]
     return {
         "train": [photos[i] for i in some],
         "valid": [photos[i] for i in valid],

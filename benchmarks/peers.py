@@ -14,8 +14,9 @@ All train the same network on photos 0-999 of each class, 150×150, in batches o
   generator   Keras' `ImageDataGenerator`, as the codelab has it
 
 --all-settings tries the settings of Keras and fastai, from which `BEST` was chosen; bfloat16 only
-where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds. Each process is
-told to use so many threads as --threads says. Other programs may run on the same machine and take
+where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds, which must
+be of this machine. Each process is told to compute on as many threads as --threads says; what loads
+photos may use more. Other programs may run on the same machine and take
 time from all. So CPU seconds are counted beside seconds, those of the loaders' own processes too,
 and of several turns the least counts. Writes results/peers.json, and --table puts it into README.md.
 """
@@ -205,6 +206,8 @@ def table(best):
 def write_table(args):
     "Put the table where the README has it"
     best, readme = json.loads(args.out.read_text())["best"], HERE/"README.md"
+    if not any(name.startswith("catsdogs") for name in best):
+        raise SystemExit("the table compares with catsdogs, which was not measured")
     before, rest = readme.read_text(encoding="utf8").split(START)
     after = rest.split(END, 1)[1]
     readme.write_text(f"{before}{START}\n{table(best)}\n{END}{after}", encoding="utf8")

@@ -5,14 +5,20 @@ Usage: python benchmarks/predict.py PHOTOS [--rounds 5] [--photos 2000]
 
 PHOTOS is the folder with Kaggle's train.zip and test1.zip. Photos of test1.zip, which no network of
 this project has learned from, are written to files and asked about, by the network that comes with
-the package. For one photo the command is a process of its own, started `rounds` times. For the
-folder everything happens in one process, once around first, and then in alternation: the whole
-(`predict_photos`), decoding and squashing alone, and the network alone on pixels that are there
-already, as `catsdogs predict` does it (layers folded, bfloat16 where the processor has it, the
-mirror image only in doubt); the whole with every mirror image, in plain float32, and by onnxruntime,
-which is prepared first. CPU seconds are of the process and its threads; on a machine that others use
-too, only these can be compared. What the short cuts change is counted on the network's validation
-photos. Writes results/predict.json.
+the package. For one photo the command is a process of its own, started `rounds` times, by each
+engine. For the folder everything happens in one process, once around first, and then in turns:
+
+  whole                       `predict_photos`, as `catsdogs predict` does it: layers folded, bfloat16
+                              where the processor has it, the mirror image only in doubt
+  decoding                    photos opened and squashed, no network
+  network                     the network alone, on pixels that are there already
+  whole, every mirror image   as whole, but each photo is asked about twice
+  whole, float32              nothing folded, every mirror image
+  whole, onnxruntime          prepared before
+
+CPU seconds are of the process and its threads; on a machine that others use too, only these can be
+compared. What the short cuts change is counted on the network's validation photos, which have also
+set its temperature and its limit for "neither". Writes results/predict.json.
 """
 import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -118,8 +124,7 @@ def main():
             for name, work in parts.items(): rates[name].append(rates_of(work, len(photos)))
     unseen = [p for p in list_photos(args.photos/"train.zip") if hash_fraction(p.name) < .1]
     ways = {
-        "float32": plain, "layers folded, bfloat16 where there is": both,
-        "and mirror images in doubt only": fast, "onnxruntime": engine}
+        "plain": plain, "fast, every mirror image": both, "fast": fast, "onnxruntime": engine}
     middle = {name: statistics.median(cpu for _, cpu in r) for name, r in rates.items()}
     found = dict(
         photos=len(photos), cores=os.cpu_count(), threads=torch.get_num_threads(),

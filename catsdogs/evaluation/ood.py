@@ -26,13 +26,14 @@ def fit_detector(
     targets:Tensor,     # n: their classes, as integers
     others:Tensor,      # m×d: of photos of these classes that it has not learned from
     false_alarms:float=.05, # share of `others` that may be called neither
-    shrink:float=.05    # how far the covariance, d² numbers from n photos, is drawn towards a ball
+    shrink:float=.05,   # how far the covariance, d² numbers from n photos, is drawn towards a ball
+    n_classes:int|None=None # None: as many as `targets` names
 ) -> MahalanobisDetector:
     """Class means and shared covariance of features of length 1, and the limit of the distance
 
     All but a share of unseen photos keep the limit (Lee et al., 2018; Müller and Hein, 2025).
     Raises `CatsDogsError` for a class without photos."""
-    f, classes = normalize(features.double()), range(int(targets.max()) + 1)
+    f, classes = normalize(features.double()), range(n_classes or max(targets.tolist(), default=0) + 1)
     if not len(others) or any((targets == c).sum() == 0 for c in classes):
         raise CatsDogsError(
             "every class needs photos to learn from, and there must be others to judge by")
@@ -59,22 +60,25 @@ def fit_ood(
     From now on the run can answer neither. Raises `CatsDogsError` if the photos are gone."""
     run = as_run(run)
     sides = sides or {side: run.photos(side) for side in ("train", "valid")}
-    predictor, found = run.predictor(device), {}
-    for side, photos in sides.items():
-        found[side] = _features(predictor, _sample(photos, n), side, cache)
-    familiar = fit_detector(*found["train"], found["valid"][0], false_alarms)
+    predictor = run.predictor(device)
+    train = _features(predictor, _of_each_class(sides["train"], n), "train", cache)
+    # as they are, so that the limit fits what the run will see
+    valid = _features(predictor, evenly_spaced(sides["valid"], n), "valid", cache)
+    familiar = fit_detector(*train, valid[0], false_alarms, n_classes=len(run.info.classes))
     run.save_detector(familiar)
     return familiar
 
-def _sample(photos, n):
-    "At most n of the photos, as many of each class where that is possible"
+def _of_each_class(photos, n):
+    "About n of the photos, as many of each class where that is possible"
     classes = groupby(sorted(photos, key=lambda photo: photo.label), lambda photo: photo.label)
     groups = [list(group) for _, group in classes]
     return [photo for group in groups for photo in evenly_spaced(group, max(1, n // len(groups)))]
 
 def _features(predictor, photos, side, cache, bs=64):
     "The features of those photos that can be read, n×d, and their classes"
-    pixels, classes = zip(*_pictures(predictor, photos, side, cache))
+    found = _pictures(predictor, photos, side, cache)
+    if not found: raise CatsDogsError(f"none of the run's {side} photos is left to look at")
+    pixels, classes = zip(*found, strict=True)
     features = []
     for i in range(0, len(pixels), bs):
         _, some = predictor.look(np.stack(pixels[i:i + bs]))

@@ -237,25 +237,28 @@ def _in_words(s, info, own=True):
         "which flatters the score a little.")
 
 # %% ../../nbs/library/evaluation/report.ipynb #15b9fd84
-_FAMILIAR = 1000    # photos of each side that show what is familiar
+_LOOKED_AT = 1000   # photos of each side from which `fit_ood` learns, so that no training ends much later
 
-def _classes(photos): return {photo.label for photo in photos}
+def _labels_of(photos): return {photo.label for photo in photos}
 
 def finish_run(
     run:Run|str|Path,               # a run with weights, or the path of its folder
     photos:list|None=None,  # its validation photos; None: they are looked for where they were
     cache:PhotoCache|None=None,  # with these photos at the run's size; None: they are opened
     chapters:Callable|None=None, # run → figures to show before and after the usual ones, two lists
-    learned:list|None=None  # its training photos, by which it learns what is familiar; None: it does not
+    train_photos:list|None=None  # by which it learns what is familiar
 ) -> Run:
-    "Judge a run on its validation photos, fit its temperature and its detector, write its report"
+    """Judge a run on its validation photos, fit its temperature and its detector, write its report
+
+    Without `train_photos`, or with few photos of a side, a detector that is there stays."""
     run = as_run(run)
     run.update(temperature=None)
     photos = run.photos() if photos is None else photos
     with waiting("judging"): evaluation = calibrate(run, judge_photos(run.predictor(), photos, cache))
-    if learned and len(photos) >= FEWEST_TO_CALIBRATE and _classes(learned) == set(run.info.classes):
+    fewest = min(evaluation.scores.n, len(train_photos or ()))
+    if fewest >= FEWEST_TO_CALIBRATE and _labels_of(train_photos) == set(run.info.classes):
         with waiting("learning what is familiar"):
-            fit_ood(run, _FAMILIAR, sides=dict(train=learned, valid=photos), cache=cache)
+            fit_ood(run, _LOOKED_AT, sides=dict(train=train_photos, valid=photos), cache=cache)
     before, after = chapters(run) if chapters else ((), ())
     with waiting("writing the report"): write_report(run, evaluation, before, after, cache)
     run.update(state="finished")

@@ -243,8 +243,9 @@ class MahalanobisDetector:
         """Squared Mahalanobis distances to the nearest class
 
         The n×d features are the numbers that the last layer gets."""
-        away = normalize(features)[:, None] - self.means
-        return torch.einsum("ncd,de,nce->nc", away, self.precision, away).amin(1)
+        away = [normalize(features) - mean for mean in self.means]      # one class at a time takes less memory
+        squares = [torch.einsum("nd,de,ne->n", rest, self.precision, rest) for rest in away]
+        return torch.stack(squares, 1).amin(1)
 
 @dataclass
 class Run:

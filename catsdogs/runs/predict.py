@@ -31,8 +31,9 @@ def class_probabilities(
     return logits.softmax(-1)
 
 # %% ../../nbs/library/runs/predict.ipynb #aad40540
-# where the answer for a photo cannot change much by that for its mirror image
-_SURE, _CLEARLY_FAMILIAR = .99, .8      # a probability; a share of the distance to what is neither
+# where the answer for a photo's mirror image rarely changes that for the photo:
+# a probability, and a share of the detector's limit
+_SURE, _CLEARLY_FAMILIAR = .99, .8
 
 class Predictor(TakesPhotos):
     "A run's model, ready to answer; made once, used often"
@@ -75,7 +76,8 @@ class Predictor(TakesPhotos):
         """n×size×size×3 uint8 → n×(number of classes) probabilities, and n×d features, on the CPU
 
         The probabilities are calibrated if the run is. The features are the numbers that the last
-        dense layer gets, or the logits if there is none."""
+        dense layer gets, or the logits if there is none. With `fast`, both are those of the photo
+        alone where it leaves no doubt."""
         compute = self._compute_in_doubt if self.flip_tta and self.mirrors_in_doubt else self.compute
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             probabilities, _, features = compute(self.batch(pixels))
@@ -86,9 +88,9 @@ class Predictor(TakesPhotos):
     ) -> tuple[Tensor, Tensor, Tensor]:
         "n×3×size×size → probabilities, logits and features, as in `look`, with their gradients' history"
         views = [xb, xb.flip(-1)] if self.flip_tta else [xb]
-        return self._mean([self._view(x) for x in views])
+        return self._combined([self._ask(x) for x in views])
 
-    def _view(self, xb):
+    def _ask(self, xb):
         "Logits and features of the pictures as they are"
         seen = []
         def note(layer, inputs): seen.append(inputs[0].flatten(1))
@@ -98,22 +100,23 @@ class Predictor(TakesPhotos):
             for h in hooks: h.remove()
         return logits, (seen or [logits])[0]
 
-    def _mean(self, views):
-        "Probabilities, logits and features of several views of the same pictures"
-        logits, features = ((sum(parts) / len(parts)).float() for parts in zip(*views, strict=True))
+    def _combined(self, answers):
+        "Probabilities, logits and features, from what `_ask` says of the same pictures in several views"
+        def mean(parts): return sum(part.float() for part in parts) / len(parts)
+        logits, features = (mean(parts) for parts in zip(*answers, strict=True))
         return class_probabilities(logits / self.temperature), logits, features
 
     def _compute_in_doubt(self, xb):
         "As `compute`, but a mirror image is asked about only where the picture itself leaves a doubt"
-        view = self._view(xb)
-        answers = self._mean([view])
-        doubt = self._in_doubt(*answers)
+        first = self._ask(xb)
+        probabilities, logits, features = self._combined([first])
+        doubt = self._in_doubt(probabilities, features)
         if doubt.any():
-            both = [tuple(part[doubt] for part in view), self._view(xb[doubt].flip(-1))]
-            for answer, better in zip(answers, self._mean(both), strict=True): answer[doubt] = better
-        return answers
+            both = [tuple(part[doubt] for part in first), self._ask(xb[doubt].flip(-1))]
+            probabilities[doubt], logits[doubt], features[doubt] = self._combined(both)
+        return probabilities, logits, features
 
-    def _in_doubt(self, probabilities, _, features):
+    def _in_doubt(self, probabilities, features):
         "Which pictures have no clear class, or are nearly neither"
         unsure = ~(probabilities.amax(1) >= _SURE)
         if not self.familiar: return unsure
