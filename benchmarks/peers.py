@@ -7,8 +7,7 @@ Usage: python benchmarks/peers.py PHOTOS [--keras-python PYTHON] [--turns 3] [--
 
 All train the same network on photos 0-999 of each class, 150×150, in batches of 100, by RMSprop:
 
-  catsdogs    `photo_dataloaders`; its first epoch includes building the cache, of the 1,000
-              validation photos too
+  catsdogs    `photo_dataloaders`; its first epoch includes building the cache
   keras       Keras 3: `image_dataset_from_directory`, `cache()`, `prefetch`, at its best setting here
   fastai      fastai alone: `ImageDataLoaders.from_folder`, at its best setting here
   generator   Keras' `ImageDataGenerator`, as the codelab has it
@@ -152,10 +151,10 @@ def measure(name, setting, args, folder):
     return {k: v if isinstance(v, str) else round(v, 2) for k, v in found.items()}
 
 def unpack(zip_file, folder):
-    "Photos 0-999 and 1000-1499 of each class as files in folders"
+    "Photos 0-999 of each class as files in folders, and five more, since catsdogs reads validation photos too"
     from catsdogs.data.photos import list_photos
     for p in list_photos(zip_file):
-        side = "train" if p.number < 1000 else "validation" if p.number < 1500 else None
+        side = "train" if p.number < 1000 else "validation" if p.number < 1005 else None
         if side:
             f = folder/side/f"{p.label}s"/p.name
             f.parent.mkdir(parents=True, exist_ok=True)
