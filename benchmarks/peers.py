@@ -13,11 +13,11 @@ All train the same network on photos 0-999 of each class, 150×150, in batches o
   generator   Keras' `ImageDataGenerator`, as the codelab has it
 
 --all-settings tries the settings of Keras and fastai, from which `BEST` was chosen; bfloat16 only
-where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds, which must
-be of this machine. Each process is told to compute on as many threads as --threads says; what loads
-photos may use more. Other programs may run on the same machine and take
-time from all. So CPU seconds are counted beside seconds, those of the loaders' own processes too,
-and of several turns the least counts. Writes results/peers.json, and --table puts it into README.md.
+where the CPU multiplies such numbers. --add keeps the turns that results/peers.json holds, which
+must be of this machine. Each process is told to compute on as many threads as --threads says; what
+loads photos may use more. Other programs may run on the same machine and take time from all. So CPU
+seconds are counted beside seconds, those of the loaders' own processes too, and of several turns the
+least counts. Writes results/peers.json, and --table puts it into README.md.
 """
 import argparse, json, os, resource, subprocess, sys, tempfile, time
 from functools import partial
@@ -34,8 +34,8 @@ KERAS_SETTINGS = {
 FASTAI_SETTINGS = {
     "plain": (), "no workers, channels last": ("--workers", "0", "--channels-last"),
     "no workers, channels last, bfloat16": ("--workers", "0", "--channels-last", "--bfloat16")}
-BEST = {"keras": "plain", "fastai": "no workers, channels last"}
-if cpu_has_bf16(): BEST = {"keras": "bfloat16", "fastai": "no workers, channels last, bfloat16"}
+BEST = {"keras": "plain", "fastai": "no workers, channels last"} if not cpu_has_bf16() else {
+    "keras": "bfloat16", "fastai": "no workers, channels last, bfloat16"}
 
 
 # --- the programs of this environment ---
@@ -151,7 +151,7 @@ def measure(name, setting, args, folder):
     return {k: v if isinstance(v, str) else round(v, 2) for k, v in found.items()}
 
 def unpack(zip_file, folder):
-    "Photos 0-999 of each class as files in folders, and five more, since catsdogs reads validation photos too"
+    "Photos 0-999 of each class as files in folders, and five for catsdogs to validate by"
     from catsdogs.data.photos import list_photos
     for p in list_photos(zip_file):
         side = "train" if p.number < 1000 else "validation" if p.number < 1005 else None

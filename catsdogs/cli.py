@@ -798,8 +798,8 @@ def predict(
     engine: str = typer.Option(
         "auto",
         help="torch, or onnxruntime (catsdogs[fast]), which starts sooner: the first time it "
-             "prepares the network for some seconds. auto: onnxruntime if it has been prepared, for "
-             f"up to {_FEW} photos; for more, torch is faster."),
+             "prepares the network for some seconds. auto: onnxruntime if it has been prepared, "
+             f"for up to {_FEW} photos; for more, torch is faster."),
     as_json: bool = typer.Option(
         False, "--json", help="One JSON object a line: file, label, probabilities, engine."),
     out: Optional[Path] = typer.Option(
@@ -873,10 +873,10 @@ def _check_engine(engine, device, part):
 def _on_cpu(device): return (device or os.environ.get("CATSDOGS_DEVICE") or "cpu") == "cpu"
 
 def _predictor(run, device, engine, n):
-    "A predictor for n photos by onnxruntime if it is asked for, or prepared and soonest; else by PyTorch"
+    "A predictor for n photos, by onnxruntime if that is asked for, or prepared and sooner"
     from catsdogs.runs.engine import is_prepared, OnnxPredictor
-    soonest = n <= _FEW and _on_cpu(device) and is_prepared(run)
-    if engine == "onnxruntime" or engine == "auto" and soonest: return OnnxPredictor(run)
+    sooner = n <= _FEW and _on_cpu(device) and is_prepared(run)
+    if engine == "onnxruntime" or engine == "auto" and sooner: return OnnxPredictor(run)
     _load("runs.predict", device=device)
     from catsdogs.runs.predict import Predictor
     with waiting("loading the network"): return Predictor(run, fast=True)

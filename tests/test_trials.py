@@ -502,3 +502,13 @@ def test_unpacked_zips_keep_to_the_limit(tmp_path, monkeypatch):
             archive.writestr("train.zip", inner.getvalue())
         assert len(list_photos(tmp_path/f"{name}.zip")) == 1
         assert len(list((tmp_path/"cache"/"zips").iterdir())) == 1
+
+
+@pytest.mark.parametrize("classes, words", [
+    (["cat", "dog"], "of the two, dog"), (["cat", "cow", "dog"], "of the 3, dog")])
+def test_neither_says_of_how_many_classes(classes, words, capsys):
+    from catsdogs.cli import _print_answer
+    from catsdogs.runs.answers import Prediction
+    probabilities = dict.fromkeys(classes, .2) | {"dog": .6}
+    _print_answer(Prediction(Photo("fox.jpg"), "dog", probabilities, neither=True), None, as_json=False)
+    assert words in capsys.readouterr().out

@@ -33,7 +33,8 @@ def fit_detector(
 
     All but a share of unseen photos keep the limit (Lee et al., 2018; Müller and Hein, 2025).
     Raises `CatsDogsError` for a class without photos."""
-    f, classes = normalize(features.double()), range(n_classes or max(targets.tolist(), default=0) + 1)
+    f = normalize(features.double())
+    classes = range(n_classes or max(targets.tolist(), default=0) + 1)
     if not len(others) or any((targets == c).sum() == 0 for c in classes):
         raise CatsDogsError(
             "every class needs photos to learn from, and there must be others to judge by")
@@ -52,7 +53,7 @@ def fit_ood(
     n:int=3000,         # photos of each side to look at, at most
     false_alarms:float=.05, # share of validation photos that may be called neither
     device=None,        # a `torch.device`; the default is `pick_device()`
-    sides:dict|None=None,   # "train" and "valid" → its photos; None: they are looked for where they were
+    sides:dict|None=None,   # "train" and "valid" → its photos; None: from where they were
     cache:PhotoCache|None=None  # with these photos at the run's size; None: they are opened
 ) -> MahalanobisDetector:
     """Measure what is familiar to a run, and write it into the run folder
@@ -92,4 +93,5 @@ def _pictures(predictor, photos, side, cache):
         except UnreadablePhoto: return None
     if cache is None: return [r for r in map_photos(look, photos, f"{side} photos") if r]
     pixels = cache.batch([cache.rows[photo] for photo in photos]).permute(0, 2, 3, 1).numpy()
-    return [(x, predictor.classes.index(photo.label)) for x, photo in zip(pixels, photos, strict=True)]
+    classes = [predictor.classes.index(photo.label) for photo in photos]
+    return list(zip(pixels, classes, strict=True))

@@ -237,7 +237,8 @@ def _in_words(s, info, own=True):
         "which flatters the score a little.")
 
 # %% ../../nbs/library/evaluation/report.ipynb #15b9fd84
-_LOOKED_AT = 1000   # photos of each side from which `fit_ood` learns, so that no training ends much later
+# photos of each side from which `fit_ood` learns, so that no training ends much later
+_LOOKED_AT = 1000
 
 def _labels_of(photos): return {photo.label for photo in photos}
 
@@ -245,7 +246,7 @@ def finish_run(
     run:Run|str|Path,               # a run with weights, or the path of its folder
     photos:list|None=None,  # its validation photos; None: they are looked for where they were
     cache:PhotoCache|None=None,  # with these photos at the run's size; None: they are opened
-    chapters:Callable|None=None, # run → figures to show before and after the usual ones, two lists
+    chapters:Callable|None=None, # run → figures before and after the usual ones, two lists
     train_photos:list|None=None  # by which it learns what is familiar
 ) -> Run:
     """Judge a run on its validation photos, fit its temperature and its detector, write its report

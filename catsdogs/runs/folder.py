@@ -14,6 +14,7 @@ import math
 import re
 import zlib
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from functools import reduce
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -243,9 +244,13 @@ class MahalanobisDetector:
         """Squared Mahalanobis distances to the nearest class
 
         The n×d features are the numbers that the last layer gets."""
-        away = [normalize(features) - mean for mean in self.means]      # one class at a time takes less memory
-        squares = [torch.einsum("nd,de,ne->n", rest, self.precision, rest) for rest in away]
-        return torch.stack(squares, 1).amin(1)
+        unit = normalize(features)
+        # one class at a time: all of them at once would take c times the memory
+        return reduce(torch.minimum, (self._squared(unit - mean) for mean in self.means))
+
+    def _squared(self, away):
+        "n×d → n: squared lengths, as the precision measures them"
+        return torch.einsum("nd,de,ne->n", away, self.precision, away)
 
 @dataclass
 class Run:

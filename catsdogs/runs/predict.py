@@ -78,7 +78,8 @@ class Predictor(TakesPhotos):
         The probabilities are calibrated if the run is. The features are the numbers that the last
         dense layer gets, or the logits if there is none. With `fast`, both are those of the photo
         alone where it leaves no doubt."""
-        compute = self._compute_in_doubt if self.flip_tta and self.mirrors_in_doubt else self.compute
+        in_doubt = self.flip_tta and self.mirrors_in_doubt
+        compute = self._compute_in_doubt if in_doubt else self.compute
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             probabilities, _, features = compute(self.batch(pixels))
         return probabilities.cpu(), features.cpu()
@@ -101,13 +102,13 @@ class Predictor(TakesPhotos):
         return logits, (seen or [logits])[0]
 
     def _combined(self, answers):
-        "Probabilities, logits and features, from what `_ask` says of the same pictures in several views"
+        "Probabilities, logits and features, from `_ask`'s answers to several views of the pictures"
         def mean(parts): return sum(part.float() for part in parts) / len(parts)
         logits, features = (mean(parts) for parts in zip(*answers, strict=True))
         return class_probabilities(logits / self.temperature), logits, features
 
     def _compute_in_doubt(self, xb):
-        "As `compute`, but a mirror image is asked about only where the picture itself leaves a doubt"
+        "As `compute`, but about a mirror image only where the picture itself leaves a doubt"
         first = self._ask(xb)
         probabilities, logits, features = self._combined([first])
         doubt = self._in_doubt(probabilities, features)

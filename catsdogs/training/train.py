@@ -175,7 +175,7 @@ def _learner(dls, settings, out):
 def _judged(run, dls, chapters):
     "The run with its scores and its report, and without what only the fit needed"
     for name in (CHECKPOINT_FILE, "best.pth"): (run.path/name).unlink(missing_ok=True)
-    # a stream's cache holds the validation photos only, and the others would have to be read once more
+    # a stream's cache holds the validation photos only; the others would have to be read again
     learned_from = [photo for photo in dls.train.dataset.items if photo in dls.cache.rows]
     return finish_run(run, list(dls.valid.dataset.items), dls.cache, chapters, learned_from)
 
