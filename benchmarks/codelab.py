@@ -1,4 +1,4 @@
-"""The recorded experiment of training/train: the codelab's recipe, by network, number of photos and
+"""The recorded experiment of study/codelab: the codelab's recipe, by network, number of photos and
 number format.
 
 Usage: python benchmarks/codelab.py PHOTOS [--out benchmarks/results/codelab.csv] [--seeds 3]

@@ -100,9 +100,9 @@ was set. Of the other animals kept aside it takes {missed:.0%} for a cat or a do
 wider than high are squashed, and lose their shape.
 
 **Again.** `python benchmarks/petnet_gpu.py PHOTOS OUT --others FOLDER` trains such a network on \
-a GPU (with a teacher: `--teacher FILE`), and `python benchmarks/petnet.py PHOTOS OUT \
---others FOLDER --originals FOLDER` judges it and writes this folder. The learning rate follows \
-the clock, so another GPU makes other weights.
+a GPU (for as long as this one: `--seconds {seconds:.0f}`; with a teacher: `--teacher FILE`), and \
+`python benchmarks/petnet.py PHOTOS OUT --others FOLDER --originals FOLDER` judges \
+it and writes this folder. The learning rate follows the clock, so another GPU makes other weights.
 """
 
 TEACHER = (

@@ -2,15 +2,17 @@
 on so many photos of cats and dogs?
 
 Usage: python benchmarks/speed_race.py PHOTOS [--goal small-90] [--record NAME] [--runs 5] [--save]
-       python benchmarks/speed_race.py PHOTOS --try "epochs=30 bs=64" --why WORDS [--seed 0] [--save]
+       python benchmarks/speed_race.py PHOTOS --try "epochs=30 bs=64" --why WORDS [--goal small-90]
+           [--record NAME] [--network NAME] [--seed 0] [--save]
        python benchmarks/speed_race.py --table
 
 PHOTOS is the folder that holds Kaggle's train.zip. The first form repeats a record, by default the
 last one of the goal, with the seeds 0, 1, 2, …, and says how often each network is right on the test
-photos, and what its training cost. The second form changes the last record, or the recipe race_small
-if there is none, trains it once, and judges it on the validation photos alone. --save adds the runs
-to results/speed_race.csv or results/speed_race_tries.csv, and trains none again that is there.
---table writes the table of the records into README.md.
+photos, and what its training cost. The second form changes a record, by default the last one, or the
+recipe race_small if there is none, trains it once, and judges it on the validation photos alone.
+--save adds the runs to results/speed_race.csv or results/speed_race_tries.csv, and trains none again
+that is there. --threads says how many threads compute (1). --table writes the table of the records
+into README.md.
 
 The rules:
 
@@ -88,7 +90,12 @@ RECORDS = {
     "small-93": [Record(
         "longer", "the recipe race_small with 72 epochs in place of 60 and a larger learning rate",
         replace(RECIPES["race_small"], epochs=72, lr=6e-3))],
-    "all-96": [], "all-97": []}
+    "all-96": [Record(
+        "24 epochs", "PetNet at its whole width, smaller pictures, 24 epochs, no MixUp, a larger learning rate",
+        replace(HALF, model="petnet", bs=64, epochs=24))],
+    "all-97": [Record(
+        "40 epochs", "the recipe race_small with 40 epochs in batches of 64, no MixUp, a larger learning rate",
+        replace(RECIPES["race_small"], bs=64, epochs=40, lr=6e-3, mixup=0.))]}
 
 
 # runs that make a record
@@ -115,7 +122,7 @@ class StridedBlock(nn.Module):
 class EarlyBlock(StridedBlock):
     """PetNet's residual block, but the blur comes first, once for both ways through the block.
 
-    So both convolutions have a quarter of the places. The picture is larger for it.
+    So the first convolution, too, has a quarter of the places.
     """
     def __init__(self, n_in, n_out):
         super().__init__(n_in, n_out)
@@ -178,11 +185,13 @@ class WithoutValidation(Callback):
 
 class SayEpochs(Callback):
     "A word after each tenth of the training"
+    def before_fit(self): self.start = time.process_time()
     def after_epoch(self):
         share = (self.epoch + 1) / self.n_epoch
         if int(10 * share) > int(10 * (share - 1 / self.n_epoch)):
             print(
-                f"{share:.0%} after {time.process_time():.0f} CPU seconds, loss {float(self.smooth_loss):.3f}",
+                f"{share:.0%} after {time.process_time() - self.start:.0f} CPU seconds, "
+                f"loss {float(self.smooth_loss):.3f}",
                 file=sys.stderr, flush=True)
 
 def train(source, kind, record, seed):
@@ -245,22 +254,36 @@ def mean_and_spread(values, form):
     spread = statistics.stdev(values) if len(values) > 1 else 0
     return f"{format(statistics.mean(values), form)} ± {format(spread, form)}"
 
+def clock_of(row): return "cpu_seconds" if row["device"] == "cpu" else "seconds"
+
+def one_kind_of_machine(goal, record, rows):
+    "Runs in another number format, on another device or on more threads are not averaged"
+    kinds = {(r["device"], r["precision"], str(r["threads"])) for r in rows}
+    if len(kinds) > 1:
+        raise SystemExit(
+            f"{goal}, {record.name}: its runs differ in device, number format or threads, "
+            f"{sorted(kinds)}; take those of one kind out of {RUNS}")
+
 def table_line(goal, record, rows):
     "A line of the README's table"
-    if not rows: return f"| {goal} | {record.name}, not run yet | {record.change} | | |"
+    if not rows: return f"| {goal} | {record.name}, not run yet | {record.change} | | | |"
     accuracy = mean_and_spread((100 * float(r["accuracy"]) for r in rows), ".1f")
-    seconds = mean_and_spread((float(r["cpu_seconds"]) for r in rows), ".0f")
+    one_kind_of_machine(goal, record, rows)
+    seconds = mean_and_spread((float(r[clock_of(r)]) for r in rows), ".0f")
+    if clock_of(rows[0]) == "seconds": seconds += ", by the clock of a GPU"
     name = record.name if len(rows) >= FEWEST else f"{record.name}, not a record yet"
-    return f"| {goal} | {name} | {record.change} | {accuracy}% ({len(rows)}) | {seconds} |"
+    kind = rows[0]["precision"]
+    return f"| {goal} | {name} | {record.change} | {accuracy}% ({len(rows)}) | {seconds} | {kind} |"
 
 def tries_table():
     "What was tried on the validation photos, also what did not help, in Markdown"
     lines = [
-        "| tried, one run each | changes to the recipe | right on the validation photos | log loss | CPU seconds |",
-        "| --- | --- | --- | --- | --- |"]
+        "| goal | tried, one run each | changes to the recipe | right on the validation photos | log loss | "
+        "CPU seconds |",
+        "| --- | --- | --- | --- | --- | --- |"]
     for r in read(TRIES):
         lines.append(
-            f"| {r['why']} | {r['start']}, {r['changes']} | {float(r['accuracy']):.1%} | "
+            f"| {r['goal']} | {r['why']} | {r['start']}, {r['changes']} | {float(r['accuracy']):.1%} | "
             f"{float(r['log_loss']):.3f} | {float(r['cpu_seconds']):.0f} |")
     return "\n".join(lines)
 
@@ -268,10 +291,11 @@ def table():
     "All records, the oldest first, and all tries, in Markdown"
     rows = read(RUNS)
     lines = [
-        "| goal | record | what is new in it | right on the test photos (runs) | CPU seconds |",
-        "| --- | --- | --- | --- | --- |"]
+        "| goal | record | what is new in it | right on the test photos (runs) | CPU seconds | "
+        "number format |",
+        "| --- | --- | --- | --- | --- | --- |"]
     for goal, records in RECORDS.items():
-        if not records: lines.append(f"| {goal} | open | | | |")
+        if not records: lines.append(f"| {goal} | open | | | | |")
         for record in records:
             own = [r for r in rows if (r["goal"], r["record"]) == (goal, record.name)]
             lines.append(table_line(goal, record, own))
@@ -291,14 +315,24 @@ def write_table():
 
 def changed(recipe, text):
     "A recipe with changes as in `epochs=30 lr=0.006 model=petnet,width=0.5`"
-    kinds, changes = {f.name: type(getattr(recipe, f.name)) for f in fields(recipe)}, {}
+    changes = {}
     for pair in text.split():
-        name, value = pair.split("=", 1)
-        if value == "None": changes[name] = None
-        elif kinds[name] in (int, float, str): changes[name] = kinds[name](value)
-        elif kinds[name] is bool: changes[name] = value == "True"
-        else: changes[name] = int(value)
+        name, equals, value = pair.partition("=")
+        known = {f.name for f in fields(Recipe)}
+        if not equals or name not in known:
+            raise SystemExit(f"{pair}: write NAME=VALUE, with a field of a recipe: {', '.join(sorted(known))}")
+        changes[name] = value_of(name, getattr(recipe, name), value)
     return replace(recipe, **changes)
+
+def value_of(name, now, text):
+    "A field's new value, of the type that it has now; a number or a word where it has none"
+    if text == "None": return None
+    if isinstance(now, str): return text
+    try:
+        if isinstance(now, bool): return {"True": True, "False": False}[text]
+        return type(now)(text) if now is not None else int(text) if text.isdecimal() else text
+    except (KeyError, ValueError):
+        raise SystemExit(f"{name}={text}: give a value such as {now}") from None
 
 def repeat(args, goal, record):
     "The runs of a record"
@@ -315,6 +349,9 @@ def try_out(args, goal, record):
     network = args.network or record.network
     changes = f"{args.changes} network={network}" if network else args.changes
     row = dict(goal=args.goal, why=args.why, start=record.name, changes=changes)
+    told = ("goal", "start", "changes")
+    done = [r for r in read(TRIES) if all(r[k] == row[k] for k in told) and r["seed"] == str(args.seed)]
+    if args.save and done: return print(done[0], flush=True)
     record = replace(record, recipe=changed(record.recipe, args.changes), network=network)
     row |= run_once(args.photos, goal.photos, record, args.seed, "valid")
     print(row, flush=True)
@@ -343,12 +380,13 @@ def main():
     if args.table: return write_table()
     torch.set_num_threads(args.threads)
     goal, records = GOALS[args.goal], {record.name: record for record in RECORDS[args.goal]}
-    if args.changes is not None:
-        start = Record("race_small", "", RECIPES["race_small"])
-        return try_out(args, goal, list(records.values())[-1] if records else start)
     if args.record and args.record not in records:
         raise SystemExit(f"{args.goal} has no record {args.record!r}: {', '.join(records) or 'it is open'}")
-    if not records: raise SystemExit(f"{args.goal} is open: nobody holds a record yet")
-    repeat(args, goal, records[args.record] if args.record else list(records.values())[-1])
+    last = list(records.values())[-1] if records else None
+    record = records.get(args.record, last)
+    if args.changes is not None:
+        return try_out(args, goal, record or Record("race_small", "", RECIPES["race_small"]))
+    if record is None: raise SystemExit(f"{args.goal} is open: nobody holds a record yet")
+    repeat(args, goal, record)
 
 if __name__ == "__main__": main()

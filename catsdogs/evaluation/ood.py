@@ -50,7 +50,7 @@ def fit_detector(
 # %% ../../nbs/library/evaluation/ood.ipynb #ed7feb39
 def fit_ood(
     run:Run|str|Path,   # a run whose photos are still where they were, or the path of its folder
-    n:int=3000,         # photos of each side to look at, at most
+    n:int=3000,         # about how many photos of each side to look at
     false_alarms:float=.05, # share of validation photos that may be called neither
     device=None,        # a `torch.device`; the default is `pick_device()`
     sides:dict|None=None,   # "train" and "valid" → its photos; None: from where they were

@@ -41,7 +41,9 @@ def predict_photos(
     def look(photo):
         try: return photo, predictor.pixels(photo), None
         except UnreadablePhoto as e: return photo, None, str(e)
-    items = map_photos(look, photos, "predicting", predictor.size) if cache is None else _cached(photos, cache, bs)
+    photos = list(photos)
+    if cache is None: items = map_photos(look, photos, "predicting", predictor.size)
+    else: items = _cached(photos, cache, bs)
     batch = []
     for item in items:
         batch.append(item)
@@ -78,9 +80,12 @@ def _answers(predictor, batch):
     good = [pixels for _, pixels, _ in batch if pixels is not None]
     rows = iter(predictor.answer(np.stack(good)) if good else [])
     for photo, pixels, error in batch:
-        row, neither = (None, False) if pixels is None else next(rows)
-        p = row and dict(zip(predictor.classes, row, strict=True))
-        yield Prediction(photo, p and max(p, key=p.get), p, error, neither)
+        if pixels is None:
+            yield Prediction(photo, None, None, error)
+            continue
+        row, neither = next(rows)
+        p = dict(zip(predictor.classes, row, strict=True))
+        yield Prediction(photo, max(p, key=p.get), p, None, neither)
 
 # %% ../../nbs/library/runs/answers.ipynb #shard0001
 @dataclass(frozen=True)

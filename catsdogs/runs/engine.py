@@ -49,6 +49,10 @@ def run_hash(
                 while block := source.read(2**20): digest.update(block)
         except FileNotFoundError as e:
             if name == "ood.safetensors": continue      # not every run has one
+            if name == "run.json":
+                raise CatsDogsError(
+                    f"{_folder(run)}: not a run folder (it has no run.json); `catsdogs train` makes one"
+                ) from e
             raise CatsDogsError(
                 f"{_folder(run)}: this run has no {name} yet; finish it with `catsdogs train`") from e
         except OSError as e: raise CatsDogsError(f"{file}: cannot be read ({e})") from e
@@ -118,12 +122,17 @@ def _forget_old(folder):
         for file in by_age[:-_KEPT]: file.unlink(missing_ok=True)
 
 # %% ../../nbs/library/runs/engine.ipynb #3ff9e22f
+def _threads():
+    "As many as OpenMP is told to take; 0, which means one for each core, if it is told nothing"
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()     # as in "2,1"
+    return int(first) if first.isdecimal() else 0
+
 def _session(data):
     "A session of onnxruntime for this file"
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
+    options.intra_op_num_threads = _threads()
     # threads that wait in a loop would take the time of those that decode photos
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

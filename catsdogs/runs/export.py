@@ -47,7 +47,8 @@ def to_onnx(
             reason = (str(e).strip() or type(e).__name__).splitlines()[0]
             raise CatsDogsError(f"this network has no form as ONNX ({reason})") from e
     model = program.model_proto
-    del model.metadata_props[:], model.functions[:]
+    del model.metadata_props[:]
+    del model.functions[:]                              # they have been written out in the graph
     return model
 
 # %% ../../nbs/library/runs/export.ipynb #f0216a2d
@@ -80,7 +81,8 @@ def export_onnx(
 ) -> Path: # of the file
     """Write a run as one ONNX file: `image`, n×3×size×size from 0 to 1 → `probabilities` and `logits`.
 
-    A run that knows what is unlike its photos also returns `distance`. A picture is neither class
+    The probabilities are n×c. The logits are n×1 for two classes, else n×c, before the temperature.
+    A run that knows what is unlike its photos also returns `distance`, n numbers, squared. A picture is neither class
     where it is above `distance_limit`. The metadata say this limit, `classes` as JSON, `size` in
     pixels, `method`, which is how a photo becomes square, and `temperature`, which the
     probabilities contain already. Raises `CatsDogsError` for a run that has no form as ONNX, and

@@ -36,7 +36,7 @@ def distillation_loss(
 def feature_loss(
     mapped:Tensor, # the student's features, mapped to the teacher's, n×m
     wanted:Tensor  # the teacher's features for the same pictures, n×m
-) -> Tensor: # 1 for a student that knows nothing
+) -> Tensor: # 1 if `mapped` is 0 everywhere, which is the mean
     "Mean squared error after the teacher's features have mean 0 and deviation 1 in the batch"
     wanted = wanted.float()
     spread = wanted.std(0, correction=0) + 1e-3
@@ -51,7 +51,7 @@ def pooled(
 # %% ../../nbs/library/training/distillation.ipynb #70b690fa
 class Distill(Callback):
     "A teacher answers every training batch, and its answers are learned beside the labels"
-    order = 100                             # after callbacks that change the loss or the batch
+    order = 92      # after MixUp (90), before `OutlierExposure` (95), whose loss must stay whole
 
     def __init__(self,
         teacher:nn.Module,      # n×3×h×w → logits; is used in evaluation mode, and does not change
@@ -69,10 +69,10 @@ class Distill(Callback):
         self.remove_hooks()
         self.teacher.to(next(self.model.parameters()).device)
         if self.layers is None: return
-        for who, net, layer in zip(
-            ("student", "teacher"), (self.model, self.teacher), self.layers, strict=True):
-            found = next(iter(find_layers(net, layer).values()))
-            self.hooks.append(found.register_forward_hook(self.keeper(who)))
+        networks = zip((self.model, self.teacher), self.layers, strict=True)
+        layers = [next(iter(find_layers(net, layer).values())) for net, layer in networks]
+        for who, layer in zip(("student", "teacher"), layers, strict=True):
+            self.hooks.append(layer.register_forward_hook(self.keeper(who)))
 
     def keeper(self,
         who:str # "student" or "teacher"
@@ -91,7 +91,8 @@ class Distill(Callback):
 
     def after_loss(self):
         if not self.training: return
-        answers = self.ask(self.x)
+        # behind the pictures with labels there may be photos of neither
+        answers = self.ask(self.x[:len(self.pred)])
         loss = (1 - self.share) * self.learn.loss_grad
         loss = loss + self.share * distillation_loss(self.pred.as_subclass(Tensor), answers)
         if self.layers: loss = loss + self.weight * self.match_features()
@@ -100,7 +101,8 @@ class Distill(Callback):
 
     def match_features(self) -> Tensor:
         "The loss of the student's features; the map to the teacher's is made at the first batch"
-        mine, wanted = self.seen["student"], self.seen["teacher"]
+        wanted = self.seen["teacher"]
+        mine = self.seen["student"][:len(wanted)]
         if self.project is None:
             self.project = nn.Linear(mine.shape[1], wanted.shape[1]).to(mine.device)
             self.optimizer = torch.optim.Adam(self.project.parameters(), 1e-3)
