@@ -904,6 +904,8 @@ def _photos_to_predict(paths, as_json):
     from catsdogs.data.photos import find_photos, FoundPhotos
     photos, others, bad = [], [], 0
     for path in paths:
+        if (path/"run.json").is_file():
+            raise CatsDogsError(f"{path}: is a run and holds no photos to ask about: write --run {path}")
         try: found = FoundPhotos([_piped_photo()], {}, {}) if str(path) == "-" else find_photos(path, part="test")
         except CatsDogsError as e:
             if len(paths) == 1: raise

@@ -713,5 +713,10 @@ def test_messages_say_what_to_do(tmp_path, catsdogs):
     assert "a link that leads nowhere" in catsdogs("check", source).stdout
     several_paths = catsdogs("predict", source/"cats"/"0.jpg", "https://example.com/cat.jpg").stderr
     assert "https://example.com/cat.jpg: photos are read from files" in several_paths
+    (tmp_path/"run").mkdir()
+    (tmp_path/"run"/"run.json").write_text("{}")
+    for paths in ([tmp_path/"run"], [tmp_path/"run", source/"cats"/"0.jpg"]):
+        done = catsdogs("predict", *paths)
+        assert f"write --run {tmp_path/'run'}" in done.stderr and done.returncode == 2
     assert "--sample" in catsdogs("submit", source, "--sample", source, "--out", tmp_path/"a.csv").stderr
     assert "submission.csv" in catsdogs("submit", source, "--out", tmp_path).stderr

@@ -670,7 +670,8 @@ def _near(file, names):
 
 def _chosen(names, folders, asked, tables, sets):
     "The layout, if somebody says which are the classes"
-    labels = [_asked_label(n, f, asked) for n, f in zip(names, folders, strict=True)]
+    oxford = _is_oxford(set(filter(None, map(_prefix, names))))
+    labels = [_asked_label(n, f, asked, oxford) for n, f in zip(names, folders, strict=True)]
     if not set(asked) <= set(labels): labels = _also_by_tables(names, labels, asked, tables)
     missing = [c for c in asked if c not in labels]
     if missing: raise CatsDogsError(f"--classes: no photo of the class {missing[0]!r} is there")
@@ -687,14 +688,14 @@ def _split_outside(folder, asked):
     splits = [split_of(f) for f in folder if f not in asked]
     return next(filter(None, splits), None)
 
-def _asked_label(name, folder, asked):
-    "A file's class, of those asked for: by its folders, from the inside, or by its name"
+def _asked_label(name, folder, asked, oxford):
+    "A file's class, of those asked for: by its folders, from the inside, by its name, or by its breed"
     prefix = _prefix(name)
     candidates = [*reversed(folder), _dotted(name) or "", prefix]
     fits = match_classes(candidates, asked)
     label = next((fits[c] for c in candidates if c in fits), None)
     species = {class_key(c): c for c in asked}
-    if label or set(species) != {"cat", "dog"} or not prefix: return label
+    if label or not oxford or set(species) != {"cat", "dog"} or not prefix: return label
     if prefix in _OXFORD_CATS: return species["cat"]
     return species["dog"] if prefix[0].islower() else None
 

@@ -36,9 +36,11 @@ def judge_photos(
     cache:PhotoCache|None=None, # that holds them, at the run's size; None: they are decoded
     learned:int=0               # how many others were left out because it did
 ) -> Evaluation:
-    "Judge a network's answers to photos; raises `CatsDogsError` if they are no numbers"
+    "Judge a network's answers; raises `CatsDogsError` if no photo can be read, or they are no numbers"
     answers = list(predict_photos(predictor, photos, cache=cache))
     good = [a for a in answers if a.label is not None]
+    if answers and not good:
+        raise CatsDogsError(f"none of the {len(answers)} photos can be read, as {answers[0].error}")
     number = {c: i for i, c in enumerate(predictor.classes)}
     probabilities = np.array([list(a.probabilities.values()) for a in good]).reshape(len(good), -1)
     scores = score(probabilities, [number[a.photo.label] for a in good], predictor.classes)

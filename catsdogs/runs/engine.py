@@ -68,7 +68,7 @@ def _read_engine(key):
         with suppress(OSError):
             data = file.read_bytes()
             if file.stem == f"{key}-{_hash_of(data)}":
-                os.utime(file)                          # the longest unused goes first
+                with suppress(OSError): os.utime(file)  # the longest unused goes first
                 return data
     return None
 
