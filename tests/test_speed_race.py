@@ -2,6 +2,7 @@
 import json
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import root
@@ -30,6 +31,29 @@ def test_no_network_learns_from_photos_that_judge(kind):
 def test_changes_of_a_recipe():
     changed = race.changed(Recipe(), "epochs=30 lr=0.01 resize_from=64 patience=None flip_tta=True model=petnet")
     assert changed == Recipe("petnet", epochs=30, lr=.01, resize_from=64, flip_tta=True)
+
+
+@pytest.mark.parametrize("text", ["flip_tta=true", "class_weights=1", "epoch=30", "augment", "epochs=many"])
+def test_a_change_that_is_not_understood_is_refused(text):
+    with pytest.raises(SystemExit, match=text.split("=")[0]): race.changed(Recipe(), text)
+
+
+def test_a_saved_try_is_not_trained_again(monkeypatch, capsys):
+    row = race.read(race.TRIES)[0]
+    monkeypatch.setattr(race, "run_once", lambda *args: pytest.fail("it was trained"))
+    args = SimpleNamespace(
+        goal=row["goal"], why="", changes=row["changes"], network=None, seed=int(row["seed"]), save=True)
+    race.try_out(args, race.GOALS[row["goal"]], race.Record(row["start"], "", Recipe()))
+    assert row["why"] in capsys.readouterr().out
+
+
+def test_runs_of_two_kinds_of_machine_are_not_averaged():
+    goal, record = RECORDS[0]
+    rows = [r for r in race.read(race.RUNS) if (r["goal"], r["record"]) == (goal, record.name)]
+    with pytest.raises(SystemExit, match="differ in device"):
+        race.table_line(goal, record, [*rows, rows[0] | {"precision": "bfloat16"}])
+    on_gpu = race.table_line(goal, record, [r | {"device": "cuda", "seconds": "7"} for r in rows])
+    assert "| 7 ± 0, by the clock of a GPU |" in on_gpu
 
 
 @pytest.mark.parametrize("goal, record", RECORDS, ids=[f"{g} {r.name}" for g, r in RECORDS])

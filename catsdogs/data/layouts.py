@@ -670,7 +670,7 @@ def _near(file, names):
 
 def _chosen(names, folders, asked, tables, sets):
     "The layout, if somebody says which are the classes"
-    oxford = _is_oxford(set(filter(None, map(_prefix, names))))
+    oxford = any(_prefix(n) in _OXFORD_CATS for n in names)
     labels = [_asked_label(n, f, asked, oxford) for n, f in zip(names, folders, strict=True)]
     if not set(asked) <= set(labels): labels = _also_by_tables(names, labels, asked, tables)
     missing = [c for c in asked if c not in labels]

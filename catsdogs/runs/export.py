@@ -82,9 +82,9 @@ def export_onnx(
     """Write a run as one ONNX file: `image`, n×3×size×size from 0 to 1 → `probabilities` and `logits`.
 
     The probabilities are n×c. The logits are n×1 for two classes, else n×c, before the temperature.
-    A run that knows what is unlike its photos also returns `distance`, n numbers, squared. A picture is neither class
-    where it is above `distance_limit`. The metadata say this limit, `classes` as JSON, `size` in
-    pixels, `method`, which is how a photo becomes square, and `temperature`, which the
+    A run that knows what is unlike its photos also returns `distance`, n numbers, squared. Above
+    `distance_limit` a picture is of no class. The metadata say this limit, `classes` as JSON, `size`
+    in pixels, `method`, which is how a photo becomes square, and `temperature`, which the
     probabilities contain already. Raises `CatsDogsError` for a run that has no form as ONNX, and
     for a file that cannot be written.
     """
